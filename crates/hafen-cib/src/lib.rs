@@ -1,0 +1,12 @@
+//! `pure` — the cluster information base (CIB): an ordered XML tree that loses nothing, its
+//! versions and patchsets, and typed views in the terms of Pacemaker's configuration.
+//!
+//! The tree ([`xml`]) is an arena: node ids are small and `Copy`, names are interned, values are
+//! ranges of one text buffer. Everything else stands on it.
+
+pub mod xml;
+
+mod cib;
+
+pub use cib::{Cib, CibError, Version};
+pub use xml::{Document, Element, NodeId, ParseError, ParseErrorKind};

@@ -1,0 +1,8 @@
+//! Pure: one member of a cluster as a state machine.
+//!
+//! `Node` takes what the bus, the disk, the executor, fence agents and clients say, and answers with what must be
+//! sent, written, run and told. It does no input or output itself; see `api` for the boundary.
+
+pub mod api;
+
+pub use api::{Identity, Input, Output, Settings};
