@@ -1,0 +1,124 @@
+//! The names of agents.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The standard that an agent follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentClass {
+    /// The Open Cluster Framework's resource agents.
+    Ocf,
+    /// Fence agents in the protocol of fence-agents.
+    Stonith,
+}
+
+impl AgentClass {
+    /// The name as it stands in the CIB's `class`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ocf => "ocf",
+            Self::Stonith => "stonith",
+        }
+    }
+}
+
+/// `class`, `provider` and `type` of a resource in the CIB: which agent it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AgentName {
+    /// The standard that it follows.
+    pub class: AgentClass,
+    /// Who provides it (class `ocf` only): `heartbeat`, `pacemaker`, `hafen`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The agent's own name: `IPaddr2`, `fence_ipmilan`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// Why a text is no agent's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AgentNameError {
+    /// The class is not one that is known here.
+    #[error("unknown agent class {0:?}: known are ocf and stonith")]
+    UnknownClass(String),
+    /// A part is missing, or there is one too many.
+    #[error("{0:?} is no agent: expected ocf:PROVIDER:TYPE or stonith:TYPE")]
+    Form(String),
+    /// A provider or type that could name a file elsewhere.
+    #[error(
+        "{0:?} cannot be part of an agent's name: only letters, digits and _ - . are, and no leading dot"
+    )]
+    Part(String),
+}
+
+impl AgentName {
+    /// Puts a name together out of the CIB's three attributes.
+    pub fn new(class: &str, provider: Option<&str>, kind: &str) -> Result<Self, AgentNameError> {
+        let whole =
+            || [Some(class), provider, Some(kind)].into_iter().flatten().collect::<Vec<_>>().join(":");
+        let class = match (class, provider) {
+            ("ocf", Some(_)) => AgentClass::Ocf,
+            ("stonith", None) => AgentClass::Stonith,
+            ("ocf" | "stonith", _) => return Err(AgentNameError::Form(whole())),
+            _ => return Err(AgentNameError::UnknownClass(class.to_owned())),
+        };
+        for part in provider.into_iter().chain([kind]) {
+            let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
+            if part.is_empty() || part.starts_with('.') || !part.chars().all(allowed) {
+                return Err(AgentNameError::Part(part.to_owned()));
+            }
+        }
+        Ok(Self { class, provider: provider.map(str::to_owned), kind: kind.to_owned() })
+    }
+}
+
+impl fmt::Display for AgentName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:", self.class.as_str())?;
+        if let Some(provider) = &self.provider {
+            write!(formatter, "{provider}:")?;
+        }
+        formatter.write_str(&self.kind)
+    }
+}
+
+impl FromStr for AgentName {
+    type Err = AgentNameError;
+
+    fn from_str(text: &str) -> Result<Self, AgentNameError> {
+        match text.split(':').collect::<Vec<_>>()[..] {
+            [class, provider, kind] => Self::new(class, Some(provider), kind),
+            [class, kind] => Self::new(class, None, kind),
+            _ => Err(AgentNameError::Form(text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_in_and_out() {
+        for text in ["ocf:heartbeat:IPaddr2", "stonith:fence_hafen_lab"] {
+            assert_eq!(text.parse::<AgentName>().expect("a name").to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_could_leave_the_folder_is_refused() {
+        for text in
+            ["ocf:..:x", "ocf:heartbeat:../x", "ocf:heartbeat:", "stonith:.x", "ocf:a b:c", "ocf:a:x/y"]
+        {
+            let error = text.parse::<AgentName>().expect_err("no name");
+            assert!(matches!(error, AgentNameError::Part(_)), "{error}");
+        }
+        for text in ["", "ocf", "ocf:x", "stonith:a:b", "ocf:a:b:c"] {
+            let error = text.parse::<AgentName>().expect_err("no name");
+            assert!(!matches!(error, AgentNameError::Part(_)), "{error}");
+        }
+    }
+}
