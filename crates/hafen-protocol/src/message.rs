@@ -42,6 +42,20 @@ pub enum Message {
         /// What the system said.
         reason: String,
     },
+    /// The sender's disk takes writes again, and everything that it applied is on it.
+    DiskHealthy,
+    /// The coordinator has begun to plan: the wait at the start of a cluster is over, for later coordinators too.
+    Started,
+    /// The coordinator found nothing to do for the state at this position of the view.
+    Settled {
+        /// A position in the view's total order.
+        position: u64,
+    },
+    /// A host that was asked to leave runs nothing any more and may go.
+    Shutdown {
+        /// Which one.
+        host: HostId,
+    },
     /// The coordinator orders an operation of an agent on a host.
     Execute(Box<Execute>),
     /// An operation ended on the sender's host.
@@ -151,6 +165,10 @@ pub struct Hello {
     /// The coordinator's copy that it stands on is complete (false in a node that was never synchronised since it
     /// started and lost its place in a transfer).
     pub complete: bool,
+    /// The member has been in a cluster that planned (`Started`), and so knows about absent hosts.
+    pub seasoned: bool,
+    /// The member coordinated the last view that it was in.
+    pub coordinated: bool,
     /// What runs on its own host, from that host itself.
     pub status: HostStatus,
     /// The boot of the host (`/proc/sys/kernel/random/boot_id`).
@@ -183,6 +201,8 @@ pub struct HostStatus {
     pub resources: BTreeMap<String, ResourceHistory>,
     /// Transient attributes (`fail-count-…`, `shutdown`, …).
     pub attributes: BTreeMap<String, String>,
+    /// The highest `OperationResult::sequence` that is recorded here: a result seen again counts once.
+    pub results_through: u64,
 }
 
 /// A resource's history on one host (`lrm_resource`).
