@@ -8,5 +8,5 @@ pub mod xml;
 
 mod cib;
 
-pub use cib::{Cib, CibError, Version};
+pub use cib::{Cib, CibError, FEATURE_SET, SCHEMA, Version};
 pub use xml::{Document, Element, NodeId, ParseError, ParseErrorKind};
