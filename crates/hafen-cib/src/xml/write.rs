@@ -1,6 +1,6 @@
 //! Writing XML.
 
-use super::arena::{Kind, NONE, Node};
+use super::arena::{Kind, NONE};
 use super::chars::is_blank;
 use super::document::Document;
 use super::element::Element;
@@ -11,8 +11,7 @@ const INDENTED_LEVELS_MAXIMUM: usize = 32;
 impl Document {
     /// The whole document, an element to a line, indented by two blanks, with a newline at the end.
     pub fn to_xml(&self) -> String {
-        let mut writer =
-            Writer { document: self, output: String::with_capacity(self.text.len()), pretty: true };
+        let mut writer = Writer::new(self, true, self.text.len());
         let mut child = self.node(0).first_child;
         while child != NONE {
             writer.subtree(child);
@@ -35,7 +34,7 @@ impl<'a> Element<'a> {
     }
 
     fn write(self, pretty: bool) -> String {
-        let mut writer = Writer { document: self.document, output: String::new(), pretty };
+        let mut writer = Writer::new(self.document, pretty, 0);
         writer.subtree(self.node);
         writer.output
     }
@@ -45,64 +44,83 @@ struct Writer<'a> {
     document: &'a Document,
     output: String,
     pretty: bool,
+    /// For each open element whether it holds text that is not blank: then blank text beside it
+    /// is written as it is.
+    solid: Vec<bool>,
+    /// The depth of the outermost element around here that holds text: inside, blanks count.
+    inline_from: Option<usize>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(document: &'a Document, pretty: bool, capacity_bytes: usize) -> Writer<'a> {
+        let inline_from = if pretty { None } else { Some(0) };
+        Writer {
+            document,
+            output: String::with_capacity(capacity_bytes),
+            pretty,
+            solid: Vec::new(),
+            inline_from,
+        }
+    }
+
     /// Write a node and all below it.
     fn subtree(&mut self, top: u32) {
         let mut node = top;
-        let mut depth = 0;
-        // The depth of the outermost element around here that holds text: inside, blanks count.
-        let mut inline: Option<usize> = if self.pretty { None } else { Some(0) };
         loop {
             let child = self.open(node);
             if child != NONE {
-                if inline.is_none() && self.holds_text(node) {
-                    inline = Some(depth);
-                }
-                depth += 1;
-                self.indent(depth, inline);
+                self.enter(child);
                 node = child;
                 continue;
             }
             while node != top && self.document.node(node).next == NONE {
                 node = self.document.node(node).parent;
-                depth -= 1;
-                if self.pretty && inline == Some(depth) {
-                    inline = None;
-                    self.close(node);
-                    continue;
-                }
-                self.indent(depth, inline);
-                self.close(node);
+                self.leave(node);
             }
             if node == top {
                 return;
             }
-            self.indent(depth, inline);
+            self.new_line();
             node = self.document.node(node).next;
         }
     }
 
-    fn indent(&mut self, depth: usize, inline: Option<usize>) {
-        if inline.is_none() {
+    /// Go down to the first child of the element whose start tag was written.
+    fn enter(&mut self, first_child: u32) {
+        let (mut text, mut solid) = (false, false);
+        let mut child = first_child;
+        while child != NONE {
+            let node = self.document.node(child);
+            text |= matches!(node.kind, Kind::Text | Kind::CData);
+            solid |= node.kind == Kind::CData
+                || node.kind == Kind::Text && !self.document.span(node.text).bytes().all(is_blank);
+            child = node.next;
+        }
+        if text && self.inline_from.is_none() {
+            self.inline_from = Some(self.solid.len());
+        }
+        self.solid.push(solid);
+        self.new_line();
+    }
+
+    /// Write the end tag of an element.
+    fn leave(&mut self, element: u32) {
+        self.solid.pop();
+        self.new_line();
+        if self.pretty && self.inline_from == Some(self.solid.len()) {
+            self.inline_from = None;
+        }
+        let name = self.document.names.text(self.document.node(element).name);
+        self.wrapped("</", name, ">");
+    }
+
+    fn new_line(&mut self) {
+        if self.inline_from.is_none() {
             self.output.push('\n');
-            for _ in 0..depth.min(INDENTED_LEVELS_MAXIMUM) {
+            for _ in 0..self.solid.len().min(INDENTED_LEVELS_MAXIMUM) {
                 self.output.push_str("  ");
             }
         }
-    }
-
-    fn holds_text(&self, node: u32) -> bool {
-        let mut child = self.document.node(node).first_child;
-        while child != NONE {
-            let node = self.document.node(child);
-            if matches!(node.kind, Kind::Text | Kind::CData) {
-                return true;
-            }
-            child = node.next;
-        }
-        false
     }
 
     /// Write a leaf or a start tag, and give the first child that comes next.
@@ -112,7 +130,7 @@ impl Writer<'_> {
         let text = document.span(node.text);
         match node.kind {
             Kind::Element => return self.start_tag(index),
-            Kind::Text if text.bytes().all(is_blank) && !self.has_solid_text(node) => {
+            Kind::Text if text.bytes().all(is_blank) && self.solid.last() != Some(&true) => {
                 for c in text.bytes() {
                     self.output.push_str(&format!("&#{c};"));
                 }
@@ -124,24 +142,6 @@ impl Writer<'_> {
             Kind::Document | Kind::Free => {}
         }
         NONE
-    }
-
-    /// Whether a text has a sibling that makes the reader keep blank text.
-    fn has_solid_text(&self, node: &Node) -> bool {
-        let mut child = self.document.node(node.parent).first_child;
-        while child != NONE {
-            let node = self.document.node(child);
-            let solid = match node.kind {
-                Kind::CData => true,
-                Kind::Text => !self.document.span(node.text).bytes().all(is_blank),
-                _ => false,
-            };
-            if solid {
-                return true;
-            }
-            child = node.next;
-        }
-        false
     }
 
     fn wrapped(&mut self, before: &str, text: &str, after: &str) {
@@ -164,11 +164,6 @@ impl Writer<'_> {
         let child = self.document.node(index).first_child;
         self.output.push_str(if child == NONE { "/>" } else { ">" });
         child
-    }
-
-    fn close(&mut self, index: u32) {
-        let name = self.document.names.text(self.document.node(index).name);
-        self.wrapped("</", name, ">");
     }
 }
 
