@@ -6,10 +6,17 @@
 //! host that left. Quorum arrives separately from the view, before or after it, and names the ring that it means.
 
 pub mod client;
+pub mod frame;
 pub mod machine;
 pub mod message;
+pub mod quorum;
+mod reassembly;
+pub mod transport;
 pub mod view;
 
 pub use machine::{Machine, Now};
 pub use message::Message;
-pub use view::{Delivery, HostId, Incarnation, MemberId, RingId, Transmission, View};
+pub use quorum::QuorumJoiner;
+pub use reassembly::REASSEMBLY_BYTES_MAXIMUM;
+pub use transport::Transport;
+pub use view::{Delivery, HostId, Incarnation, MemberId, RingId, Transmission, View, ViewId};

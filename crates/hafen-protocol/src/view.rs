@@ -98,8 +98,8 @@ pub enum Delivery {
         /// At most `MESSAGE_BYTES_MAXIMUM`.
         bytes: Vec<u8>,
     },
-    /// A message to this member alone, in its sender's order, outside of the total order. It arrives while both
-    /// share a view with its sender, or never.
+    /// A message to this member alone, in its sender's order, outside of the total order. It arrives while this
+    /// member is in the very view in which the sender sent it (the engine holds it back until then), or never.
     Stream {
         /// Who sent it.
         from: MemberId,
