@@ -77,6 +77,8 @@ pub enum Message {
         host: HostId,
         /// Name and value.
         values: BTreeMap<String, Option<String>>,
+        /// The action in the coordinator's transition that this carries out, if any.
+        transition_key: Option<String>,
     },
     /// The coordinator declares a host's resources unaccounted for.
     DeclareUnclean {
@@ -188,6 +190,8 @@ pub struct Change {
     pub patchset: Option<String>,
     /// The digest of the configuration that it leads to.
     pub result_digest: String,
+    /// An operator overrides that there is no quorum; then `lineage` is that of the state that it starts from.
+    pub without_quorum: bool,
     /// Who asked, for the record.
     pub origin: String,
     /// When it was made, in milliseconds since the Unix epoch.
