@@ -1,8 +1,24 @@
 //! Shell: finding, describing and running agents: OCF resource agents, and fence agents in the protocol of fence-agents.
+//!
+//! [`AgentPaths`] finds agents, [`Invocation`] and [`FenceInvocation`] say what to run, [`Agents::start`] and
+//! [`Agents::start_fence`] start it, and [`RunningAgent::end`] gives the [`Outcome`].
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+mod capture;
+mod fence;
+mod metadata;
 mod name;
+mod ocf;
 mod outcome;
+mod paths;
+mod run;
 
+pub use fence::FenceInvocation;
+pub use metadata::{METADATA_LENGTH_LIMIT_BYTES, MetadataError};
 pub use name::{AgentClass, AgentName, AgentNameError};
+pub use ocf::Invocation;
 pub use outcome::{OcfExitCode, OpStatus, Outcome};
+pub use paths::{AgentPaths, FindError};
+pub use run::{
+    Agents, AnnounceTo, KILL_WAIT, RunningAgent, STDERR_LIMIT_BYTES, STDOUT_LIMIT_BYTES, TERMINATE_GRACE,
+};

@@ -11,7 +11,7 @@ mod process;
 
 pub use hooks::{Announcement, CommandHooks};
 pub use namespace::{Namespaces, spawn_in_new, spawn_inside};
-pub use pidfd::PidFd;
+pub use pidfd::{AsyncPidFd, PidFd};
 pub use process::{
     ProcessIdentity, ProcessState, ProcessStatus, become_subreaper, boot_id, children_of, group_members,
     is_running, kill_group, kill_process, process_ids, process_status, reap_child, session_members,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use crate::process::checked_pid;
 
@@ -63,6 +65,29 @@ impl AsFd for PidFd {
 impl AsRawFd for PidFd {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+/// A [`PidFd`] whose end a task of a tokio runtime can wait for.
+#[derive(Debug)]
+pub struct AsyncPidFd(AsyncFd<PidFd>);
+
+impl AsyncPidFd {
+    /// Registers the handle. Panics outside of a tokio runtime.
+    #[expect(unsafe_code, reason = "the registration is unsafe")]
+    pub fn new(handle: PidFd) -> io::Result<Self> {
+        // SAFETY: a PidFd owns its descriptor, gives out only borrows of it, and is not reachable for changes here.
+        Ok(Self(unsafe { AsyncFd::register_with_interest(handle, Interest::READABLE) }?))
+    }
+
+    /// Waits until the process has ended. Does not take the exit status. May be dropped and called again.
+    pub async fn ended(&self) -> io::Result<()> {
+        self.0.readable().await.map(drop)
+    }
+
+    /// Signals the process: see [`PidFd::signal`].
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        self.0.get_ref().signal(signal)
     }
 }
 

@@ -1,0 +1,131 @@
+//! Where agents are.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::name::{AgentClass, AgentName};
+use crate::outcome::{OcfExitCode, OpStatus, Outcome};
+
+/// The folders in which agents are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentPaths {
+    /// `OCF_ROOT`: its `resource.d/PROVIDER/TYPE` are agents, and agents find their libraries in it.
+    pub ocf_root: PathBuf,
+    /// Further folders of `PROVIDER/TYPE`, searched before those of `ocf_root`.
+    pub ocf_extra: Vec<PathBuf>,
+    /// Folders of fence agents, searched in this order.
+    pub fence: Vec<PathBuf>,
+}
+
+impl Default for AgentPaths {
+    fn default() -> Self {
+        Self { ocf_root: "/usr/lib/ocf".into(), ocf_extra: Vec::new(), fence: vec!["/usr/sbin".into()] }
+    }
+}
+
+/// Why an agent cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// It is in none of the folders.
+    #[error("{agent} is not installed: it is in none of {searched}")]
+    NotInstalled {
+        /// The agent.
+        agent: AgentName,
+        /// The folders, with commas.
+        searched: String,
+    },
+    /// A file of its name is there and cannot be executed.
+    #[error("{} is not an executable file", .0.display())]
+    NotExecutable(PathBuf),
+    /// The folder cannot be searched.
+    #[error("cannot look at {}: {message}", .path.display())]
+    Unreadable {
+        /// The file that was looked for.
+        path: PathBuf,
+        /// The system's words.
+        message: String,
+    },
+}
+
+impl FindError {
+    /// The outcome of an operation that ends with this error.
+    pub fn outcome(&self) -> Outcome {
+        let (rc, status) = match self {
+            Self::NotInstalled { .. } => (OcfExitCode::NOT_INSTALLED, OpStatus::NotInstalled),
+            Self::NotExecutable(_) => (OcfExitCode::INSUFFICIENT_PRIV, OpStatus::Error),
+            Self::Unreadable { .. } => (OcfExitCode::ERROR, OpStatus::Error),
+        };
+        Outcome::not_run(rc, status, self.to_string())
+    }
+}
+
+impl AgentPaths {
+    fn folders(&self, class: AgentClass) -> Vec<PathBuf> {
+        match class {
+            AgentClass::Ocf => {
+                self.ocf_extra.iter().cloned().chain([self.ocf_root.join("resource.d")]).collect()
+            }
+            AgentClass::Stonith => self.fence.clone(),
+        }
+    }
+
+    /// The executable of an agent.
+    pub fn find(&self, agent: &AgentName) -> Result<PathBuf, FindError> {
+        let folders = self.folders(agent.class);
+        for folder in &folders {
+            let path = match &agent.provider {
+                Some(provider) => folder.join(provider).join(&agent.kind),
+                None => folder.join(&agent.kind),
+            };
+            match fs::metadata(&path) {
+                Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => return Ok(path),
+                Ok(_) => return Err(FindError::NotExecutable(path)),
+                Err(error) if is_missing(&error) => {}
+                Err(error) => return Err(FindError::Unreadable { path, message: error.to_string() }),
+            }
+        }
+        let searched =
+            folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
+        Err(FindError::NotInstalled { agent: agent.clone(), searched })
+    }
+
+    /// All agents of a class, sorted. Folders that are missing are empty.
+    pub fn list(&self, class: AgentClass) -> io::Result<Vec<AgentName>> {
+        let mut found = Vec::new();
+        for folder in self.folders(class) {
+            match class {
+                AgentClass::Ocf => {
+                    for provider in names_in(&folder)? {
+                        let kinds = names_in(&folder.join(&provider))?.into_iter();
+                        found.extend(
+                            kinds.filter_map(|kind| AgentName::new("ocf", Some(&provider), &kind).ok()),
+                        );
+                    }
+                }
+                AgentClass::Stonith => {
+                    let kinds = names_in(&folder)?.into_iter().filter(|name| name.starts_with("fence_"));
+                    found.extend(kinds.filter_map(|kind| AgentName::new("stonith", None, &kind).ok()));
+                }
+            }
+        }
+        found.retain(|agent| self.find(agent).is_ok());
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if is_missing(&error) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name().into_string()));
+    Ok(names.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
