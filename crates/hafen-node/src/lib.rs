@@ -4,5 +4,8 @@
 //! sent, written, run and told. It does no input or output itself; see `api` for the boundary.
 
 pub mod api;
+pub mod store;
+#[doc(hidden)]
+pub mod testing;
 
 pub use api::{Identity, Input, Output, Settings};
