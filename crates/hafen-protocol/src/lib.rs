@@ -11,6 +11,7 @@ pub mod machine;
 pub mod message;
 pub mod quorum;
 mod reassembly;
+pub mod sequencer;
 pub mod transport;
 pub mod view;
 
@@ -18,5 +19,6 @@ pub use machine::{Machine, Now};
 pub use message::Message;
 pub use quorum::QuorumJoiner;
 pub use reassembly::REASSEMBLY_BYTES_MAXIMUM;
+pub use sequencer::Sequencer;
 pub use transport::Transport;
 pub use view::{Delivery, HostId, Incarnation, MemberId, RingId, Transmission, View, ViewId};
