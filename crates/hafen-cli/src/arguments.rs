@@ -1,0 +1,253 @@
+//! The command line of `hafen`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Keeps virtual machines running when the hosts under them fail.
+#[derive(Debug, Parser)]
+#[command(name = "hafen", version, about, after_help = crate::exit::TABLE, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Which daemon is meant, and how long it may take.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// Speak to this host of the lab (default: this host's daemon, else the first host of the lab that answers)
+    #[arg(long, global = true, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// The lab's folder (default: HAFEN_LAB, else /var/tmp/hafen-lab)
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) lab: Option<PathBuf>,
+    /// How long an answer may take, in seconds
+    #[arg(long = "timeout", global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) timeout_seconds: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The state of the cluster: hosts, virtual machines, resources, what went wrong
+    #[command(after_help = "Examples:\n  hafen status\n  hafen status --watch\n  hafen status --json")]
+    Status {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Virtual machines
+    #[command(subcommand)]
+    Vm(VmCommand),
+    /// Hosts
+    #[command(subcommand)]
+    Node(NodeCommand),
+    /// What happened and why, in order
+    #[command(
+        after_help = "Examples:\n  hafen events\n  hafen events --follow\n  hafen events --after 120 --json"
+    )]
+    Events {
+        /// Go on with new events until Ctrl-C
+        #[arg(long, short)]
+        follow: bool,
+        /// Only those after this number
+        #[arg(long, value_name = "NUMBER")]
+        after: Option<u64>,
+        /// A JSON object a line, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// The configuration as a whole
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// A whole cluster on this machine, to try things out
+    #[command(subcommand)]
+    Lab(LabCommand),
+    /// The agents that are part of hafen, by hand
+    #[command(after_help = "Examples:\n  hafen ocf qemu meta-data\n  hafen ocf fence_hafen_lab metadata")]
+    Ocf {
+        /// The agent's name
+        name: String,
+        /// What it is to do
+        action: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VmCommand {
+    /// Add a virtual machine to the cluster, which starts it
+    #[command(after_help = "Examples:\n  hafen vm create web --memory 512 --disk /srv/vms/web.img\n  \
+        hafen vm create vm5 --memory 96 --lab-guest")]
+    Create(VmCreate),
+    /// All virtual machines, and where they run
+    List,
+    /// Let a virtual machine run
+    Start {
+        /// Its name
+        vm: String,
+    },
+    /// Stop a virtual machine and keep it stopped
+    Stop {
+        /// Its name
+        vm: String,
+    },
+    /// Move a virtual machine to a host, live where its agent can
+    ///
+    /// Writes the constraint cli-prefer-VM, as `crm_resource --move` does: it holds the machine there until --clear, or
+    /// until the date of --until.
+    #[command(
+        after_help = "Examples:\n  hafen vm migrate vm1 host2\n  hafen vm migrate vm1 host2 --until 2h\n  \
+        hafen vm migrate vm1 host2 --until '2030-01-31 06:00'\n  hafen vm migrate vm1 --clear"
+    )]
+    Migrate {
+        /// Its name
+        vm: String,
+        /// Where to
+        #[arg(required_unless_present = "clear", conflicts_with = "clear")]
+        to: Option<String>,
+        /// Until a date (UTC) or for a time such as 30m, 2h, 1d: after that the cluster decides again
+        #[arg(long, value_name = "DATE", conflicts_with = "clear")]
+        until: Option<String>,
+        /// Remove what an earlier migration left: the cluster decides again
+        #[arg(long)]
+        clear: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VmCreate {
+    /// Its name: letters, digits, - and _
+    pub(crate) name: String,
+    /// Its memory in MiB
+    #[arg(long, default_value_t = 512, value_name = "MIB")]
+    pub(crate) memory: u32,
+    /// Its virtual processors
+    #[arg(long, default_value_t = 1)]
+    pub(crate) cpus: u32,
+    /// A disk (a file or device that all hosts reach); may be given several times
+    #[arg(long = "disk", value_name = "PATH")]
+    pub(crate) disks: Vec<PathBuf>,
+    /// A kernel to boot directly
+    #[arg(long, value_name = "PATH")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// The initial file system that belongs to the kernel
+    #[arg(long, value_name = "PATH", requires = "kernel")]
+    pub(crate) initrd: Option<PathBuf>,
+    /// The kernel's command line
+    #[arg(long, value_name = "WORDS", requires = "kernel")]
+    pub(crate) append: Option<String>,
+    /// Where the serial port goes: a file, or a Unix socket when the path ends in .sock
+    #[arg(long, value_name = "PATH")]
+    pub(crate) serial: Option<PathBuf>,
+    /// The shared folder of the hosts' receivers: without it the machine is stopped and started instead of migrated
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) migrate_dir: Option<PathBuf>,
+    /// Take kernel, disk, serial port and receivers of the lab
+    #[arg(long, conflicts_with_all = ["kernel", "disks", "serial", "migrate_dir"])]
+    pub(crate) lab_guest: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// Move everything away from a host and keep it free
+    Standby {
+        /// Its name
+        node: String,
+    },
+    /// Let a host carry resources again
+    Online {
+        /// Its name
+        node: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the configuration as the XML of a CIB
+    Show {
+        /// With the status section
+        #[arg(long)]
+        status: bool,
+    },
+    /// Replace the whole configuration by that of a file
+    #[command(after_help = "Example:\n  hafen config show > cib.xml; vi cib.xml; hafen config load cib.xml")]
+    Load {
+        /// A CIB or its <configuration> as XML; - for standard input
+        file: PathBuf,
+        /// Go on without quorum: only when you know that the other hosts are off
+        #[arg(long)]
+        without_quorum: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabCommand {
+    /// Start a cluster on this machine
+    #[command(after_help = "Example:\n  hafen lab up --hosts 3 --vms 4")]
+    Up(LabUp),
+    /// End the lab and remove everything of it
+    Down,
+    /// What is on, and where the lab's folder is
+    Status,
+    /// Cut a host's power
+    Kill {
+        /// Its name
+        host: String,
+    },
+    /// Switch a host on
+    Boot {
+        /// Its name
+        host: String,
+    },
+    /// Cut a host off the network of the cluster; it goes on running
+    Cut {
+        /// Its name
+        host: String,
+    },
+    /// Mend the network
+    Heal,
+    /// Run a command in a host
+    #[command(after_help = "Example:\n  hafen lab exec host2 -- ps ax")]
+    Exec {
+        /// Its name
+        target: String,
+        /// The command
+        #[arg(last = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
+    /// Set how long the power switch takes, or that it fails
+    Power {
+        /// Of this host only
+        target: Option<String>,
+        /// Milliseconds for each change of the power
+        #[arg(long, default_value_t = 0)]
+        delay_ms: u64,
+        /// Every change of the power fails
+        #[arg(long)]
+        fail: bool,
+    },
+    /// The power switch's process
+    #[command(hide = true)]
+    PowerSwitch {
+        /// End with whoever holds standard input
+        #[arg(long)]
+        lease: bool,
+    },
+    /// A host's first process
+    #[command(hide = true)]
+    Init,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LabUp {
+    /// How many hosts
+    #[arg(long, default_value_t = 3)]
+    pub(crate) hosts: u32,
+    /// How many virtual machines
+    #[arg(long, default_value_t = 0)]
+    pub(crate) vms: u32,
+}

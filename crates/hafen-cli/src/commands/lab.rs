@@ -1,0 +1,76 @@
+//! `hafen lab`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hafen_lab::{Lab, LabSpec, Layout};
+
+use crate::arguments::{Connection, LabCommand, LabUp};
+use crate::exit;
+
+pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Result<ExitCode> {
+    let layout = Layout::chosen(connection.lab.as_deref());
+    match command {
+        LabCommand::Up(options) => up(&layout, &options)?,
+        LabCommand::Down => {
+            let there_was = hafen_lab::down(&layout)?;
+            let root = layout.root().display();
+            println!(
+                "{}",
+                if there_was {
+                    format!("the lab in {root} is gone")
+                } else {
+                    format!("there is no lab in {root}")
+                }
+            );
+        }
+        LabCommand::Status => status(&layout)?,
+        LabCommand::Kill { host } => Lab::open(&layout)?.power().off(&host)?,
+        LabCommand::Boot { host } => Lab::open(&layout)?.power().on(&host)?,
+        LabCommand::Cut { .. } | LabCommand::Heal => anyhow::bail!("x"),
+        LabCommand::Exec { target, command } => return exec(&layout, &target, &command),
+        LabCommand::Power { target, delay_ms, fail } => {
+            let switch = Lab::open(&layout)?.power();
+            switch.set(target.as_deref(), Duration::from_millis(delay_ms), fail)?;
+        }
+        LabCommand::PowerSwitch { lease } => hafen_lab::power::run(&layout, lease)?,
+        LabCommand::Init => init(&layout, connection)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn up(layout: &Layout, options: &LabUp) -> anyhow::Result<()> {
+    let spec = LabSpec::with_hosts(options.hosts)?;
+    let executable = std::env::current_exe()?;
+    hafen_lab::up_detached(layout, spec, &executable)?;
+    println!("{} hosts are on. Look with `hafen status`, end it with `hafen lab down`.", options.hosts);
+    Ok(())
+}
+
+fn status(layout: &Layout) -> anyhow::Result<()> {
+    let lab = Lab::open(layout)?;
+    println!("lab in {}", layout.root().display());
+    for host in lab.power().list()? {
+        let state = if host.on { "on" } else { "off" };
+        let init = host.init.map(|pid| format!("init {pid}")).unwrap_or_default();
+        println!("  {:<12} {state:<4} {init:<12} booted {} times", host.host, host.boots);
+    }
+    Ok(())
+}
+
+fn exec(layout: &Layout, host: &str, words: &[std::ffi::OsString]) -> anyhow::Result<ExitCode> {
+    let Some((program, arguments)) = words.split_first() else {
+        anyhow::bail!("no command to run in {host}");
+    };
+    let mut command = std::process::Command::new(program);
+    command.args(arguments);
+    let status = Lab::open(layout)?.exec(host, command)?;
+    Ok(exit::status(status.code().unwrap_or(1)))
+}
+
+fn init(layout: &Layout, connection: &Connection) -> anyhow::Result<()> {
+    let name = connection.host.clone().unwrap_or_default();
+    let spec = LabSpec::load(layout)?;
+    hafen_lab::init::prepare(layout, &spec, &name)?;
+    hafen_lab::init::serve(&name, Vec::new())
+}

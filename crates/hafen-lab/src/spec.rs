@@ -1,0 +1,100 @@
+//! What a lab consists of.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{LabError, Layout};
+
+/// The most hosts of a lab.
+pub const HOSTS_MAXIMUM: u32 = 32;
+/// The most virtual machines that a lab is set up with.
+pub const VMS_MAXIMUM: u32 = 64;
+
+/// A lab as it was asked for, kept in its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabSpec {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The hosts.
+    pub hosts: Vec<HostSpec>,
+    /// How many virtual machines (`vm1`, `vm2`, …) it begins with.
+    pub vms: u32,
+    /// The memory of each virtual machine, in MiB.
+    pub vm_memory_mib: u32,
+    /// The size of each host's `/var/lib/hafen`, in MiB.
+    pub disk_mib: u32,
+    /// From what the hub draws delays and orders.
+    pub seed: u64,
+    /// How long the power switch takes for `off` and `on`, in milliseconds.
+    pub power_delay_ms: u64,
+    /// The configuration that the cluster begins with, as the XML of a CIB.
+    pub initial_cib: String,
+    /// Variables for daemons and executors, beside their usual environment.
+    pub environment: Vec<(String, String)>,
+}
+
+/// One host of a lab.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSpec {
+    /// Its name.
+    pub name: String,
+    /// Its number in the cluster.
+    pub id: u32,
+}
+
+impl LabSpec {
+    /// Hosts `host1`, `host2`, … and nothing configured.
+    pub fn with_hosts(count: u32) -> Result<Self, LabError> {
+        if !(1..=HOSTS_MAXIMUM).contains(&count) {
+            return Err(LabError::State(format!("a lab has 1 to {HOSTS_MAXIMUM} hosts, not {count}")));
+        }
+        Ok(Self {
+            cluster: "lab".to_owned(),
+            hosts: (1..=count).map(|id| HostSpec { name: format!("host{id}"), id }).collect(),
+            vms: 0,
+            vm_memory_mib: 96,
+            disk_mib: 32,
+            seed: 1,
+            power_delay_ms: 0,
+            initial_cib: String::new(),
+            environment: Vec::new(),
+        })
+    }
+
+    /// The host of that name. The error names those that there are.
+    pub fn host(&self, name: &str) -> Result<&HostSpec, LabError> {
+        self.hosts.iter().find(|host| host.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.hosts.iter().map(|host| host.name.as_str()).collect();
+            LabError::State(format!("the lab has no host '{name}': there are {}", names.join(", ")))
+        })
+    }
+
+    /// Writes it into the lab's folder.
+    pub fn save(&self, layout: &Layout) -> Result<(), LabError> {
+        let path = layout.spec();
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| LabError::State(format!("the lab cannot be described: {error}")))?;
+        fs::write(&path, text).map_err(LabError::system("write", &path))
+    }
+
+    /// Reads it from the lab's folder.
+    pub fn load(layout: &Layout) -> Result<Self, LabError> {
+        let path = layout.spec();
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let root = layout.root().display();
+                return Err(LabError::State(format!(
+                    "there is no lab in {root}: start one with `hafen lab up`, or name its folder with --lab or HAFEN_LAB"
+                )));
+            }
+            other => other.map_err(LabError::system("read", &path))?,
+        };
+        serde_json::from_slice(&text).map_err(|error| {
+            LabError::State(format!(
+                "{} is damaged ({error}): remove it with `hafen lab down`",
+                path.display()
+            ))
+        })
+    }
+}
