@@ -6,7 +6,13 @@
 
 pub mod xml;
 
+pub mod patchset;
+
 mod cib;
+mod digest;
+mod edit;
 
 pub use cib::{Cib, CibError, FEATURE_SET, SCHEMA, Version};
+pub use edit::EditError;
+pub use patchset::{PatchError, Patchset};
 pub use xml::{Document, Element, NodeId, ParseError, ParseErrorKind};

@@ -3,24 +3,24 @@
 use super::names::Symbol;
 
 /// No node, no attribute.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// A range of the text buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Span {
-    pub(super) start: u32,
-    pub(super) length: u32,
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) length: u32,
 }
 
 impl Span {
-    pub(super) fn new(start: usize, end: usize) -> Span {
+    pub(crate) fn new(start: usize, end: usize) -> Span {
         Span { start: start as u32, length: (end - start) as u32 }
     }
 }
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The node above the root element, which also holds comments outside of it. Always slot 0.
     Document,
     /// `<?xml ...?>`; its text is what stands between `<?` and `?>`.
@@ -36,26 +36,29 @@ pub(super) enum Kind {
 
 /// A node.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
-    pub(super) name: Symbol,
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    /// Whether [`super::document::Document::hashes`] has the subtree's hash. If not, no ancestor's is there.
+    pub(crate) hashed: bool,
+    pub(crate) name: Symbol,
     /// The text of all kinds but elements.
-    pub(super) text: Span,
+    pub(crate) text: Span,
     /// The first attribute of an element.
-    pub(super) attributes: u32,
+    pub(crate) attributes: u32,
     /// The line of the source; 0 for nodes made by edits.
-    pub(super) line: u32,
-    pub(super) parent: u32,
-    pub(super) previous: u32,
-    pub(super) next: u32,
-    pub(super) first_child: u32,
-    pub(super) last_child: u32,
+    pub(crate) line: u32,
+    pub(crate) parent: u32,
+    pub(crate) previous: u32,
+    pub(crate) next: u32,
+    pub(crate) first_child: u32,
+    pub(crate) last_child: u32,
 }
 
 impl Node {
-    pub(super) fn new(kind: Kind, line: u32) -> Node {
+    pub(crate) fn new(kind: Kind, line: u32) -> Node {
         Node {
             kind,
+            hashed: false,
             name: Symbol(0),
             text: Span::default(),
             attributes: NONE,
@@ -71,8 +74,8 @@ impl Node {
 
 /// An attribute, a link of its element's chain.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attribute {
-    pub(super) name: Symbol,
-    pub(super) value: Span,
-    pub(super) next: u32,
+pub(crate) struct Attribute {
+    pub(crate) name: Symbol,
+    pub(crate) value: Span,
+    pub(crate) next: u32,
 }

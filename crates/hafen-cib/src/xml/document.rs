@@ -21,6 +21,8 @@ pub struct Document {
     pub(super) names: Names,
     pub(super) ids: IdIndex,
     pub(super) root: u32,
+    /// The hashes of subtrees, by slot; see [`Node::hashed`].
+    pub(super) hashes: Vec<[u8; 16]>,
 }
 
 impl Document {
@@ -88,14 +90,15 @@ impl Document {
             names: Names::default(),
             ids: IdIndex::default(),
             root: NONE,
+            hashes: Vec::new(),
         }
     }
 
-    pub(super) fn node(&self, node: u32) -> &Node {
+    pub(crate) fn node(&self, node: u32) -> &Node {
         &self.nodes[node as usize]
     }
 
-    pub(super) fn span(&self, span: Span) -> &str {
+    pub(crate) fn span(&self, span: Span) -> &str {
         &self.text[span.start as usize..(span.start + span.length) as usize]
     }
 
@@ -111,7 +114,7 @@ impl Document {
     }
 
     /// How many siblings of any kind stand before a node.
-    pub(super) fn position(&self, node: u32) -> usize {
+    pub(crate) fn position(&self, node: u32) -> usize {
         let mut position = 0;
         let mut previous = self.node(node).previous;
         while previous != NONE {
@@ -121,8 +124,15 @@ impl Document {
         position
     }
 
+    /// The children of a node, of all kinds.
+    pub(crate) fn child_nodes(&self, node: u32) -> impl Iterator<Item = u32> {
+        let first = self.node(node).first_child;
+        let next = |node: &u32| Some(self.node(*node).next).filter(|next| *next != NONE);
+        std::iter::successors((first != NONE).then_some(first), next)
+    }
+
     /// The node after `node` in document order within the subtree of `top`.
-    pub(super) fn following(&self, node: u32, top: u32) -> Option<u32> {
+    pub(crate) fn following(&self, node: u32, top: u32) -> Option<u32> {
         let child = self.node(node).first_child;
         if child != NONE {
             return Some(child);
@@ -131,7 +141,7 @@ impl Document {
     }
 
     /// The node after the subtree of `node` within the subtree of `top`.
-    pub(super) fn following_outside(&self, mut node: u32, top: u32) -> Option<u32> {
+    pub(crate) fn following_outside(&self, mut node: u32, top: u32) -> Option<u32> {
         while node != top {
             let next = self.node(node).next;
             if next != NONE {

@@ -24,6 +24,7 @@ impl Document {
         if is_id {
             self.unindex(node.0);
         }
+        self.touch(node.0);
         match self.find_attribute(node.0, symbol) {
             Some(link) => {
                 let old = self.attributes[link as usize].value;
@@ -50,6 +51,7 @@ impl Document {
             self.unindex(node.0);
         }
         self.unlink_attribute(node.0, link);
+        self.touch(node.0);
         true
     }
 
@@ -76,7 +78,14 @@ impl Document {
     /// Add a copy of an element of any document, with all below it, as a child at a position.
     pub fn insert_copy(&mut self, parent: NodeId, position: usize, element: Element<'_>) -> NodeId {
         self.assert_element(parent.0);
-        let (source, top) = (element.document, element.node);
+        let copy = self.copy_detached(element.document, element.node);
+        let before = self.nth_child(parent.0, position);
+        self.attach(copy, parent.0, before);
+        NodeId(copy)
+    }
+
+    /// A copy of a node of another document, with all below it, not linked anywhere.
+    pub(crate) fn copy_detached(&mut self, source: &Document, top: u32) -> u32 {
         let copy = self.copy_node(source, top);
         let mut into = copy;
         let mut from = top;
@@ -91,10 +100,24 @@ impl Document {
             self.link(child, into, NONE);
             (from, into) = (next, child);
         }
-        let before = self.nth_child(parent.0, position);
-        self.link(copy, parent.0, before);
+        copy
+    }
+
+    /// Add a copy of a node of any kind, with all below it, as the last child.
+    pub(crate) fn append_node_copy(&mut self, parent: NodeId, source: &Document, node: u32) {
+        let copy = self.copy_detached(source, node);
+        self.attach(copy, parent.0, NONE);
+    }
+
+    /// Put a copy of an element in the root's place.
+    pub fn replace_root(&mut self, element: Element<'_>) {
+        let old = self.root;
+        let copy = self.copy_detached(element.document, element.node);
+        self.detach(old);
+        self.discard(old);
+        self.root = copy;
+        self.link(copy, 0, NONE);
         self.index_subtree(copy);
-        NodeId(copy)
     }
 
     /// Add a copy of one of this document's own elements as a child at a position.
@@ -129,11 +152,74 @@ impl Document {
             assert_ne!(ancestor, node.0, "an element cannot be moved into itself");
             ancestor = self.node(ancestor).parent;
         }
-        self.unindex_subtree(node.0);
-        self.unlink(node.0);
+        let old_parent = self.detach(node.0);
+        self.join_texts(old_parent);
         let before = self.nth_child(parent.0, position);
-        self.link(node.0, parent.0, before);
-        self.index_subtree(node.0);
+        self.attach(node.0, parent.0, before);
+    }
+
+    /// Take a node with all below it out of the tree, without freeing it; gives its old parent.
+    pub(crate) fn detach(&mut self, node: u32) -> u32 {
+        self.unindex_subtree(node);
+        let parent = self.node(node).parent;
+        self.unlink(node);
+        parent
+    }
+
+    /// Put a detached node in front of `before` (at the end, if that is `NONE`).
+    pub(crate) fn attach(&mut self, node: u32, parent: u32, before: u32) {
+        self.link(node, parent, before);
+        self.index_subtree(node);
+    }
+
+    /// Free a detached node with all below it.
+    pub(crate) fn discard(&mut self, node: u32) {
+        // From the bottom, so that every slot is left only after those below it.
+        let mut current = node;
+        loop {
+            while self.node(current).first_child != NONE {
+                current = self.node(current).first_child;
+            }
+            let Node { parent, next, .. } = *self.node(current);
+            self.free(current);
+            if current == node {
+                return;
+            }
+            if next == NONE {
+                self.nodes[parent as usize].first_child = NONE;
+                current = parent;
+            } else {
+                current = next;
+            }
+        }
+    }
+
+    /// Make one text of neighbouring ones, as a reader of the written document would.
+    pub(crate) fn join_texts(&mut self, parent: u32) {
+        let mut node = self.node(parent).first_child;
+        while node != NONE {
+            let next = self.node(node).next;
+            let both =
+                next != NONE && self.node(node).kind == Kind::Text && self.node(next).kind == Kind::Text;
+            if !both {
+                node = next;
+                continue;
+            }
+            let joined = [self.span(self.node(node).text), self.span(self.node(next).text)].concat();
+            self.dead_text += self.node(node).text.length as usize;
+            self.nodes[node as usize].text = self.store(&joined);
+            self.unlink(next);
+            self.discard(next);
+            self.touch(node);
+        }
+    }
+
+    /// Forget the hashes of a node and all above it.
+    pub(super) fn touch(&mut self, mut node: u32) {
+        while node != NONE && self.node(node).hashed {
+            self.nodes[node as usize].hashed = false;
+            node = self.node(node).parent;
+        }
     }
 
     /// Replace everything inside an element by a text; an empty text leaves the element empty.
@@ -182,7 +268,7 @@ impl Document {
     }
 
     /// A copy of one node without its children, not linked anywhere.
-    fn copy_node(&mut self, source: &Document, node: u32) -> u32 {
+    pub(crate) fn copy_node(&mut self, source: &Document, node: u32) -> u32 {
         let original = source.node(node);
         if original.kind != Kind::Element {
             let text = self.store(source.span(original.text));
@@ -200,7 +286,7 @@ impl Document {
     }
 
     /// The child before which something goes that is to stand at a position.
-    fn nth_child(&self, parent: u32, position: usize) -> u32 {
+    pub(crate) fn nth_child(&self, parent: u32, position: usize) -> u32 {
         let mut child = if position == usize::MAX { NONE } else { self.node(parent).first_child };
         let mut left = position;
         while child != NONE && left > 0 {
@@ -212,6 +298,7 @@ impl Document {
 
     /// Put a node below `parent`, in front of `before` (at the end, if that is `NONE`).
     pub(super) fn link(&mut self, node: u32, parent: u32, before: u32) {
+        self.touch(parent);
         let previous = if before == NONE { self.node(parent).last_child } else { self.node(before).previous };
         let slot = &mut self.nodes[node as usize];
         (slot.parent, slot.previous, slot.next) = (parent, previous, before);
@@ -227,6 +314,7 @@ impl Document {
 
     fn unlink(&mut self, node: u32) {
         let Node { parent, previous, next, .. } = *self.node(node);
+        self.touch(parent);
         match previous {
             NONE => self.nodes[parent as usize].first_child = next,
             _ => self.nodes[previous as usize].next = next,
@@ -239,28 +327,11 @@ impl Document {
         (slot.parent, slot.previous, slot.next) = (NONE, NONE, NONE);
     }
 
-    pub(super) fn remove_node(&mut self, node: u32) {
+    fn remove_node(&mut self, node: u32) {
         assert_ne!(node, self.root, "the root element cannot be removed");
-        self.unindex_subtree(node);
-        self.unlink(node);
-        // Free from the bottom, so that every slot is left only after those below it.
-        let mut current = node;
-        loop {
-            while self.node(current).first_child != NONE {
-                current = self.node(current).first_child;
-            }
-            let Node { parent, next, .. } = *self.node(current);
-            self.free(current);
-            if current == node {
-                return;
-            }
-            if next == NONE {
-                self.nodes[parent as usize].first_child = NONE;
-                current = parent;
-            } else {
-                current = next;
-            }
-        }
+        let parent = self.detach(node);
+        self.discard(node);
+        self.join_texts(parent);
     }
 
     fn free(&mut self, node: u32) {

@@ -5,13 +5,14 @@
 //! (layout, written anew with two blanks of indentation), the kind of quotes, and the choice
 //! between `<a/>` and `<a></a>`.
 
-mod arena;
+pub(crate) mod arena;
 mod attributes;
 mod chars;
 mod document;
 mod edit;
 mod element;
 mod error;
+mod hash;
 mod ids;
 mod limits;
 mod names;

@@ -2,13 +2,13 @@
 
 /// A name's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Symbol(pub(super) u32);
+pub(crate) struct Symbol(pub(super) u32);
 
 const EMPTY: u32 = u32::MAX;
 
 /// A table of names: a fixed hash, open addressing, no iteration over the table.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
+pub(crate) struct Names {
     texts: Vec<Box<str>>,
     hashes: Vec<u32>,
     buckets: Vec<u32>,
@@ -22,22 +22,22 @@ impl Default for Names {
 
 impl Names {
     /// How many names there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.texts.len()
     }
 
     /// The name of a symbol.
-    pub(super) fn text(&self, symbol: Symbol) -> &str {
+    pub(crate) fn text(&self, symbol: Symbol) -> &str {
         &self.texts[symbol.0 as usize]
     }
 
     /// The symbol of a name that is there.
-    pub(super) fn find(&self, text: &str) -> Option<Symbol> {
+    pub(crate) fn find(&self, text: &str) -> Option<Symbol> {
         self.slot(text, hash(text)).ok()
     }
 
     /// The symbol of a name, added if it is new. The caller has checked that it is a name.
-    pub(super) fn intern(&mut self, text: &str) -> Symbol {
+    pub(crate) fn intern(&mut self, text: &str) -> Symbol {
         let hash = hash(text);
         match self.slot(text, hash) {
             Ok(symbol) => symbol,
