@@ -4,6 +4,7 @@
 //! sent, written, run and told. It does no input or output itself; see `api` for the boundary.
 
 pub mod api;
+pub mod driver;
 pub mod store;
 #[doc(hidden)]
 pub mod testing;

@@ -351,8 +351,7 @@ impl Store {
         self.files.extend([temporary.clone(), final_name.clone(), log.clone()]);
         self.put(StorageEffect::Write { file: temporary.clone(), bytes });
         self.put(StorageEffect::Sync { file: temporary.clone() });
-        self.put(StorageEffect::Write { file: log.clone(), bytes: first });
-        self.put(StorageEffect::Sync { file: log });
+        self.put(StorageEffect::Write { file: log, bytes: first });
         self.queued.push_back((
             StorageEffect::Rename { from: temporary.clone(), to: final_name },
             Meaning::Removed(temporary),

@@ -105,7 +105,7 @@ impl SimulatedDisk {
     /// Cuts the power: keeps what was synced, and of the rest what `random` lets live.
     pub fn crash(&mut self, random: &mut dyn FnMut() -> u64) {
         let mut pending = std::mem::take(&mut self.pending);
-        if random() % 4 == 0 {
+        if random().is_multiple_of(4) {
             shuffle(&mut pending, random);
         }
         let survival = random() % 3;
@@ -113,7 +113,7 @@ impl SimulatedDisk {
             let survives = match survival {
                 0 => false,
                 1 => true,
-                _ => random() % 2 == 0,
+                _ => random().is_multiple_of(2),
             };
             if survives {
                 self.apply_entry(change);
@@ -214,7 +214,7 @@ impl Inode {
         let length = length.max(untouched);
         let mut left = Vec::with_capacity(length);
         left.extend_from_slice(&self.durable[..untouched]);
-        let kindly = random() % 2 == 0;
+        let kindly = random().is_multiple_of(2);
         while left.len() < length {
             let sector_end = (left.len() / SECTOR_BYTES + 1) * SECTOR_BYTES;
             let end = sector_end.min(length);
