@@ -5,8 +5,10 @@
 //! it. Until `commit` is said, whoever sees a failure may let the guest go on at its source, once the receiver has
 //! confirmed that the guest at the target is dead. After it, only the receiver knows, and is asked ([`settle`]).
 
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hafen_sys::ProcessIdentity;
@@ -27,8 +29,10 @@ const RECEIVER_LIMIT: Duration = Duration::from_secs(15);
 const QMP_LIMIT: Duration = Duration::from_secs(10);
 /// How long one wait for QEMU's events lasts before its state is asked for.
 const EVENT_INTERVAL: Duration = Duration::from_millis(250);
-/// No limit that matters to the transfer's speed, in bytes a second.
-const BANDWIDTH_LIMIT: u64 = 16 << 30;
+/// The speed of a transfer that is not limited, in MiB a second: more than any memory gives.
+const UNLIMITED_MIB: u64 = 1 << 20;
+/// The pause before a receiver that does not answer is asked again.
+const ASK_AGAIN_INTERVAL: Duration = Duration::from_millis(200);
 /// The share of the time that a migration may use before it is called off, so that there is time to clear up.
 const TRANSFER_SHARE: f64 = 0.8;
 
@@ -180,9 +184,13 @@ fn transfer(qmp: &mut Qmp, uri: &str, parameters: &Parameters, deadline: Deadlin
         .into_iter()
         .map(|capability| json!({ "capability": capability, "state": true }))
         .collect();
+    let bandwidth_mib = match parameters.migrate_bandwidth_mib {
+        0 => UNLIMITED_MIB,
+        limited => limited.min(UNLIMITED_MIB),
+    };
     let limits = json!({
         "downtime-limit": u64::try_from(parameters.migrate_downtime.as_millis()).unwrap_or(u64::MAX),
-        "max-bandwidth": BANDWIDTH_LIMIT,
+        "max-bandwidth": bandwidth_mib << 20,
     });
     let commands = [
         ("migrate-set-capabilities", json!({ "capabilities": capabilities })),
@@ -306,9 +314,21 @@ fn go_on(qmp: &mut Qmp, deadline: Deadline) -> Result<(), AgentError> {
     })
 }
 
-/// One request over a connection of its own.
-pub(crate) fn ask(receiver: &Path, request: &Request, deadline: Deadline) -> std::io::Result<Answer> {
-    json_lines::exchange(&mut connect(receiver, deadline)?, request, deadline)
+/// One request over a connection of its own. A receiver that is being started again is waited for until the deadline.
+fn ask(receiver: &Path, request: &Request, deadline: Deadline) -> io::Result<Answer> {
+    loop {
+        let error = match connect(receiver, deadline) {
+            Ok(mut stream) => match json_lines::exchange(&mut stream, request, deadline) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        if deadline.left() <= ASK_AGAIN_INTERVAL {
+            return Err(error);
+        }
+        thread::sleep(ASK_AGAIN_INTERVAL);
+    }
 }
 
 /// Confirms on the target that the guest has arrived and runs.

@@ -44,7 +44,7 @@ macro_rules! parameter {
 }
 
 /// All parameters, in the order of the metadata.
-pub const DESCRIPTIONS: [Description; 20] = [
+pub const DESCRIPTIONS: [Description; 21] = [
     parameter!(
         "name",
         "string",
@@ -167,6 +167,14 @@ pub const DESCRIPTIONS: [Description; 20] = [
         "QEMU's limit for the pause at the end of a live migration."
     ),
     parameter!(
+        "migrate_bandwidth",
+        "integer",
+        Some("0"),
+        false,
+        "speed of a live migration (MiB/s)",
+        "The most that a live migration sends, in MiB a second; 0 for no limit."
+    ),
+    parameter!(
         "state_dir",
         "string",
         Some(STATE_DIR),
@@ -217,6 +225,8 @@ pub struct Parameters {
     pub migrate_dir: Option<PathBuf>,
     /// The longest pause of a live migration.
     pub migrate_downtime: Duration,
+    /// The most that a live migration sends, in MiB a second; 0 for no limit.
+    pub migrate_bandwidth_mib: u64,
     /// The folder of the state.
     pub state_dir: PathBuf,
 }
@@ -295,6 +305,7 @@ impl Parameters {
             qmp_timeout: time("qmp_timeout")?,
             migrate_dir: path("migrate_dir"),
             migrate_downtime: time("migrate_downtime")?.unwrap_or_default(),
+            migrate_bandwidth_mib: parse_number("migrate_bandwidth", &string("migrate_bandwidth"))?,
             state_dir: state_dir.map(PathBuf::from).or_else(|| path("state_dir")).unwrap_or_default(),
         };
         parameters.check()?;
