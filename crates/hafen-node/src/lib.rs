@@ -4,9 +4,17 @@
 //! sent, written, run and told. It does no input or output itself; see `api` for the boundary.
 
 pub mod api;
+mod digest;
 pub mod driver;
+pub mod history;
 pub mod store;
 #[doc(hidden)]
 pub mod testing;
+
+mod edits;
+pub mod membership;
+mod properties;
+pub mod replica;
+mod stored;
 
 pub use api::{Identity, Input, Output, Settings};

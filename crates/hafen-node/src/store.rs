@@ -259,6 +259,12 @@ impl Store {
         }
     }
 
+    /// The highest term that was promised, on disk or on its way there.
+    #[must_use]
+    pub fn promised_term(&self) -> u64 {
+        self.promised_term
+    }
+
     /// Up to here everything is on disk.
     #[must_use]
     pub fn durable_through(&self) -> Ticket {

@@ -1,0 +1,214 @@
+//! The node: its parts, and the way of an input through them.
+//!
+//! `handle` gives the input to the module that it concerns, then `step` lets each part say what follows from the new
+//! state. A host's failure walks `view` (lost, unclean) → `plan` (schedule, fire) → `order` (fence, proof, execute,
+//! result) → `plan` (nothing left to do).
+
+mod disk;
+mod fence;
+mod local;
+mod order;
+mod plan;
+mod report;
+mod requests;
+mod view;
+
+use std::collections::VecDeque;
+
+use hafen_cib::Cib;
+use hafen_protocol::client::Event;
+use hafen_protocol::{Delivery, Machine, MemberId, Message, Now, QuorumJoiner, Transmission, Transport};
+
+use crate::api::{Identity, Input, Output, Settings, StoredFiles};
+use crate::membership::{Membership, Phase};
+use crate::replica::Replica;
+use crate::store::Store;
+
+pub use local::Remembered;
+
+/// One member of a cluster.
+pub struct Node {
+    identity: Identity,
+    settings: Settings,
+    now: Now,
+    outputs: VecDeque<Output>,
+    transport: Transport,
+    quorum: QuorumJoiner,
+    membership: Membership,
+    replica: Replica,
+    /// False after the replicas were found to differ: then a full copy is needed.
+    complete: bool,
+    store: Store,
+    disk: disk::Disk,
+    local: local::Local,
+    planner: plan::Planner,
+    requests: requests::Requests,
+}
+
+impl Node {
+    /// A daemon that starts: `files` is what its store's directory holds, `remembered` what an earlier run of the daemon
+    /// in the same boot of the host put out as `Output::Remember`.
+    ///
+    /// # Errors
+    /// When the initial configuration is no CIB.
+    pub fn new(
+        identity: Identity,
+        settings: Settings,
+        files: &StoredFiles,
+        remembered: Option<&[u8]>,
+        now: Now,
+    ) -> Result<Node, String> {
+        let mut initial = without_status(Cib::parse(&settings.initial_cib).map_err(|error| error.to_string())?);
+        crate::edits::ensure_nodes(&mut initial, &settings.hosts);
+        let (store, recovered) = Store::recover::<Cib>(files, &initial.to_xml())?;
+        let mut replica = Replica::new(recovered.state, recovered.lineage, &settings.hosts);
+        let local = local::Local::recall(remembered, &identity, &mut replica);
+        let me = MemberId { host: identity.host, incarnation: identity.incarnation };
+        let mut node = Node {
+            identity,
+            settings,
+            now,
+            outputs: VecDeque::new(),
+            transport: Transport::new(me),
+            quorum: QuorumJoiner::new(),
+            membership: Membership::default(),
+            replica,
+            complete: !recovered.damaged,
+            store,
+            disk: disk::Disk::default(),
+            local,
+            planner: plan::Planner::default(),
+            requests: requests::Requests::default(),
+        };
+        for note in recovered.notes {
+            node.event("store", "", note, "the daemon started");
+        }
+        node.step();
+        Ok(node)
+    }
+
+    /// This run of this host's daemon.
+    pub fn me(&self) -> MemberId {
+        MemberId { host: self.identity.host, incarnation: self.identity.incarnation }
+    }
+
+    /// The replicated state, for those who look from outside.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// How far this member is in its view, for those who look from outside.
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
+    /// Whether this member coordinates its view.
+    pub fn is_coordinator(&self) -> bool {
+        self.membership.phase == Phase::Synchronised && self.membership.coordinator == Some(self.me())
+    }
+
+    /// Whether the view has quorum; false while that is not known.
+    pub fn quorate(&self) -> bool {
+        self.quorum.quorate().unwrap_or(false)
+    }
+
+    /// Multicasts a message in the current view. False: there is no room or no view, and it must be said again later.
+    fn say(&mut self, message: &Message) -> bool {
+        let Some(view) = &self.membership.view else { return false };
+        self.transport.send(message, view.id()).is_ok()
+    }
+
+    /// Tells the event log.
+    fn event(&mut self, kind: &str, subject: &str, text: impl Into<String>, cause: impl Into<String>) {
+        let event = Event {
+            number: 0,
+            wall_ms: self.now.wall_ms,
+            host: self.identity.uname.clone(),
+            kind: kind.to_string(),
+            subject: subject.to_string(),
+            text: text.into(),
+            cause: cause.into(),
+        };
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn bus(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::View(view) => self.view_changed(view),
+            Delivery::Quorum { ring, quorate } => {
+                let before = self.quorum.quorate();
+                self.quorum.quorum_changed(ring, quorate);
+                if self.quorum.quorate() != before {
+                    self.quorum_changed();
+                }
+            }
+            Delivery::Message { from, bytes } => match self.transport.receive(from, &bytes) {
+                Ok(Some(envelope)) => self.delivered(from, envelope),
+                Ok(None) => {}
+                Err(error) => self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string()),
+            },
+            Delivery::Stream { from, bytes } => match self.transport.receive_stream(from, &bytes) {
+                Ok(Some(message)) => self.streamed(from, message),
+                Ok(None) => {}
+                Err(error) => self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string()),
+            },
+            Delivery::Lost { reason } => self.bus_lost(&reason),
+        }
+    }
+
+    /// What follows from the state, after every input.
+    fn step(&mut self) {
+        self.step_disk();
+        self.step_local();
+        self.step_plan();
+        self.step_requests();
+        self.step_disk();
+        while let Some(frame) = self.transport.poll_frame() {
+            self.outputs.push_back(Output::Bus(Transmission::Multicast(frame)));
+        }
+    }
+}
+
+impl Machine for Node {
+    type Input = Input;
+    type Output = Output;
+
+    fn handle(&mut self, now: Now, input: Input) {
+        self.now = now;
+        match input {
+            Input::Bus(delivery) => self.bus(delivery),
+            Input::Storage { token, result } => self.storage_ended(token, result),
+            Input::ExecutorConnected { accepted, results, recovered } => {
+                self.executor_connected(&accepted, results, recovered);
+            }
+            Input::ExecutorLost => self.executor_lost(),
+            Input::OperationEnded(result) => self.operation_ended(*result),
+            Input::FenceEnded(result) => self.fence_ended_here(*result),
+            Input::Client { request, body } => self.client_asks(request, body),
+            Input::ClientGone { request } => self.client_gone(request),
+        }
+        self.step();
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        self.step();
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<u64> {
+        [self.store.poll_timeout(), self.plan_timeout(), self.requests_timeout()].into_iter().flatten().min()
+    }
+}
+
+/// The configuration alone: the status comes from the hosts, and is never kept.
+pub(crate) fn without_status(mut cib: Cib) -> Cib {
+    if let Some(status) = cib.status().map(|element| element.node()) {
+        cib.document_mut().remove(status);
+    }
+    cib.status_or_new();
+    cib
+}

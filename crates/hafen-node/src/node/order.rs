@@ -1,0 +1,261 @@
+//! The ordered messages of a synchronised member: each changes the replicated state alike on all of them.
+
+use hafen_protocol::message::{Change, Execute, Message, Operator, OperationResult, ProofLevel};
+use hafen_protocol::{HostId, Incarnation, MemberId};
+
+use super::Node;
+use crate::driver::Outcome;
+use crate::history;
+use crate::replica::{Refusal, Standing};
+
+impl Node {
+    /// Applies one message of the total order.
+    pub(super) fn ordered(&mut self, from: MemberId, position: u64, message: Message) {
+        let by_coordinator = self.membership.coordinator == Some(from);
+        match message {
+            Message::Hello(_) => {}
+            Message::Synchronised => self.member_synchronised(from),
+            Message::Term { term } if by_coordinator => self.term_proposed(term, position),
+            Message::Change(change) => self.change_ordered(from, position, &change),
+            Message::Persisted { position } => {
+                let through = self.membership.persisted.entry(from.host).or_default();
+                *through = position.max(*through);
+            }
+            Message::DiskFailed { reason } => self.member_disk_failed(from, reason),
+            Message::DiskHealthy => self.member_disk_healthy(from),
+            Message::Started if by_coordinator => self.replica.seasoned = true,
+            Message::Settled { position } if by_coordinator => self.requests.settled(position),
+            Message::Shutdown { host } if by_coordinator => self.shutdown_ordered(host),
+            Message::Execute(order) if by_coordinator => self.execute_ordered(position, *order),
+            Message::Result(result) => self.result_ordered(from, position, &result),
+            Message::Forget { host, resource, operation, transition_key } => {
+                self.forget_ordered(host, &resource, operation, transition_key.as_deref(), position);
+            }
+            Message::Attributes { host, values, transition_key } => {
+                self.attributes_ordered(host, values, transition_key.as_deref(), position);
+            }
+            Message::DeclareUnclean { host, incarnation, cause } if by_coordinator => {
+                self.unclean_declared(host, incarnation, cause, position);
+            }
+            Message::FenceStart(start) if by_coordinator => self.fence_started(*start),
+            Message::FenceResult(result) => self.fence_result_ordered(&result, position),
+            Message::Leaving => self.member_leaves(from, position),
+            Message::Operator(operator) => self.operator_asks(operator, position),
+            Message::Term { .. }
+            | Message::Started
+            | Message::Settled { .. }
+            | Message::Shutdown { .. }
+            | Message::Execute(_)
+            | Message::DeclareUnclean { .. }
+            | Message::FenceStart(_) => {
+                let name = self.replica.uname(from.host);
+                self.event("garbage", &name, "an order of a member that does not coordinate is ignored", "ordered");
+            }
+        }
+    }
+
+    /// Something happened that no plan knows of: the cluster is not settled, and must be planned again.
+    pub(super) fn disturbed(&mut self, position: u64, cause: &str) {
+        self.requests.disturbed(position);
+        self.planner.disturbed(cause);
+    }
+
+    fn term_proposed(&mut self, term: u64, position: u64) {
+        self.membership.term = Some((term, position));
+        self.membership.term_open = false;
+        self.promise(term, position);
+    }
+
+    fn change_ordered(&mut self, from: MemberId, position: u64, change: &Change) {
+        let coordinator = self.membership.coordinator.map_or(0, |member| member.host.0);
+        let term = self.membership.term.map(|(term, _)| term);
+        let opens = change.patchset.is_none() && self.membership.coordinator == Some(from);
+        let in_term = term == Some(change.lineage.term)
+            && change.lineage.host == coordinator
+            && (self.membership.term_open || opens);
+        let forced = change.without_quorum && change.lineage == self.replica.lineage;
+        let applied = if in_term || forced { self.replica.apply_change(change) } else { Err(Refusal::Stale) };
+        match applied {
+            Ok(()) => {
+                self.persist_change(change, position);
+                if opens {
+                    self.membership.term_open = true;
+                } else {
+                    let version = self.replica.cib().version();
+                    let name = self.replica.uname(from.host);
+                    let text = format!("the configuration is now {version}");
+                    self.event("change", "", text, format!("{} on {name}", change.origin));
+                    self.disturbed(position, &format!("the configuration changed to {version}"));
+                }
+            }
+            Err(Refusal::Stale) => {}
+            Err(Refusal::Diverged(text)) => return self.diverged(&text),
+        }
+        if from == self.me() {
+            self.change_answered(change.request, position, applied.is_ok());
+        }
+    }
+
+    fn execute_ordered(&mut self, position: u64, order: Execute) {
+        let Some(record) = self.replica.hosts.get_mut(&order.host) else { return };
+        history::record_pending(&mut record.status, &order);
+        self.requests.disturbed_quietly(position);
+        if order.host == self.me().host {
+            let text = format!("{} {} begins", order.task, order.resource);
+            self.event("execute", &order.resource, text, order.transition_key.clone());
+            self.run_here(order);
+        }
+    }
+
+    fn result_ordered(&mut self, from: MemberId, position: u64, result: &OperationResult) {
+        if from == self.me() {
+            self.local.result_delivered(result.sequence);
+        }
+        if !self.replica.is_new_result(from.host, result) {
+            return;
+        }
+        let start_failure_is_fatal = self.start_failure_is_fatal();
+        let Some(record) = self.replica.hosts.get_mut(&from.host) else { return };
+        record.status.results_through = result.sequence;
+        let uname = record.uname.clone();
+        let consequence = history::record_result(&mut record.status, result, &uname, start_failure_is_fatal);
+        if from == self.me() {
+            self.local.changed();
+            self.outputs.push_back(crate::api::Output::AcknowledgeResults { through: result.sequence });
+        }
+        let order = &result.order;
+        let reason =
+            if result.exit_reason.is_empty() { String::new() } else { format!(" ({})", result.exit_reason) };
+        let text = format!("{} {} on {uname} ended: {}{reason}", order.task, order.resource, outcome(result));
+        self.event("result", &order.resource, text, order.transition_key.clone());
+        self.requests.disturbed_quietly(position);
+        let as_planned = self.planner.operation_ended(result);
+        if !as_planned && consequence.changed {
+            let cause = format!("{} {} on {uname}: {}", order.task, order.resource, outcome(result));
+            self.disturbed(position, &cause);
+        }
+    }
+
+    fn forget_ordered(
+        &mut self,
+        host: HostId,
+        resource: &str,
+        operation: Option<(String, u64)>,
+        transition_key: Option<&str>,
+        position: u64,
+    ) {
+        let Some(record) = self.replica.hosts.get_mut(&host) else { return };
+        let uname = record.uname.clone();
+        match &operation {
+            Some((task, interval_ms)) => history::forget_recurring(&mut record.status, resource, task, *interval_ms),
+            None => history::forget(&mut record.status, resource),
+        }
+        if host == self.me().host {
+            self.forget_here(resource, operation.as_ref());
+        }
+        match transition_key {
+            Some(key) => {
+                self.planner.step_ended(key, Outcome::Done);
+            }
+            None => self.disturbed(position, &format!("the history of {resource} on {uname} is forgotten")),
+        }
+    }
+
+    fn attributes_ordered(
+        &mut self,
+        host: HostId,
+        values: std::collections::BTreeMap<String, Option<String>>,
+        transition_key: Option<&str>,
+        position: u64,
+    ) {
+        let Some(record) = self.replica.hosts.get_mut(&host) else { return };
+        let uname = record.uname.clone();
+        let mut changed = Vec::new();
+        for (name, value) in values {
+            if record.status.attributes.get(&name) == value.as_ref() {
+                continue;
+            }
+            changed.push(name.clone());
+            match value {
+                Some(value) => record.status.attributes.insert(name, value),
+                None => record.status.attributes.remove(&name),
+            };
+        }
+        if host == self.me().host {
+            self.local.changed();
+        }
+        match transition_key {
+            Some(key) => {
+                self.planner.step_ended(key, Outcome::Done);
+            }
+            None if changed.is_empty() => {}
+            None => self.disturbed(position, &format!("{} of {uname} changed", changed.join(", "))),
+        }
+    }
+
+    fn unclean_declared(
+        &mut self,
+        host: HostId,
+        incarnation: Option<Incarnation>,
+        cause: String,
+        position: u64,
+    ) {
+        let Some(record) = self.replica.hosts.get_mut(&host) else { return };
+        let answerable = matches!(record.standing, Standing::DaemonLost | Standing::Member);
+        if !answerable || record.incarnation != incarnation {
+            return;
+        }
+        record.standing = Standing::Unclean { cause: cause.clone() };
+        let uname = record.uname.clone();
+        self.event("host-lost", &uname, format!("{uname} is unclean"), cause.clone());
+        self.disturbed(position, &format!("{uname}: {cause}"));
+    }
+
+    fn member_leaves(&mut self, from: MemberId, position: u64) {
+        if let Some(record) = self.replica.hosts.get_mut(&from.host) {
+            record.standing = Standing::Down { proof: None };
+            record.status = hafen_protocol::message::HostStatus::default();
+        }
+        let name = self.replica.uname(from.host);
+        self.event("left", &name, format!("{name} leaves in good order"), "it runs nothing any more");
+        if from == self.me() {
+            self.left();
+            self.local.changed();
+            let reason = "left the cluster in good order".to_string();
+            self.outputs.push_back(crate::api::Output::Bus(hafen_protocol::Transmission::Leave));
+            self.outputs.push_back(crate::api::Output::Exit { reason });
+        }
+        self.disturbed(position, &format!("{name} left"));
+    }
+
+    fn operator_asks(&mut self, operator: Operator, position: u64) {
+        match operator {
+            Operator::Fence { host, action, origin } => {
+                if self.is_coordinator() {
+                    self.planner.operator_fencings.insert(host, (action, origin));
+                }
+            }
+            Operator::ConfirmOff { host, origin } => {
+                let name = self.replica.uname(host);
+                let meant = self.replica.hosts.get(&host).and_then(|record| record.incarnation);
+                let present = self.membership.view.as_ref().is_some_and(|view| view.members.contains_key(&host));
+                if !present && self.replica.proven_off(host, meant, ProofLevel::Human) {
+                    self.event("fence-result", &name, format!("{origin} vouches that {name} is off"), "human proof");
+                    self.disturbed(position, &format!("{name} is off, a human says"));
+                }
+            }
+            Operator::Replan { cause } => self.disturbed(position, &cause),
+        }
+    }
+}
+
+/// A result in words.
+fn outcome(result: &OperationResult) -> String {
+    match result.op_status {
+        0 if result.order.expected_rc() == Some(result.rc) => "as expected".to_string(),
+        0 => format!("status {}", result.rc),
+        1 => "cancelled".to_string(),
+        2 => "timed out".to_string(),
+        status => format!("status {}, operation status {status}", result.rc),
+    }
+}

@@ -1,0 +1,484 @@
+//! The coordinator's part: when to plan, and carrying a plan out step by step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hafen_cib::Cib;
+use hafen_protocol::HostId;
+use hafen_protocol::message::{Change, FenceStart, Lineage, Message, OperationResult};
+use hafen_scheduler::schedule;
+
+use super::Node;
+use super::fence::Attempts;
+use crate::api::Output;
+use crate::driver::{Driver, DriverSettings, Firing, Matched, Outcome};
+use crate::fencing;
+use crate::properties;
+use crate::replica::Standing;
+use crate::status_xml;
+
+/// An order whose host does not answer is given this long beyond its own time-out, in milliseconds.
+const ANSWER_MARGIN_MS: u64 = 60_000;
+/// A plan that does the same as the one before is held back, at first this long, in milliseconds.
+const REPEAT_PAUSE_MS: u64 = 1_000;
+/// And at most this long.
+const REPEAT_PAUSE_MAXIMUM_MS: u64 = 30_000;
+/// Pacemaker's `cluster-recheck-interval`, in milliseconds.
+const RECHECK_MS: u64 = 15 * 60 * 1000;
+
+/// What the coordinator is doing.
+#[derive(Debug, Default)]
+pub(super) struct Planner {
+    driver: Option<Driver>,
+    /// Why a new plan is needed.
+    cause: Option<String>,
+    transition: u64,
+    /// Failed attempts to fence.
+    pub(super) attempts: Attempts,
+    /// Fencings that an operator asked for: action and who asked.
+    pub(super) operator_fencings: BTreeMap<HostId, (String, String)>,
+    /// Since when a host's daemon is gone, on the monotonic clock.
+    lost_since: BTreeMap<HostId, u64>,
+    declared: BTreeSet<HostId>,
+    /// Since when this member could plan, in a cluster that has not planned yet.
+    ready_since: Option<u64>,
+    /// Since when orders of an earlier plan are awaited.
+    awaiting_since: Option<u64>,
+    started_said: bool,
+    term_said: bool,
+    opening_said: bool,
+    settled_said: Option<u64>,
+    recheck_at: Option<u64>,
+    not_before: u64,
+    repeats: u32,
+    last_plan: Vec<String>,
+    fence_number: u64,
+    warnings: Vec<String>,
+}
+
+impl Planner {
+    /// The plan is void: its view is gone, or its coordinator is another one now.
+    pub(super) fn forget_plan(&mut self) {
+        *self = Planner {
+            transition: self.transition,
+            fence_number: self.fence_number,
+            attempts: std::mem::take(&mut self.attempts),
+            cause: self.cause.take(),
+            warnings: std::mem::take(&mut self.warnings),
+            ..Planner::default()
+        };
+    }
+
+    /// Something happened that the plan does not know of.
+    pub(super) fn disturbed(&mut self, cause: &str) {
+        if let Some(driver) = &mut self.driver {
+            driver.abort(cause);
+        }
+        self.repeats = 0;
+        self.last_plan.clear();
+        if self.cause.is_none() {
+            self.cause = Some(cause.to_string());
+        }
+    }
+
+    /// An operation ended. Answers whether it was a step of the plan and ended as planned.
+    pub(super) fn operation_ended(&mut self, result: &OperationResult) -> bool {
+        let Some(driver) = &mut self.driver else { return false };
+        let matched = driver.operation_ended(&result.order.transition_key, result.rc, result.op_status);
+        matched == Matched::AsPlanned
+    }
+
+    /// A step of the plan that is not an operation ended.
+    pub(super) fn step_ended(&mut self, transition_key: &str, outcome: Outcome) -> bool {
+        let Some(driver) = &mut self.driver else { return false };
+        driver.completed(transition_key, outcome) == Matched::AsPlanned
+    }
+
+    /// What keeps the cluster from being settled.
+    pub(super) fn waiting_for(&self) -> String {
+        match (&self.driver, &self.cause) {
+            (Some(driver), _) => {
+                let first = driver.explain_waiting().into_iter().next();
+                let step = first.map_or_else(|| "its last steps".to_string(), |waiting| waiting.operation_key);
+                format!("transition {}: {step}", driver.transition())
+            }
+            (None, Some(cause)) => format!("the next plan ({cause})"),
+            (None, None) => "the coordinator's plan".to_string(),
+        }
+    }
+
+    /// Problems of the configuration that the last plan met.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+impl Node {
+    /// Whether hosts are fenced.
+    pub(super) fn fencing_enabled(&self) -> bool {
+        properties::fencing_enabled(self.replica.cib())
+    }
+
+    /// Which proof frees what a fenced host ran.
+    pub(super) fn proof_minimum(&self) -> hafen_protocol::message::ProofLevel {
+        properties::proof_minimum(self.replica.cib())
+    }
+
+    /// Pacemaker's `start-failure-is-fatal`.
+    pub(super) fn start_failure_is_fatal(&self) -> bool {
+        properties::boolean(self.replica.cib(), &["start-failure-is-fatal"], true)
+    }
+
+    /// The whole CIB: the configuration, and the status as this member knows it.
+    pub(super) fn live_cib(&self) -> Cib {
+        let mut cib = self.replica.cib().clone();
+        let root = cib.root().node();
+        let quorate = if self.quorate() { "1" } else { "0" };
+        cib.document_mut().set_attribute(root, "have-quorum", quorate);
+        if let Some(coordinator) = self.membership.coordinator {
+            cib.document_mut().set_attribute(root, "dc-uuid", &coordinator.host.to_string());
+        }
+        let snapshots = self.replica.hosts.iter().map(|(&host, record)| status_xml::HostSnapshot {
+            host,
+            uname: &record.uname,
+            standing: &record.standing,
+            status: &record.status,
+        });
+        status_xml::write(&mut cib, snapshots);
+        cib
+    }
+
+    /// The coordinator's next steps.
+    pub(super) fn step_plan(&mut self) {
+        if !self.is_coordinator() {
+            return;
+        }
+        self.step_term();
+        self.step_lost_daemons();
+        if !self.ready_to_plan() {
+            return;
+        }
+        self.step_operator_fencings();
+        self.step_driver();
+        self.step_schedule();
+        self.step_driver();
+    }
+
+    /// Proposes a term, and opens it when enough disks have promised it.
+    fn step_term(&mut self) {
+        if !self.quorate() {
+            return;
+        }
+        match self.membership.term {
+            None if !self.planner.term_said => {
+                let promised = self.membership.hellos.values().map(|hello| hello.promised_term).max();
+                let term = promised.unwrap_or(0).max(self.store.promised_term()) + 1;
+                self.planner.term_said = self.say(&Message::Term { term });
+            }
+            Some((term, position))
+                if !self.membership.term_open
+                    && !self.planner.opening_said
+                    && self.acknowledged(position, false) =>
+            {
+                let change = Change {
+                    request: u64::MAX,
+                    lineage: Lineage { term, host: self.me().host.0 },
+                    base_digest: self.replica.digest().to_string(),
+                    patchset: None,
+                    result_digest: self.replica.digest().to_string(),
+                    without_quorum: false,
+                    origin: "the coordinator opens its term".to_string(),
+                    wall_ms: self.now.wall_ms,
+                };
+                self.planner.opening_said = self.say(&Message::Change(Box::new(change)));
+            }
+            _ => {}
+        }
+    }
+
+    /// A host whose daemon does not come back in time is unclean.
+    fn step_lost_daemons(&mut self) {
+        let lost: Vec<_> = self
+            .replica
+            .hosts
+            .iter()
+            .filter(|(_, record)| record.standing == Standing::DaemonLost)
+            .map(|(&host, record)| (host, record.incarnation, record.uname.clone()))
+            .collect();
+        self.planner.lost_since.retain(|host, _| lost.iter().any(|(lost, ..)| lost == host));
+        for (host, incarnation, uname) in lost {
+            let since = *self.planner.lost_since.entry(host).or_insert(self.now.monotonic_ms);
+            let timeout_ms = self.settings.daemon_restart_timeout_ms;
+            if self.now.monotonic_ms >= since + timeout_ms && !self.planner.declared.contains(&host) {
+                let cause = format!("its daemon did not come back within {} s", timeout_ms / 1000);
+                let message = Message::DeclareUnclean { host, incarnation, cause };
+                if self.say(&message) {
+                    self.planner.declared.insert(host);
+                    self.event("daemon-timeout", &uname, format!("the daemon of {uname} stays away"), "time-out");
+                }
+            }
+        }
+    }
+
+    /// A cluster that starts waits for its hosts, so that it does not fence those that are a little late.
+    fn ready_to_plan(&mut self) -> bool {
+        if self.replica.seasoned {
+            return true;
+        }
+        let since = *self.planner.ready_since.get_or_insert(self.now.monotonic_ms);
+        let is_here = |host: &HostId| {
+            self.replica.hosts.get(host).is_some_and(|record| record.standing == Standing::Member)
+        };
+        let all_here = self.settings.hosts.keys().all(is_here);
+        let waited = self.now.monotonic_ms >= since + self.settings.startup_wait_ms;
+        if (all_here || waited) && !self.planner.started_said {
+            self.planner.started_said = self.say(&Message::Started);
+            let text = if all_here { "all hosts are here" } else { "the wait for all hosts is over" };
+            self.event("started", "", text, "the cluster starts");
+        }
+        false
+    }
+
+    /// Hands the plan's next steps to those who do them.
+    fn step_driver(&mut self) {
+        let Some(mut driver) = self.planner.driver.take() else { return };
+        for key in driver.handle_timeout(self.now) {
+            self.event("overdue", "", "a step of the plan was not answered in time", key);
+        }
+        while let Some(firing) = driver.poll_action(self.now) {
+            if !self.fire(&mut driver, firing) {
+                break;
+            }
+        }
+        if driver.is_finished() {
+            let number = self.planner.transition;
+            let text = match driver.aborted() {
+                Some(cause) => format!("transition {number} ended before its end: {cause}"),
+                None => format!("transition {number} is complete"),
+            };
+            self.event("plan-ended", "", text, "its last step ended");
+            if self.planner.cause.is_none() {
+                self.planner.cause = Some(format!("transition {number} ended"));
+            }
+        } else {
+            self.planner.driver = Some(driver);
+        }
+    }
+
+    /// Carries out one step. False: the bus has no room, and the plan ends here.
+    fn fire(&mut self, driver: &mut Driver, firing: Firing) -> bool {
+        let said = match firing {
+            Firing::Execute(order) => self.say(&Message::Execute(order)),
+            Firing::Fence { target, action, transition_key, .. } => {
+                let cause = self.fencing_cause(target);
+                if !self.order_fencing(target, action.as_str(), cause, Some(transition_key.clone())) {
+                    let text = "it cannot be fenced now".to_string();
+                    driver.completed(&transition_key, Outcome::Failed(text));
+                }
+                true
+            }
+            Firing::ClearFailcount { host, resource, transition_key } => {
+                self.clear_fail_count(host, &resource, transition_key)
+            }
+            Firing::Forget { host, resource, operation, transition_key } => {
+                let transition_key = Some(transition_key);
+                self.say(&Message::Forget { host, resource, operation, transition_key })
+            }
+            Firing::Shutdown { host, transition_key } => {
+                let said = self.say(&Message::Shutdown { host });
+                driver.completed(&transition_key, Outcome::Done);
+                said
+            }
+        };
+        if !said {
+            driver.abort("the bus has no room");
+        }
+        said
+    }
+
+    /// Why a host is to be fenced, for the record.
+    fn fencing_cause(&self, target: HostId) -> String {
+        match self.replica.hosts.get(&target).map(|record| &record.standing) {
+            Some(Standing::Unclean { cause }) => cause.clone(),
+            Some(Standing::Unseen) => "start-up: it was not seen since the cluster started".to_string(),
+            _ => "an operation on it failed in a way that only fencing mends".to_string(),
+        }
+    }
+
+    fn clear_fail_count(&mut self, host: HostId, resource: &str, transition_key: String) -> bool {
+        let Some(record) = self.replica.hosts.get(&host) else { return true };
+        let prefixes = [format!("fail-count-{resource}#"), format!("last-failure-{resource}#")];
+        let its = |name: &&String| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
+        let names = record.status.attributes.keys().filter(its);
+        let values: BTreeMap<String, Option<String>> = names.map(|name| (name.clone(), None)).collect();
+        self.say(&Message::Attributes { host, values, transition_key: Some(transition_key) })
+    }
+
+    /// Tells all members that a host is to be fenced, and by whom. False: it cannot be done now.
+    fn order_fencing(
+        &mut self,
+        target: HostId,
+        action: &str,
+        cause: String,
+        transition_key: Option<String>,
+    ) -> bool {
+        let Some(record) = self.replica.hosts.get(&target) else { return false };
+        let (uname, incarnation) = (record.uname.clone(), record.incarnation);
+        if self.replica.fencings.values().any(|start| start.target == target) {
+            return false;
+        }
+        let attempt = self.planner.attempts.get(&target).cloned().unwrap_or_default();
+        if self.now.monotonic_ms < attempt.not_before_ms {
+            self.planner.not_before = self.planner.not_before.max(attempt.not_before_ms);
+            return false;
+        }
+        let members: BTreeMap<HostId, String> = self
+            .membership
+            .synchronised
+            .iter()
+            .filter(|&&host| host != target)
+            .map(|&host| (host, self.replica.uname(host)))
+            .collect();
+        let choice = fencing::choose(self.replica.cib(), &uname, self.me().host, &members);
+        let by = choice.as_ref().and_then(|choice| {
+            let view = self.membership.view.as_ref()?;
+            view.member_ids().find(|member| member.host == choice.by)
+        });
+        let (Some(choice), Some(by)) = (choice, by) else {
+            let text = format!("no configured device can fence {uname}");
+            self.event("fence-failed", &uname, text, cause);
+            self.planner.not_before = self.now.monotonic_ms + REPEAT_PAUSE_MAXIMUM_MS;
+            return false;
+        };
+        self.planner.fence_number += 1;
+        let me = self.me();
+        let id = format!("{}-{}-{}", me.host, me.incarnation.0, self.planner.fence_number);
+        let action = if action == "reboot" { choice.action.clone() } else { action.to_string() };
+        self.say(&Message::FenceStart(Box::new(FenceStart {
+            id,
+            target,
+            target_uname: uname,
+            target_incarnation: incarnation,
+            action,
+            cause,
+            by,
+            devices: choice.devices,
+            timeout_ms: choice.timeout_ms,
+            wall_ms: self.now.wall_ms,
+            transition_key,
+        })))
+    }
+
+    fn step_operator_fencings(&mut self) {
+        let Some((&host, _)) = self.planner.operator_fencings.first_key_value() else { return };
+        let Some((action, origin)) = self.planner.operator_fencings.remove(&host) else { return };
+        self.order_fencing(host, &action, format!("{origin} asked for it"), None);
+    }
+
+    /// Plans, when there is a reason and nothing of an earlier plan is under way.
+    fn step_schedule(&mut self) {
+        let due = self.planner.recheck_at.is_some_and(|at| self.now.monotonic_ms >= at);
+        if due && self.planner.cause.is_none() {
+            self.planner.cause = Some("time has passed".to_string());
+        }
+        if self.planner.driver.is_some() || self.planner.cause.is_none() || !self.replica.fencings.is_empty() {
+            return;
+        }
+        if self.now.monotonic_ms < self.planner.not_before || !self.earlier_orders_ended() {
+            return;
+        }
+        let Some(cause) = self.planner.cause.take() else { return };
+        let cib = self.live_cib();
+        let now = self.now.epoch_seconds();
+        let plan = schedule(&cib, now);
+        self.planner.warnings = plan.warnings.clone();
+        let recheck_ms = plan.recheck_after.map_or(RECHECK_MS, |seconds| (seconds.max(1) * 1000).min(RECHECK_MS));
+        self.planner.recheck_at = Some(self.now.monotonic_ms + recheck_ms);
+        self.planner.awaiting_since = None;
+        if plan.is_empty() {
+            let position = self.membership.position;
+            self.say(&Message::Settled { position });
+            if self.planner.settled_said.replace(position).is_none() {
+                self.event("settled", "", "nothing is left to do", cause);
+            }
+            return;
+        }
+        self.planner.settled_said = None;
+        let steps: Vec<String> = plan.actions.iter().map(|action| {
+            let node = action.node.as_ref().map_or("", |node| node.uname.as_str());
+            format!("{} {node}", action.operation_key())
+        }).collect();
+        if steps == self.planner.last_plan {
+            self.planner.repeats += 1;
+            let pause = REPEAT_PAUSE_MS << self.planner.repeats.min(5);
+            self.planner.not_before = self.now.monotonic_ms + pause.min(REPEAT_PAUSE_MAXIMUM_MS);
+        } else {
+            self.planner.repeats = 0;
+        }
+        self.planner.last_plan = steps;
+        self.planner.transition += 1;
+        let number = self.planner.transition;
+        self.event("plan", "", format!("transition {number} has {} steps", plan.actions.len()), cause);
+        self.outputs.push_back(Output::SaveInput { number, xml: cib.to_xml(), now });
+        let properties = DriverSettings {
+            transition: number,
+            uuid: self.settings.transition_uuid.clone(),
+            ..properties::driver_settings(self.replica.cib())
+        };
+        match Driver::start(plan, properties) {
+            Ok(driver) => self.planner.driver = Some(driver),
+            Err(error) => {
+                self.event("plan-refused", "", format!("transition {number} cannot be driven: {error}"), "linted");
+                self.planner.not_before = self.now.monotonic_ms + REPEAT_PAUSE_MAXIMUM_MS;
+                self.planner.cause = Some("the last plan could not be driven".to_string());
+            }
+        }
+    }
+
+    /// Whether what an earlier plan ordered has ended. A host that never answers becomes unclean.
+    fn earlier_orders_ended(&mut self) -> bool {
+        if self.replica.awaited_operations() == 0 {
+            self.planner.awaiting_since = None;
+            return true;
+        }
+        let since = *self.planner.awaiting_since.get_or_insert(self.now.monotonic_ms);
+        let overdue: Vec<_> = self
+            .replica
+            .hosts
+            .iter()
+            .filter(|(_, record)| record.standing == Standing::Member)
+            .filter_map(|(&host, record)| {
+                let orders = record.status.resources.values().flat_map(|history| history.pending.values());
+                let order = orders
+                    .filter(|order| order.interval_ms == 0)
+                    .find(|order| self.now.monotonic_ms > since + order.timeout_ms + ANSWER_MARGIN_MS)?;
+                let cause = format!("{} {} never ended", order.task, order.resource);
+                Some((host, record.incarnation, cause))
+            })
+            .collect();
+        for (host, incarnation, cause) in overdue {
+            if self.planner.declared.insert(host) {
+                self.say(&Message::DeclareUnclean { host, incarnation, cause });
+            }
+        }
+        false
+    }
+
+    /// When the coordinator must be woken.
+    pub(super) fn plan_timeout(&self) -> Option<u64> {
+        if !self.is_coordinator() {
+            return None;
+        }
+        let planner = &self.planner;
+        let daemon = self.settings.daemon_restart_timeout_ms;
+        let lost = planner.lost_since.iter().filter(|(host, _)| !planner.declared.contains(*host));
+        let lost = lost.map(|(_, since)| since + daemon).min();
+        let start = planner
+            .ready_since
+            .filter(|_| !planner.started_said && !self.replica.seasoned)
+            .map(|since| since + self.settings.startup_wait_ms);
+        let held_back = planner.cause.as_ref().map(|_| planner.not_before).filter(|&at| at > self.now.monotonic_ms);
+        let overdue = planner.awaiting_since.map(|_| self.now.monotonic_ms + ANSWER_MARGIN_MS / 4);
+        let driver = planner.driver.as_ref().and_then(Driver::poll_timeout);
+        [lost, start, held_back, overdue, driver, planner.recheck_at].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,182 @@
+//! The state of the cluster, as clients are told it.
+
+use hafen_cib::xml::Element;
+use hafen_protocol::client::{HostReport, ResourceReport, StatusReport};
+
+use super::Node;
+use crate::history;
+use crate::membership::Phase;
+use crate::replica::{HostRecord, Standing};
+
+/// Fencings that a report lists.
+const FENCINGS_SHOWN: usize = 5;
+
+impl Node {
+    /// The state of the cluster as this member sees it.
+    pub(super) fn report(&self) -> StatusReport {
+        StatusReport {
+            host: self.identity.uname.clone(),
+            cluster: self.settings.cluster.clone(),
+            coordinator: self.membership.coordinator.map(|member| self.replica.uname(member.host)),
+            quorate: self.quorate(),
+            waiting_for: self.waiting_for(),
+            version: self.replica.cib().version().to_string(),
+            digest: self.replica.digest().to_string(),
+            hosts: self.replica.hosts.iter().map(|(id, record)| self.host_report(id.0, record)).collect(),
+            resources: self.resource_reports(),
+            fencings: self.fencing_lines(),
+            failures: self.failure_lines(),
+            leftovers: self.leftover_lines(),
+            warnings: self.warning_lines(),
+        }
+    }
+
+    fn waiting_for(&self) -> Option<String> {
+        let text = match self.membership.phase {
+            Phase::Detached => "the cluster's messaging".to_string(),
+            Phase::Greeting => "the other members' greetings".to_string(),
+            Phase::Copying => "the coordinator's copy of the cluster's state".to_string(),
+            Phase::Synchronised if self.membership.coordinator.is_none() => {
+                "a disk that takes writes: nobody can coordinate".to_string()
+            }
+            Phase::Synchronised if self.requests.is_settled() => return None,
+            Phase::Synchronised => match self.replica.fencings.values().next() {
+                Some(start) => format!("fencing of {}", start.target_uname),
+                None => self.planner.waiting_for(),
+            },
+        };
+        Some(text)
+    }
+
+    fn host_report(&self, id: u32, record: &HostRecord) -> HostReport {
+        let permanent = self.node_attributes(&record.uname);
+        let has = |name: &str| {
+            permanent.get(name).or_else(|| record.status.attributes.get(name)).is_some_and(|value| value == "on" || value == "true")
+        };
+        let (state, reason) = match &record.standing {
+            Standing::Unseen => ("offline", "not seen since the cluster started".to_string()),
+            Standing::Joining => ("joining", "it catches up with the coordinator".to_string()),
+            Standing::Member if has("standby") => ("standby", String::new()),
+            Standing::Member if has("maintenance") => ("maintenance", String::new()),
+            Standing::Member => ("online", String::new()),
+            Standing::DaemonLost => ("daemon lost", "its host is in the ring, its daemon is not".to_string()),
+            Standing::Unclean { cause } => ("unclean", cause.clone()),
+            Standing::Down { proof: None } => ("offline", "it left in good order".to_string()),
+            Standing::Down { proof: Some(_) } => ("offline", "it is proven off".to_string()),
+        };
+        let mut attributes = permanent;
+        attributes.extend(record.status.attributes.clone());
+        let reason = match self.membership.failed_disks.iter().find(|(host, _)| host.0 == id) {
+            Some((_, why)) => format!("its disk does not take writes: {why}"),
+            None => reason,
+        };
+        HostReport { name: record.uname.clone(), id, state: state.to_string(), reason, attributes }
+    }
+
+    fn node_attributes(&self, uname: &str) -> std::collections::BTreeMap<String, String> {
+        let Some(nodes) = self.replica.cib().nodes() else { return std::collections::BTreeMap::new() };
+        nodes
+            .children()
+            .filter(|node| node.attribute("uname") == Some(uname))
+            .flat_map(|node| node.children_named("instance_attributes"))
+            .flat_map(|set| set.children_named("nvpair"))
+            .filter_map(|pair| Some((pair.attribute("name")?.to_string(), pair.attribute("value")?.to_string())))
+            .collect()
+    }
+
+    fn resource_reports(&self) -> Vec<ResourceReport> {
+        let Some(resources) = self.replica.cib().resources() else { return Vec::new() };
+        let primitives = resources.descendants().filter(|element| element.name() == "primitive");
+        primitives.map(|primitive| self.resource_report(primitive)).collect()
+    }
+
+    fn resource_report(&self, primitive: Element<'_>) -> ResourceReport {
+        let id = primitive.attribute("id").unwrap_or("").to_string();
+        let part = |name| primitive.attribute(name).unwrap_or("");
+        let agent = match primitive.attribute("provider") {
+            Some(provider) => format!("{}:{provider}:{}", part("class"), part("type")),
+            None => format!("{}:{}", part("class"), part("type")),
+        };
+        let virtual_machine =
+            matches!(agent.as_str(), "ocf:hafen:qemu" | "ocf:heartbeat:Xen" | "ocf:heartbeat:VirtualDomain");
+        let mut hosts = Vec::new();
+        let mut doing = None;
+        let mut failed = None;
+        for record in self.replica.hosts.values() {
+            let histories = record.status.resources.iter();
+            let its = histories.filter(|(name, _)| **name == id || name.strip_prefix(&id).is_some_and(|rest| rest.starts_with(':')));
+            for (_, history) in its {
+                if history::is_active(history) {
+                    hosts.push(record.uname.clone());
+                }
+                if let Some(order) = history.pending.values().next() {
+                    doing = Some(order.task.clone());
+                }
+                if let Some(record) = history::last_failure(history) {
+                    failed = Some(format!("{} ended with {} on {}", record.task, record.rc, record.on_node));
+                }
+            }
+        }
+        let state = match doing.as_deref() {
+            Some("start") => "starting",
+            Some("stop") => "stopping",
+            Some("migrate_to" | "migrate_from") => "migrating",
+            _ if !hosts.is_empty() => "running",
+            _ if failed.is_some() => "failed",
+            _ => "stopped",
+        };
+        ResourceReport { id, agent, virtual_machine, state: state.to_string(), hosts, reason: failed.unwrap_or_default() }
+    }
+
+    fn fencing_lines(&self) -> Vec<String> {
+        let flying = self.replica.fencings.values().map(|start| {
+            format!("{} of {} is under way, by {}: {}", start.action, start.target_uname, self.replica.uname(start.by.host), start.cause)
+        });
+        let ended = self.replica.fence_history.iter().rev().take(FENCINGS_SHOWN).map(|entry| {
+            let outcome = match &entry.result.outcome {
+                Ok(_) => "succeeded".to_string(),
+                Err(error) => format!("failed: {error}"),
+            };
+            format!("{} of {} {outcome} ({})", entry.start.action, entry.start.target_uname, entry.start.cause)
+        });
+        flying.chain(ended).collect()
+    }
+
+    fn failure_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for record in self.replica.hosts.values() {
+            for (id, history) in &record.status.resources {
+                if let Some(failure) = history::last_failure(history) {
+                    let reason = if failure.exit_reason.is_empty() { String::new() } else { format!(": {}", failure.exit_reason) };
+                    lines.push(format!("{} of {id} on {} ended with {}{reason}", failure.task, record.uname, failure.rc));
+                }
+            }
+        }
+        lines
+    }
+
+    fn leftover_lines(&self) -> Vec<String> {
+        let Some(constraints) = self.replica.cib().constraints() else { return Vec::new() };
+        let left = constraints.children().filter_map(|constraint| {
+            let id = constraint.attribute("id")?;
+            let left_by_move = id.starts_with("cli-prefer-") || id.starts_with("cli-ban-");
+            let resource = constraint.attribute("rsc").unwrap_or("a resource");
+            left_by_move.then(|| format!("{id} holds {resource}; `hafen vm migrate {resource} --clear` removes it"))
+        });
+        left.collect()
+    }
+
+    fn warning_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.fencing_enabled() {
+            lines.push("fencing is off: a host that is lost may still run its resources".to_string());
+        }
+        for (host, reason) in &self.membership.failed_disks {
+            lines.push(format!("the disk of {} does not take writes: {reason}", self.replica.uname(*host)));
+        }
+        for line in self.planner.warnings() {
+            lines.push(line.clone());
+        }
+        lines
+    }
+}

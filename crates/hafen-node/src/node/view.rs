@@ -1,0 +1,283 @@
+//! Views: who is here, whose state counts, and how the others come to it.
+
+use hafen_cib::Cib;
+use hafen_protocol::message::{Envelope, Hello, Lineage, Message, PROTOCOL_VERSION};
+use hafen_protocol::transport::{StateCopy, StreamMessage};
+use hafen_protocol::{MemberId, Transmission, View};
+use serde::{Deserialize, Serialize};
+
+use super::Node;
+use crate::api::Output;
+use crate::membership::{Phase, Waiting};
+use crate::replica::{Shared, Standing};
+
+/// What a full copy carries.
+#[derive(Debug, Serialize, Deserialize)]
+struct CopyPayload {
+    cib: String,
+    lineage: Lineage,
+    shared: Shared,
+}
+
+impl Node {
+    /// A view was delivered: what it says by itself, then greet its members.
+    pub(super) fn view_changed(&mut self, view: View) {
+        self.transport.view_changed(&view);
+        self.quorum.view_changed(&view);
+        let names: Vec<String> = view.members.keys().map(|&host| self.replica.uname(host)).collect();
+        let cause = format!("ring {}.{}", view.ring.sequence, view.ring.representative);
+        self.event("view", "", format!("the cluster's members are {}", names.join(" ")), cause);
+        self.note_interruption();
+        for (host, text) in self.replica.enter_view(&view) {
+            let subject = self.replica.uname(host);
+            self.event("host-lost", &subject, text, "the view changed");
+        }
+        self.planner.forget_plan();
+        self.membership.enter(view);
+        self.disk.view_changed();
+        self.local.view_changed();
+        self.requests_view_changed();
+        self.greet_if_ready();
+    }
+
+    /// What the old view's end cut short, for those who read the story.
+    fn note_interruption(&mut self) {
+        let kind = match self.membership.phase {
+            Phase::Greeting => "view-change-during-join",
+            Phase::Copying => "view-change-during-transfer",
+            Phase::Synchronised if self.membership.term.is_some() && !self.membership.term_open => {
+                "view-change-during-term"
+            }
+            Phase::Detached | Phase::Synchronised => return,
+        };
+        self.event(kind, "", "the view changed before the last one was settled", "the view changed");
+    }
+
+    /// The bus is gone; no view is known until it is back.
+    pub(super) fn bus_lost(&mut self, reason: &str) {
+        self.event("bus-lost", "", format!("the cluster's messaging is gone: {reason}"), reason);
+        self.transport.reset();
+        self.quorum.lost();
+        self.planner.forget_plan();
+        self.membership.detach();
+        self.disk.view_changed();
+        self.local.view_changed();
+        self.requests_view_changed();
+    }
+
+    /// Greets once per view, as soon as it is known what runs here.
+    pub(super) fn greet_if_ready(&mut self) {
+        let me = self.me();
+        if self.membership.phase != Phase::Greeting || !self.local.take_greeting() {
+            return;
+        }
+        let Some(view) = self.membership.view.clone() else { return };
+        let status = self.replica.hosts.get(&me.host).map(|record| record.status.clone()).unwrap_or_default();
+        let hello = Hello {
+            protocol: PROTOCOL_VERSION,
+            uname: self.identity.uname.clone(),
+            version: self.replica.version(),
+            digest: self.replica.digest().to_string(),
+            shared_digest: shared_digest(&self.replica.shared(&view)),
+            promised_term: self.store.promised_term(),
+            disk_healthy: self.store.failure().is_none(),
+            complete: self.complete,
+            seasoned: self.replica.seasoned,
+            coordinated: self.membership.coordinated,
+            status,
+            boot_id: self.identity.boot_id.clone(),
+        };
+        self.say(&Message::Hello(Box::new(hello)));
+    }
+
+    /// A message of the total order. Those of other views are nobody's concern any more.
+    pub(super) fn delivered(&mut self, from: MemberId, envelope: Envelope) {
+        let Some(view) = &self.membership.view else { return };
+        if envelope.view != view.id() || !view.contains(from) {
+            return;
+        }
+        self.membership.position += 1;
+        let position = self.membership.position;
+        match (self.membership.phase, envelope.message) {
+            (Phase::Greeting, Message::Hello(hello)) => {
+                self.membership.hellos.insert(from, *hello);
+                if self.membership.all_greeted() {
+                    self.elect();
+                }
+            }
+            (Phase::Copying, message) => {
+                self.membership.waiting.push(Waiting { position, from, message });
+            }
+            (_, message) => self.ordered(from, position, message),
+        }
+    }
+
+    /// All have greeted: the same greetings in the same order lead all members to the same coordinator.
+    fn elect(&mut self) {
+        let Some(base) = self.membership.elect() else { return };
+        for (member, hello) in &self.membership.hellos {
+            if !hello.disk_healthy {
+                let reason = "its disk did not take writes when it joined".to_string();
+                self.membership.failed_disks.insert(member.host, reason);
+            }
+        }
+        let healthy = self.membership.hellos.get(&base).is_some_and(|hello| hello.disk_healthy && hello.complete);
+        self.membership.coordinator = healthy.then_some(base);
+        self.membership.synchronised = self.membership.equal_to(base);
+        let base_name = self.membership.hellos.get(&base).map(|hello| hello.uname.clone()).unwrap_or_default();
+        let text = if healthy {
+            format!("{base_name} coordinates")
+        } else {
+            "nobody can coordinate: no member's disk takes writes".to_string()
+        };
+        self.event("coordinator", &base_name, text, "all members have greeted");
+        if let Some(view) = self.membership.view.clone() {
+            if base == self.me() {
+                self.send_copies(&view);
+            }
+            if let Some(note) = self.keep_what_loses(base) {
+                self.event("conflict", "", note, "the members' configurations differ");
+            }
+        }
+        self.replica.greet(&self.membership.hellos, &self.membership.synchronised);
+        self.membership.coordinated = self.membership.coordinator == Some(self.me());
+        if self.membership.synchronised.contains(&self.me().host) {
+            self.membership.phase = Phase::Synchronised;
+            self.became_synchronised();
+        } else {
+            self.membership.phase = Phase::Copying;
+            if let Some((from, copy)) = self.membership.early_copy.take() {
+                self.copy_arrived(from, copy);
+            }
+        }
+    }
+
+    /// Sends a full copy to each member that needs one. The place in the order is right after the last greeting.
+    fn send_copies(&mut self, view: &View) {
+        let behind: Vec<MemberId> =
+            view.member_ids().filter(|member| !self.membership.synchronised.contains(&member.host)).collect();
+        if behind.is_empty() {
+            return;
+        }
+        let payload = CopyPayload {
+            cib: self.replica.cib().to_xml(),
+            lineage: self.replica.lineage,
+            shared: self.replica.shared(view),
+        };
+        let Ok(payload) = serde_json::to_string(&payload) else { return };
+        let copy = StateCopy { view: view.id(), position: self.membership.position, payload };
+        let Ok(frames) = self.transport.stream_frames(&StreamMessage::Copy(copy)) else { return };
+        for to in behind {
+            let name = self.replica.uname(to.host);
+            self.event("copy", &name, format!("sending {name} a full copy"), "it is at another state");
+            for bytes in frames.clone() {
+                self.outputs.push_back(Output::Bus(Transmission::Stream { to, bytes }));
+            }
+        }
+    }
+
+    /// Keeps this member's configuration in a file where the coordinator's replaces it and it may hold something that
+    /// the coordinator's does not.
+    fn keep_what_loses(&mut self, base: MemberId) -> Option<String> {
+        let best = self.membership.hellos.get(&base)?;
+        let mine = self.replica.version();
+        if best.digest == self.replica.digest() {
+            return None;
+        }
+        let older = (mine.admin_epoch, mine.epoch, mine.num_updates)
+            < (best.version.admin_epoch, best.version.epoch, best.version.num_updates);
+        if older && mine.lineage == best.version.lineage || mine.epoch == 0 {
+            return None;
+        }
+        let version = self.replica.cib().version().to_string();
+        let label = version.replace('.', "-");
+        let kept = match self.store.keep_conflict(&label, &self.replica.cib().to_xml()) {
+            Some(file) => format!("it is kept as {file}"),
+            None => "it could not be kept, since this disk takes no writes".to_string(),
+        };
+        Some(format!("this host's configuration {version} loses the merge; {kept}"))
+    }
+
+    /// A message to this member alone.
+    pub(super) fn streamed(&mut self, from: MemberId, message: StreamMessage) {
+        let StreamMessage::Copy(copy) = message;
+        if self.membership.view.as_ref().map(View::id) != Some(copy.view) {
+            return;
+        }
+        match self.membership.phase {
+            Phase::Greeting => self.membership.early_copy = Some((from, copy)),
+            Phase::Copying => self.copy_arrived(from, copy),
+            Phase::Detached | Phase::Synchronised => {}
+        }
+    }
+
+    /// The coordinator's copy is here: take it over, then catch up with what was ordered since.
+    fn copy_arrived(&mut self, from: MemberId, copy: StateCopy) {
+        let parsed = serde_json::from_str::<CopyPayload>(&copy.payload)
+            .map_err(|error| error.to_string())
+            .and_then(|payload| Cib::parse(&payload.cib).map(|cib| (cib, payload)).map_err(|error| error.to_string()));
+        let (cib, payload) = match parsed {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let name = self.replica.uname(from.host);
+                self.event("garbage", &name, format!("the copy from {name} is unreadable: {error}"), "copy");
+                return;
+            }
+        };
+        let promised = self.store.promised_term();
+        self.store.install_copy(&cib, payload.lineage, promised);
+        self.replica.install(cib, payload.lineage, payload.shared);
+        self.complete = true;
+        self.membership.phase = Phase::Synchronised;
+        let name = self.replica.uname(from.host);
+        self.event("copied", &name, format!("took over the full copy of {name}"), "this host was at another state");
+        self.became_synchronised();
+        for Waiting { position, from, message } in std::mem::take(&mut self.membership.waiting) {
+            if position > copy.position {
+                self.ordered(from, position, message);
+            }
+        }
+        self.say(&Message::Synchronised);
+    }
+
+    /// This member is at the coordinator's state, at this place of the order.
+    fn became_synchronised(&mut self) {
+        self.local.synchronised();
+        self.disk.synchronised(self.membership.position);
+        self.planner.disturbed("the view changed");
+        self.requests_synchronised();
+    }
+
+    /// Quorum was won or lost in the current view.
+    pub(super) fn quorum_changed(&mut self) {
+        let text = if self.quorate() { "the cluster has quorum" } else { "the cluster has no quorum" };
+        self.event("quorum", "", text, "the bus said so");
+        self.planner.disturbed("quorum changed");
+    }
+
+    /// The replicas were found to differ: stop applying, and come back by a full copy.
+    pub(super) fn diverged(&mut self, text: &str) {
+        self.complete = false;
+        self.event("diverged", "", format!("this host's state differs from its peers': {text}"), "a digest differs");
+        self.outputs.push_back(Output::Bus(Transmission::Leave));
+        self.outputs.push_back(Output::Exit { reason: format!("state differs: {text}") });
+        self.membership.detach();
+    }
+
+    /// A member has caught up.
+    pub(super) fn member_synchronised(&mut self, from: MemberId) {
+        self.membership.synchronised.insert(from.host);
+        if let Some(record) = self.replica.hosts.get_mut(&from.host)
+            && record.standing == Standing::Joining
+        {
+            record.standing = Standing::Member;
+        }
+        let name = self.replica.uname(from.host);
+        self.event("joined", &name, format!("{name} has joined"), "it caught up with the coordinator");
+        self.planner.disturbed(&format!("{name} joined"));
+    }
+}
+
+fn shared_digest(shared: &Shared) -> String {
+    crate::digest::hexadecimal(serde_json::to_string(shared).unwrap_or_default().as_bytes())
+}
