@@ -14,11 +14,12 @@ mod paths;
 mod run;
 
 pub use fence::FenceInvocation;
-pub use metadata::{METADATA_LENGTH_LIMIT_BYTES, MetadataError};
+pub use metadata::{METADATA_LENGTH_LIMIT_BYTES, MetadataError, metadata_of};
 pub use name::{AgentClass, AgentName, AgentNameError};
 pub use ocf::Invocation;
 pub use outcome::{OcfExitCode, OpStatus, Outcome};
 pub use paths::{AgentPaths, FindError};
 pub use run::{
-    Agents, AnnounceTo, KILL_WAIT, RunningAgent, STDERR_LIMIT_BYTES, STDOUT_LIMIT_BYTES, TERMINATE_GRACE,
+    Agents, AnnounceTo, KILL_WAIT, NotStarted, RunningAgent, STDERR_LIMIT_BYTES, STDOUT_LIMIT_BYTES,
+    TERMINATE_GRACE,
 };

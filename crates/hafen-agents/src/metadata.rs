@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::fence::FenceInvocation;
 use crate::name::{AgentClass, AgentName};
 use crate::ocf::{self, Invocation};
-use crate::run::{Agents, spawn};
+use crate::outcome::Outcome;
+use crate::run::{Agents, NotStarted, RunningAgent, spawn};
 
 /// The longest metadata, in bytes.
 pub const METADATA_LENGTH_LIMIT_BYTES: usize = 1024 * 1024;
@@ -32,44 +33,49 @@ pub enum MetadataError {
 impl Agents {
     /// The XML by which an agent describes itself. Must be called in a tokio runtime.
     pub async fn metadata(&self, agent: &AgentName) -> Result<String, MetadataError> {
-        let failed = |reason: String| MetadataError::Failed { agent: agent.clone(), reason };
-        let running = match agent.class {
-            AgentClass::Ocf => {
-                let executable = self.paths.find(agent).map_err(|error| failed(error.to_string()))?;
-                let invocation = Invocation {
-                    agent: agent.clone(),
-                    resource: agent.kind.clone(),
-                    task: "meta-data".to_owned(),
-                    parameters: BTreeMap::new(),
-                    meta: BTreeMap::new(),
-                    timeout: METADATA_TIMEOUT,
-                };
-                let mut command = ocf::command(&executable, &self.paths.ocf_root, &invocation);
-                command.envs(&self.environment);
-                spawn(command, agent, METADATA_TIMEOUT, METADATA_LENGTH_LIMIT_BYTES, None)
-            }
-            AgentClass::Stonith => self.start_fence(
-                &FenceInvocation {
-                    agent: agent.kind.clone(),
-                    action: "metadata".to_owned(),
-                    target: None,
-                    port: None,
-                    parameters: BTreeMap::new(),
-                    timeout: METADATA_TIMEOUT,
-                },
-                None,
-            ),
-        };
-        let outcome = match running {
+        let outcome = match self.start_metadata(agent) {
             Ok(running) => running.end().await,
-            Err(outcome) => *outcome,
+            Err(not_started) => not_started.outcome,
         };
-        match outcome.is_ok() {
-            true if outcome.stdout_truncated => Err(MetadataError::TooLong(agent.clone())),
-            true => Ok(outcome.stdout),
-            false => {
-                Err(failed(outcome.exit_reason.unwrap_or_else(|| format!("it ended with {}", outcome.rc))))
-            }
+        metadata_of(agent, outcome)
+    }
+
+    /// Starts the agent's `meta-data`, or `metadata` for a fence agent: see [`metadata_of`] for its outcome.
+    pub fn start_metadata(&self, agent: &AgentName) -> Result<RunningAgent, Box<NotStarted>> {
+        if agent.class == AgentClass::Stonith {
+            let fencing = FenceInvocation {
+                agent: agent.kind.clone(),
+                action: "metadata".to_owned(),
+                target: None,
+                port: None,
+                parameters: BTreeMap::new(),
+                timeout: METADATA_TIMEOUT,
+            };
+            return self.start_fence(&fencing, None);
+        }
+        let executable = self.paths.find(agent).map_err(|error| error.outcome())?;
+        let invocation = Invocation {
+            agent: agent.clone(),
+            resource: agent.kind.clone(),
+            task: "meta-data".to_owned(),
+            parameters: BTreeMap::new(),
+            meta: BTreeMap::new(),
+            timeout: METADATA_TIMEOUT,
+        };
+        let mut command = ocf::command(&executable, &self.paths.ocf_root, &invocation);
+        command.envs(&self.environment);
+        spawn(command, agent, METADATA_TIMEOUT, METADATA_LENGTH_LIMIT_BYTES, None)
+    }
+}
+
+/// The XML in the outcome of [`Agents::start_metadata`].
+pub fn metadata_of(agent: &AgentName, outcome: Outcome) -> Result<String, MetadataError> {
+    match outcome.is_ok() {
+        true if outcome.stdout_truncated => Err(MetadataError::TooLong(agent.clone())),
+        true => Ok(outcome.stdout),
+        false => {
+            let reason = outcome.exit_reason.unwrap_or_else(|| format!("it ended with {}", outcome.rc));
+            Err(MetadataError::Failed { agent: agent.clone(), reason })
         }
     }
 }

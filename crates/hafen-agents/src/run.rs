@@ -46,6 +46,21 @@ pub struct AnnounceTo {
     pub record: Announcement,
 }
 
+/// Why an agent does not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotStarted {
+    /// What follows for its operation: an error, or (of class `stonith`) success without a process.
+    pub outcome: Outcome,
+    /// Whether it was not started because its process could not announce itself.
+    pub could_not_announce: bool,
+}
+
+impl From<Outcome> for Box<NotStarted> {
+    fn from(outcome: Outcome) -> Self {
+        Box::new(NotStarted { outcome, could_not_announce: false })
+    }
+}
+
 /// An agent that has been started.
 #[derive(Debug)]
 pub struct RunningAgent {
@@ -66,21 +81,21 @@ impl Agents {
         &self,
         invocation: &Invocation,
         announce: Option<AnnounceTo>,
-    ) -> Result<RunningAgent, Box<Outcome>> {
+    ) -> Result<RunningAgent, Box<NotStarted>> {
         match invocation.agent.class {
             AgentClass::Ocf => {
-                let executable =
-                    self.paths.find(&invocation.agent).map_err(|error| Box::new(error.outcome()))?;
+                let executable = self.paths.find(&invocation.agent).map_err(|error| error.outcome())?;
                 let mut command = ocf::command(&executable, &self.paths.ocf_root, invocation);
                 command.envs(&self.environment);
                 spawn(command, &invocation.agent, invocation.timeout, STDOUT_LIMIT_BYTES, announce)
             }
             AgentClass::Stonith => match FenceInvocation::of_resource(invocation) {
                 Some(fencing) => self.start_fence(&fencing, announce),
-                None => Err(Box::new(Outcome {
+                None => Err(Outcome {
                     exit_reason: None,
                     ..Outcome::not_run(OcfExitCode::OK, OpStatus::Done, String::new())
-                })),
+                }
+                .into()),
             },
         }
     }
@@ -90,7 +105,7 @@ impl Agents {
         &self,
         fencing: &FenceInvocation,
         announce: Option<AnnounceTo>,
-    ) -> Result<RunningAgent, Box<Outcome>> {
+    ) -> Result<RunningAgent, Box<NotStarted>> {
         let limit = if fencing.action == "metadata" {
             crate::METADATA_LENGTH_LIMIT_BYTES
         } else {
@@ -99,9 +114,8 @@ impl Agents {
         let agent = AgentName::new("stonith", None, &fencing.agent).map_err(|error| {
             Outcome::not_run(OcfExitCode::NOT_CONFIGURED, OpStatus::Invalid, error.to_string())
         })?;
-        let executable = self.paths.find(&agent).map_err(|error| Box::new(error.outcome()))?;
-        let command =
-            fence::command(&executable, fencing).map_err(|error| Box::new(cannot_start(&agent, &error)))?;
+        let executable = self.paths.find(&agent).map_err(|error| error.outcome())?;
+        let command = fence::command(&executable, fencing).map_err(|error| cannot_start(&agent, &error))?;
         spawn(command, &agent, fencing.timeout, limit, announce)
     }
 }
@@ -120,6 +134,16 @@ fn cannot_start(agent: &AgentName, error: &io::Error) -> Outcome {
     }
 }
 
+/// Errors that writing gives and that starting a program does not.
+fn is_of_a_full_or_broken_disk(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let known = matches!(
+        error.kind(),
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge | Kind::ReadOnlyFilesystem
+    );
+    known || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
 /// Starts the command. `stdout_limit` in bytes.
 pub(crate) fn spawn(
     mut command: Command,
@@ -127,13 +151,18 @@ pub(crate) fn spawn(
     timeout: Duration,
     stdout_limit: usize,
     announce: Option<AnnounceTo>,
-) -> Result<RunningAgent, Box<Outcome>> {
+) -> Result<RunningAgent, Box<NotStarted>> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).new_process_group();
+    let announces = announce.is_some();
     if let Some(AnnounceTo { file, record }) = announce {
         command.announce(file, record);
     }
     let started = Instant::now();
-    let mut child = command.spawn().map_err(|error| Box::new(cannot_start(agent, &error)))?;
+    let child = command.spawn().map_err(|error| NotStarted {
+        outcome: cannot_start(agent, &error),
+        could_not_announce: announces && is_of_a_full_or_broken_disk(&error),
+    });
+    let mut child = child.map_err(Box::new)?;
     let mut parts = || -> io::Result<_> {
         let handle = AsyncPidFd::new(PidFd::open(child.id())?)?;
         let stdout = Stream::new(child.stdout.take().map(OwnedFd::from), Capture::new(stdout_limit, 0))?;
@@ -152,7 +181,7 @@ pub(crate) fn spawn(
             // Out of descriptors: a process that cannot be watched must not go on.
             let _ = hafen_sys::kill_group(child.id(), Signal::KILL);
             let _ = child.wait();
-            Err(Box::new(cannot_start(agent, &error)))
+            Err(cannot_start(agent, &error).into())
         }
     }
 }

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub const PROTOCOL_VERSION: u32 = 1;
 /// The longest frame, in bytes, without its length.
 pub const FRAME_LENGTH_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+/// The longest operation, in bytes of JSON.
+pub const OPERATION_LENGTH_LIMIT_BYTES: usize = 64 * 1024;
 /// How much of an agent's standard output a result carries, in bytes.
 pub const STDOUT_EXCERPT_BYTES: usize = 4 * 1024;
 /// How much of an agent's standard error a result carries, in bytes.
@@ -137,7 +139,8 @@ pub enum Event {
         executor_pid: u32,
         /// This boot of the kernel.
         boot_id: String,
-        /// Operations that a lost executor left under way. Their processes are gone; a failed result of each follows.
+        /// Operations that a lost executor left under way. Their processes are gone. Monitors and stops are run again, of
+        /// each other one a failed result follows.
         recovered: Vec<OperationKey>,
         /// Records of the journal that could not be read.
         journal_records_lost: u64,

@@ -65,7 +65,7 @@ pub(crate) fn invocation(agent: &str, task: &str, parameters: &[(&str, &str)]) -
 pub(crate) async fn run(agents: &Agents, invocation: &Invocation) -> Outcome {
     match agents.start(invocation, None) {
         Ok(running) => running.end().await,
-        Err(outcome) => *outcome,
+        Err(not_started) => not_started.outcome,
     }
 }
 

@@ -1,0 +1,193 @@
+//! The executor's memory on disk: a line of JSON per record, appended, and rewritten as a whole now and then.
+//!
+//! The journal has to survive the executor, not the host: after a boot nothing that it tells of is left. So it is written
+//! without `fsync`, which would put the slowness of a disk in front of every start: what a process has written to a file is
+//! there for the next process, whatever becomes of the first one.
+//!
+//! A reserve of disk space is kept, so that on a full disk the journal can be written for some more time.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use hafen_agents::AnnounceTo;
+use hafen_sys::{Announcement, boot_id, process_status};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+
+use crate::ledger::{JOURNAL_FORMAT, Ledger, Record};
+
+/// Disk space that is kept free for the journal, in bytes.
+const RESERVE_BYTES: u64 = 256 * 1024;
+/// A journal shorter than this is not rewritten, in bytes.
+const COMPACTION_MINIMUM_BYTES: u64 = 128 * 1024;
+/// A journal is rewritten when it is this many times as long as after the last time.
+const COMPACTION_FACTOR: u64 = 4;
+/// How often, 50 ms apart, the lock is tried: another executor may just be about to end.
+const LOCK_ATTEMPTS: u32 = 100;
+
+/// The journal, opened to append, and locked: there is one executor for it.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    boot: String,
+    file: Arc<File>,
+    compact_at_bytes: u64,
+    /// Held also by the children of this process until they have become their agents: so whoever gets the lock next
+    /// finds their announcements in the journal.
+    _lock: File,
+}
+
+/// What a journal told when it was opened.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// The fold of its records, if it tells of this life of the host.
+    pub ledger: Ledger,
+    /// Records that could not be read. A torn last line is none: it was never acted upon.
+    pub records_lost: u64,
+}
+
+/// Which life of the host this is. The kernel's boot id is not enough in a container: there the first process is part of it.
+fn this_boot() -> io::Result<String> {
+    Ok(format!("{} {}", boot_id()?, process_status(1)?.start_time_ticks))
+}
+
+fn lock(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).append(true).open(path)?;
+    for _ in 0..LOCK_ATTEMPTS {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => sleep(Duration::from_millis(50)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        format!("{} is locked: another executor runs", path.display()),
+    ))
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Reads a journal: whatever is in it, there is a result.
+pub fn replay(bytes: &[u8], boot: &str) -> Replay {
+    let mut replay = Replay::default();
+    let mut dated = false;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n")) {
+        match serde_json::from_slice(line) {
+            Ok(Record::Header { boot: other, format, .. }) if other != boot || format != JOURNAL_FORMAT => {
+                return Replay::default();
+            }
+            Ok(record) => {
+                dated |= matches!(record, Record::Header { .. });
+                replay.ledger.apply(&record);
+            }
+            Err(_) => replay.records_lost += 1,
+        }
+    }
+    if !dated {
+        // Nobody knows from which life of the host it is. Processes are told by their start time, the rest is not used.
+        let Ledger { runs, next_call_id, next_sequence, next_run, .. } = replay.ledger;
+        replay.ledger = Ledger { runs, next_call_id, next_sequence, next_run, ..Ledger::default() };
+    }
+    replay
+}
+
+impl Journal {
+    /// Opens and reads the journal, waiting a moment for another executor to end. Makes its folder.
+    pub fn open(path: &Path) -> io::Result<(Self, Replay)> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let lock = lock(&suffixed(path, ".lock"))?;
+        let boot = this_boot()?;
+        let mut file = File::options().create(true).read(true).append(true).open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let replay = replay(&bytes, &boot);
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        if whole < bytes.len() {
+            file.set_len(whole as u64)?;
+        }
+        let path = path.to_owned();
+        Ok((Self { path, boot, file: Arc::new(file), compact_at_bytes: 0, _lock: lock }, replay))
+    }
+
+    /// Appends a record. When it cannot be written whole, nothing of it stays.
+    pub fn append(&mut self, record: &Record) -> io::Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        let before = self.file.metadata()?.len();
+        let written = (&*self.file).write_all(&line);
+        if written.is_err() {
+            // What is lost now comes back with the next rewriting, if there is room for that.
+            self.compact_at_bytes = 0;
+            self.file.set_len(before)?;
+        }
+        written
+    }
+
+    /// Where the process of a run announces itself, and how.
+    pub fn announcement(&self, run: u64, call_id: u64) -> io::Result<AnnounceTo> {
+        let record = Announcement {
+            prefix: format!("{{\"record\":\"started\",\"run\":{run},\"call_id\":{call_id},\"pid\":").into(),
+            infix: b",\"start_time_ticks\":".into(),
+            suffix: b"}\n".into(),
+        };
+        Ok(AnnounceTo { file: Arc::new(OwnedFd::from(self.file.try_clone()?)), record })
+    }
+
+    /// Cuts off what a process wrote that could not announce itself whole.
+    pub fn cut_torn_line(&mut self) -> io::Result<()> {
+        let bytes = fs::read(&self.path)?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        self.file.set_len(whole as u64)
+    }
+
+    /// Whether it has become so long that [`Journal::compact`] pays.
+    pub fn wants_compaction(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.len() > self.compact_at_bytes)
+    }
+
+    /// Rewrites the journal to the shortest one with this fold. When that fails, the old one stays and goes on.
+    pub fn compact(&mut self, ledger: &Ledger) -> io::Result<()> {
+        let new = suffixed(&self.path, ".new");
+        let written = self.write_new(&new, ledger);
+        match &written {
+            Ok(file) => {
+                let length = file.metadata()?.len();
+                self.compact_at_bytes = (length * COMPACTION_FACTOR).max(COMPACTION_MINIMUM_BYTES);
+                self.file = Arc::new(file.try_clone()?);
+            }
+            Err(_) => {
+                // Tried again when it has grown as much once more.
+                let length = self.file.metadata()?.len();
+                self.compact_at_bytes = (length * 2).max(COMPACTION_MINIMUM_BYTES);
+                let _ = fs::remove_file(&new);
+            }
+        }
+        written.map(drop)
+    }
+
+    fn write_new(&self, new: &Path, ledger: &Ledger) -> io::Result<File> {
+        let _ = fs::remove_file(new);
+        let mut file = File::options().create_new(true).read(true).append(true).open(new)?;
+        let mut bytes = Vec::new();
+        for record in ledger.to_records(&self.boot) {
+            serde_json::to_writer(&mut bytes, &record)?;
+            bytes.push(b'\n');
+        }
+        file.write_all(&bytes)?;
+        // Where a file system cannot do it, there is no reserve.
+        let _ = fallocate(&file, FallocateFlags::KEEP_SIZE, 0, bytes.len() as u64 + RESERVE_BYTES);
+        fs::rename(new, &self.path)?;
+        Ok(file)
+    }
+}
