@@ -6,7 +6,11 @@
 
 pub mod xml;
 
+pub mod metadata;
+pub mod options;
 pub mod patchset;
+pub mod values;
+pub mod views;
 
 mod cib;
 mod digest;

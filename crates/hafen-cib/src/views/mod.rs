@@ -1,0 +1,17 @@
+//! Typed views of the configuration and the status. They borrow the tree and hold nothing.
+
+mod constraints;
+mod nodes;
+mod pairs;
+mod properties;
+mod resources;
+mod status;
+
+pub use constraints::{Colocation, Constraint, Location, Order, ResourceSet, ResourceSetMember};
+pub use nodes::Node;
+pub use pairs::{NO_RULES, Pairs, RuleHolds};
+pub use resources::{Operation, Resource, ResourceKind};
+pub use status::{LrmOperation, LrmResource, NodeState, TransitionKey, TransitionMagic};
+
+#[cfg(test)]
+mod tests;
