@@ -1,0 +1,176 @@
+//! The socket for clients: a task for each connection. Requests go to the loop; events are read from the log here.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hafen_protocol::client::{Failure, Numbered, Reply, Request};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, watch};
+
+use crate::log::SharedEvents;
+
+/// Connections at the same time; more are closed at once.
+const CONNECTIONS_MAXIMUM: usize = 128;
+/// The longest request, in bytes: a configuration of 25,000 resources fits.
+const REQUEST_BYTES_MAXIMUM: u64 = 64 << 20;
+/// Requests of all connections that wait for the loop, at most.
+const REQUESTS_MAXIMUM: usize = 64;
+/// Answers that wait for one connection, at most.
+const ANSWERS_MAXIMUM: usize = 16;
+/// Events that are sent at a time.
+const EVENTS_PER_TURN: usize = 64;
+
+/// What connections tell the loop.
+pub(crate) enum ClientEvent {
+    /// A request, with the way for its answer.
+    Asked { connection: u64, number: u64, request: Request, answers: mpsc::Sender<Numbered<Reply>> },
+    /// A connection ended: nobody waits for its answers.
+    Gone { connection: u64 },
+}
+
+/// What each connection can reach.
+#[derive(Clone)]
+struct Surroundings {
+    requests: mpsc::Sender<ClientEvent>,
+    events: Arc<SharedEvents>,
+    latest: watch::Receiver<u64>,
+}
+
+/// Listens; the events come out of the receiver.
+pub(crate) fn start(
+    socket: &Path,
+    events: Arc<SharedEvents>,
+    latest: watch::Receiver<u64>,
+) -> io::Result<mpsc::Receiver<ClientEvent>> {
+    match fs::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(socket)?;
+    fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
+    let (requests, receiver) = mpsc::channel(REQUESTS_MAXIMUM);
+    tokio::spawn(accept(listener, Surroundings { requests, events, latest }));
+    Ok(receiver)
+}
+
+async fn accept(listener: UnixListener, surroundings: Surroundings) {
+    let open = Arc::new(AtomicUsize::new(0));
+    let mut connection = 0;
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors: some connection will end.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            continue;
+        };
+        if open.load(Ordering::SeqCst) >= CONNECTIONS_MAXIMUM {
+            continue;
+        }
+        open.fetch_add(1, Ordering::SeqCst);
+        connection += 1;
+        let (surroundings, open) = (surroundings.clone(), Arc::clone(&open));
+        tokio::spawn(async move {
+            let requests = surroundings.requests.clone();
+            // How a connection ends is the client's affair.
+            let _ = converse(connection, stream, surroundings).await;
+            let _ = requests.send(ClientEvent::Gone { connection }).await;
+            open.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+}
+
+async fn converse(connection: u64, stream: UnixStream, surroundings: Surroundings) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut reader = BufReader::new(read);
+    let (answers, mut answered) = mpsc::channel(ANSWERS_MAXIMUM);
+    let mut line = Vec::new();
+    loop {
+        tokio::select! {
+            length = read_line(&mut reader, &mut line) => {
+                if length? == 0 {
+                    return Ok(());
+                }
+                let asked = serde_json::from_slice::<Numbered<Request>>(&line);
+                line.clear();
+                match asked {
+                    Ok(Numbered { number, body: Request::Events { after, follow } }) => {
+                        return send_events(number, after, follow, &mut reader, &mut write, surroundings).await;
+                    }
+                    Ok(Numbered { number, body: request }) => {
+                        let event = ClientEvent::Asked { connection, number, request, answers: answers.clone() };
+                        surroundings.requests.send(event).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
+                    }
+                    Err(error) => {
+                        send(&mut write, &Numbered { number: 0, body: no_request(&error) }).await?;
+                        return Ok(());
+                    }
+                }
+            }
+            Some(answer) = answered.recv() => send(&mut write, &answer).await?,
+        }
+    }
+}
+
+fn no_request(error: &serde_json::Error) -> Reply {
+    Reply::Failed(Failure {
+        kind: "version".to_owned(),
+        message: format!("the daemon does not understand the request ({error})"),
+        mend: "Use a program of the daemon's version".to_owned(),
+    })
+}
+
+/// Reads on to the end of a line. What was read stays in `line` when the future is dropped.
+async fn read_line(reader: &mut BufReader<OwnedReadHalf>, line: &mut Vec<u8>) -> io::Result<usize> {
+    let room = REQUEST_BYTES_MAXIMUM.saturating_sub(line.len() as u64);
+    reader.take(room).read_until(b'\n', line).await?;
+    match line.last() {
+        Some(b'\n') => Ok(line.len()),
+        None => Ok(0),
+        Some(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+async fn send(write: &mut OwnedWriteHalf, answer: &Numbered<Reply>) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(answer)?;
+    bytes.push(b'\n');
+    write.write_all(&bytes).await
+}
+
+/// Sends events until there are no more, or, with `follow`, until the client is gone. A slow client slows only itself; what
+/// it misses in the meantime it sees from the numbers.
+async fn send_events(
+    number: u64,
+    after: Option<u64>,
+    follow: bool,
+    reader: &mut BufReader<OwnedReadHalf>,
+    write: &mut OwnedWriteHalf,
+    mut surroundings: Surroundings,
+) -> io::Result<()> {
+    let mut last = after.unwrap_or(0);
+    loop {
+        surroundings.latest.borrow_and_update();
+        let events = surroundings.events.after(last, EVENTS_PER_TURN);
+        let was_all = events.len() < EVENTS_PER_TURN;
+        for event in events {
+            last = event.number;
+            send(write, &Numbered { number, body: Reply::Event(event) }).await?;
+        }
+        if !was_all {
+            continue;
+        }
+        if !follow {
+            return send(write, &Numbered { number, body: Reply::Done { note: None } }).await;
+        }
+        let mut byte = [0];
+        tokio::select! {
+            changed = surroundings.latest.changed() => changed.map_err(|_| io::ErrorKind::BrokenPipe)?,
+            // Whatever the client says here, it does not want more events.
+            _ = reader.read(&mut byte) => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The loop's dealings with the executor: operations, fencings, acknowledgements, reports.
+
+use super::*;
+
+impl Shell {
+    pub(super) fn executor_has_room(&self) -> bool {
+        self.link.orders.capacity() > 0
+    }
+
+    /// Whether the request is on its way, or meant for a connection that is lost anyway.
+    pub(super) fn ask_executor(&mut self, request: wire::Request) -> bool {
+        let Some(connection) = self.connection else { return true };
+        self.link.orders.try_send(executor::Order { connection, request }).is_ok()
+    }
+
+    pub(super) fn execute(&mut self, order: Execute) {
+        if self.connection.is_none() {
+            // The node offers it again when the executor is back.
+            return;
+        }
+        match to_operation(&order) {
+            Ok(operation) => {
+                self.ordered.insert(order.transition_key.clone(), order);
+                self.ask_executor(wire::Request::Execute(operation));
+            }
+            Err(detail) => {
+                let subject = order.resource.clone();
+                self.event(
+                    "refused",
+                    &subject,
+                    format!("{} cannot be run: {detail}", order.operation_key),
+                    "",
+                );
+            }
+        }
+    }
+
+    pub(super) fn executor_event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Connected { connection, accepted, results, recovered } => {
+                self.connection = Some(connection);
+                self.unacknowledged = results.iter().map(|result| result.sequence).collect();
+                let orders = accepted.iter().map(|order| (order.transition_key.clone(), order.clone()));
+                self.ordered = orders.collect();
+                self.refused.clear();
+                self.feed(Input::ExecutorConnected { accepted, results, recovered });
+                self.report();
+            }
+            LinkEvent::Lost { reason } => {
+                self.connection = None;
+                self.event("executor", "", "the executor is lost".to_owned(), &reason);
+                self.feed(Input::ExecutorLost);
+                for mut fencing in std::mem::take(&mut self.fencings) {
+                    let next = fencing.step_lost("the executor was lost", clock::now());
+                    self.fencing_goes_on(fencing, next);
+                }
+            }
+            LinkEvent::Ended(result) => {
+                if result.order.interval_ms == 0 {
+                    self.ordered.remove(&result.order.transition_key);
+                }
+                self.unacknowledged.push(result.sequence);
+                self.feed(Input::OperationEnded(result));
+            }
+            LinkEvent::FenceEnded(result) => self.fence_step_ended(&result),
+            LinkEvent::Refused { id, transition_key, reason } => self.refused(&id, &transition_key, &reason),
+        }
+    }
+
+    fn refused(&mut self, id: &str, transition_key: &str, reason: &str) {
+        self.event("refused", id, "the executor did not accept an operation".to_owned(), reason);
+        if let Some(order) = self.ordered.remove(transition_key) {
+            self.refused.push((Instant::now() + REFUSED_PAUSE, order));
+        }
+        if let Some(index) = self.fencings.iter().position(|fencing| fencing.operation_id() == id) {
+            let mut fencing = self.fencings.swap_remove(index);
+            let next = fencing.step_lost(reason, clock::now());
+            self.fencing_goes_on(fencing, next);
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, through: u64) {
+        let (done, left) =
+            std::mem::take(&mut self.unacknowledged).into_iter().partition(|one| *one <= through);
+        self.unacknowledged = left;
+        let done: Vec<u64> = done;
+        for sequence in done {
+            if !self.ask_executor(wire::Request::Acknowledge { sequence }) {
+                // Asked again with the next acknowledgement: the executor keeps the result until then.
+                self.unacknowledged.push(sequence);
+            }
+        }
+    }
+
+    /// Tells the executor that this daemon lives, and whether its watchdog may be fed. A full queue means that it hears
+    /// enough of this daemon anyway.
+    pub(super) fn report(&mut self) {
+        let allow_watchdog = self.feed_watchdog;
+        self.ask_executor(wire::Request::Report { allow_watchdog });
+    }
+
+    pub(super) fn fence(&mut self, start: FenceStart) {
+        if self.fencings.iter().any(|fencing| fencing.id() == start.id) {
+            return;
+        }
+        let (mut fencing, mut next) = Fencing::begin(start, clock::now());
+        if self.connection.is_none() {
+            next = fencing.step_lost("there is no executor", clock::now());
+        }
+        self.fencing_goes_on(fencing, next);
+    }
+
+    fn fence_step_ended(&mut self, result: &wire::FenceResult) {
+        self.ask_executor(wire::Request::Acknowledge { sequence: result.sequence });
+        let step = &result.operation.id;
+        if let Some(index) = self.fencings.iter().position(|fencing| fencing.operation_id() == *step) {
+            let mut fencing = self.fencings.swap_remove(index);
+            let next = fencing.step_ended(result, clock::now());
+            self.fencing_goes_on(fencing, next);
+        }
+    }
+
+    fn fencing_goes_on(&mut self, mut fencing: Fencing, next: Next) {
+        let (result, operation) = match next {
+            Next::Run(operation) => (None, Some(operation)),
+            Next::Tell(result) => (Some(result), None),
+            Next::TellAndRun(result, operation) => (Some(result), Some(operation)),
+            Next::Finished(note) => {
+                if let Some(text) = note {
+                    self.event("fence-on", "", text, fencing.id());
+                }
+                (None, None)
+            }
+        };
+        if let Some(result) = result {
+            self.fence_ended(result);
+        }
+        let Some(operation) = operation else { return };
+        if self.ask_executor(wire::Request::Fence(operation)) {
+            self.fencings.push(fencing);
+            return;
+        }
+        match fencing.step_lost("the executor is too busy", clock::now()) {
+            Next::Tell(result) => self.fence_ended(result),
+            _ => self.event(
+                "fence-on",
+                "",
+                "the executor is too busy to switch a host on".to_owned(),
+                fencing.id(),
+            ),
+        }
+    }
+
+    fn fence_ended(&mut self, result: FenceResult) {
+        self.feed(Input::FenceEnded(Box::new(result)));
+    }
+}
+
+/// How an executor is started.
+pub(super) fn executor_command(config: &DaemonConfig) -> Result<Vec<String>, DaemonError> {
+    if !config.executor_command.is_empty() {
+        return Ok(config.executor_command.clone());
+    }
+    let program = std::env::current_exe().map_err(DaemonError::system("find", "this executable"))?;
+    let socket = config.executor_socket();
+    let journal = config.run_dir.join("executor.journal");
+    let words = [
+        program.as_path(),
+        "executor".as_ref(),
+        "--socket".as_ref(),
+        &socket,
+        "--journal".as_ref(),
+        &journal,
+    ];
+    Ok(words.map(|word: &std::path::Path| word.display().to_string()).into())
+}
+
+/// Who this run of the daemon is, and what it is told that is not in the CIB.
+pub(super) fn identity_and_settings(config: &DaemonConfig) -> Result<(Identity, Settings), DaemonError> {
+    let own = config.own_id().unwrap_or(HostId(0));
+    let boot_id = match &config.boot_id_file {
+        Some(path) => fs::read_to_string(path).map_err(DaemonError::system("read", path))?.trim().to_owned(),
+        None => hafen_sys::boot_id().map_err(DaemonError::system("read", "the boot id"))?,
+    };
+    let initial_cib = match &config.initial_cib_file {
+        Some(path) => fs::read_to_string(path).map_err(DaemonError::system("read", path))?,
+        None => EMPTY_CIB.to_owned(),
+    };
+    let random = "/proc/sys/kernel/random/uuid";
+    let transition_uuid = fs::read_to_string(random).map_err(DaemonError::system("read", random))?;
+    let settings = Settings {
+        cluster: config.cluster.clone(),
+        hosts: config.hosts.iter().map(|host| (HostId(host.id), host.name.clone())).collect(),
+        daemon_restart_timeout_ms: config.daemon_restart_timeout_ms,
+        startup_wait_ms: config.startup_wait_ms,
+        initial_cib,
+        transition_uuid: transition_uuid.trim().to_owned(),
+    };
+    let incarnation = next_incarnation(&config.run_dir, &config.store_dir, clock::now());
+    Ok((Identity { host: own, uname: config.host.clone(), incarnation, boot_id }, settings))
+}
+
+/// What a cluster begins with where nobody gave it anything.
+const EMPTY_CIB: &str = "<cib crm_feature_set=\"3.20.0\" validate-with=\"pacemaker-4.0\" admin_epoch=\"0\" epoch=\"0\" \
+    num_updates=\"0\"><configuration><crm_config/><nodes/><resources/><constraints/></configuration><status/></cib>";
