@@ -72,7 +72,7 @@ impl Cib {
         match element.id() {
             Some(id) => {
                 let indexed = self.document().all_by_id(id).into_iter().find(like);
-                indexed.or_else(|| self.status()?.descendants().find(like))
+                indexed.or_else(|| self.root().descendants().find(like))
             }
             None => self.root().descendants().find(|found| found.name() == element.name()),
         }

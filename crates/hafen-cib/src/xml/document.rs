@@ -61,7 +61,8 @@ impl Document {
 
     /// The element with an `id` attribute; the first in document order if there are several.
     ///
-    /// Elements below `/cib/status` are not found: there the same id stands once for each host.
+    /// Elements below `/cib/status` are not found: there the same id stands once for each host. Nor
+    /// are `resource_ref`, `obj_ref` and `role`, whose `id` names another element.
     pub fn by_id(&self, id: &str) -> Option<Element<'_>> {
         let node = match self.ids.get(id) {
             [] => return None,

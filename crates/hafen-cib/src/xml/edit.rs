@@ -5,6 +5,7 @@ use super::arena::{Kind, NONE, Node};
 use super::chars::is_name;
 use super::document::Document;
 use super::element::Element;
+use super::ids::is_id_reference;
 
 impl Document {
     /// Set an attribute: in its place if it exists, else as the last.
@@ -367,19 +368,25 @@ impl Document {
     }
 
     pub(super) fn index(&mut self, node: u32) {
-        if let Some(id) = self.names.find("id").and_then(|name| self.find_attribute(node, name)) {
-            let span = self.attributes[id as usize].value;
-            let id = &self.text[span.start as usize..(span.start + span.length) as usize];
-            self.ids.add(id, node);
+        if let Some(id) = self.own_id(node) {
+            self.ids.add(&self.text[id], node);
         }
     }
 
     fn unindex(&mut self, node: u32) {
-        if let Some(id) = self.names.find("id").and_then(|name| self.find_attribute(node, name)) {
-            let span = self.attributes[id as usize].value;
-            let id = &self.text[span.start as usize..(span.start + span.length) as usize];
-            self.ids.remove(id, node);
+        if let Some(id) = self.own_id(node) {
+            self.ids.remove(&self.text[id], node);
         }
+    }
+
+    /// Where the text of an element's own id stands in the buffer.
+    fn own_id(&self, node: u32) -> Option<std::ops::Range<usize>> {
+        let link = self.find_attribute(node, self.names.find("id")?)?;
+        if is_id_reference(self.names.text(self.node(node).name)) {
+            return None;
+        }
+        let span = self.attributes[link as usize].value;
+        Some(span.start as usize..(span.start + span.length) as usize)
     }
 
     fn index_subtree(&mut self, top: u32) {

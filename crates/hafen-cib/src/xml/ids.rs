@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+/// Whether an element's `id` names another element instead of itself.
+pub(crate) fn is_id_reference(element_name: &str) -> bool {
+    matches!(element_name, "resource_ref" | "obj_ref" | "role")
+}
+
 /// The elements that carry one id; more than one only in a CIB that is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Holders {

@@ -23,6 +23,7 @@ pub use chars::is_name;
 pub use document::Document;
 pub use element::{Attributes, Children, Descendants, Element};
 pub use error::{ParseError, ParseErrorKind};
+pub(crate) use ids::is_id_reference;
 pub use limits::Limits;
 
 /// A node of one [`Document`]. It stays valid until that node is removed; afterwards the id may be
