@@ -6,7 +6,9 @@
 pub mod api;
 mod digest;
 pub mod driver;
+pub mod fencing;
 pub mod history;
+pub mod status_xml;
 pub mod store;
 #[doc(hidden)]
 pub mod testing;

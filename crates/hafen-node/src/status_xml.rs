@@ -1,0 +1,154 @@
+//! From what is known of hosts to the `<status>` section, attribute for attribute as Pacemaker writes it.
+//!
+//! A host whose daemon is lost, or that joins, must be left alone: nothing is probed, started, stopped or moved there,
+//! and what it runs counts as running. Pacemaker has no such state. It is written as a node that is still joining
+//! (`join="pending"`, so nothing is run on it) and that is in maintenance (a transient attribute, so what it runs is
+//! not moved away); `crm_simulate` of Pacemaker 3.0 plans nothing for such a node.
+
+mod operation;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use hafen_cib::{Cib, Document, NodeId};
+use hafen_protocol::HostId;
+use hafen_protocol::message::{HostStatus, ResourceHistory};
+
+use crate::replica::Standing;
+
+/// What `crm-debug-origin` says.
+const ORIGIN: &str = "hafen";
+
+/// A host as the status section shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct HostSnapshot<'a> {
+    /// Its number.
+    pub host: HostId,
+    /// Its name.
+    pub uname: &'a str,
+    /// How it stands.
+    pub standing: &'a Standing,
+    /// What runs and ran there.
+    pub status: &'a HostStatus,
+}
+
+/// How a node state describes a host's place in the cluster.
+struct Place {
+    in_ccm: &'static str,
+    crmd: &'static str,
+    join: &'static str,
+    expected: &'static str,
+    left_alone: bool,
+    /// What was on record still means something.
+    has_history: bool,
+}
+
+/// Replaces the status section. Versions are not touched.
+pub fn write<'a>(cib: &mut Cib, hosts: impl IntoIterator<Item = HostSnapshot<'a>>) {
+    let status = cib.status_or_new();
+    let document = cib.document_mut();
+    document.clear(status);
+    for snapshot in hosts {
+        write_host(document, status, &snapshot);
+    }
+}
+
+/// A host that was not seen since the cluster started has no state: `startup-fencing` decides about it.
+fn place_of(standing: &Standing) -> Option<Place> {
+    let place = |in_ccm, crmd, join, expected| Place {
+        in_ccm,
+        crmd,
+        join,
+        expected,
+        left_alone: false,
+        has_history: true,
+    };
+    match standing {
+        Standing::Unseen => None,
+        Standing::Member => Some(place("true", "online", "member", "member")),
+        Standing::Joining | Standing::DaemonLost => {
+            Some(Place { left_alone: true, ..place("true", "online", "pending", "member") })
+        }
+        Standing::Unclean { .. } => Some(place("false", "offline", "down", "member")),
+        Standing::Down { .. } => {
+            Some(Place { has_history: false, ..place("false", "offline", "down", "down") })
+        }
+    }
+}
+
+fn write_host(document: &mut Document, status: NodeId, snapshot: &HostSnapshot<'_>) {
+    let Some(place) = place_of(snapshot.standing) else { return };
+    let id = snapshot.host.to_string();
+    let state = document.append_element(status, "node_state");
+    for (name, value) in [
+        ("id", id.as_str()),
+        ("uname", snapshot.uname),
+        ("in_ccm", place.in_ccm),
+        ("crmd", place.crmd),
+        ("crm-debug-origin", ORIGIN),
+        ("join", place.join),
+        ("expected", place.expected),
+    ] {
+        document.set_attribute(state, name, value);
+    }
+    if !place.has_history {
+        return;
+    }
+    let mut attributes = snapshot.status.attributes.clone();
+    if place.left_alone {
+        attributes.insert("maintenance".to_owned(), "true".to_owned());
+    }
+    write_attributes(document, state, &id, &attributes);
+    let lrm = document.append_element(state, "lrm");
+    document.set_attribute(lrm, "id", &id);
+    let resources = document.append_element(lrm, "lrm_resources");
+    for (resource, history) in &snapshot.status.resources {
+        write_history(document, resources, resource, history, snapshot.uname);
+    }
+}
+
+fn write_attributes(document: &mut Document, state: NodeId, id: &str, attributes: &BTreeMap<String, String>) {
+    let transient = document.append_element(state, "transient_attributes");
+    document.set_attribute(transient, "id", id);
+    let set = document.append_element(transient, "instance_attributes");
+    document.set_attribute(set, "id", &format!("status-{id}"));
+    for (name, value) in attributes {
+        let pair = document.append_element(set, "nvpair");
+        document.set_attribute(pair, "id", &format!("status-{id}-{}", as_id(name)));
+        document.set_attribute(pair, "name", name);
+        document.set_attribute(pair, "value", value);
+    }
+}
+
+/// What is no character of an XML id becomes a dot.
+fn as_id(name: &str) -> String {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    name.chars().map(|c| if fits(c) { c } else { '.' }).collect()
+}
+
+fn write_history(
+    document: &mut Document,
+    resources: NodeId,
+    resource: &str,
+    history: &ResourceHistory,
+    uname: &str,
+) {
+    let element = document.append_element(resources, "lrm_resource");
+    document.set_attribute(element, "id", resource);
+    document.set_attribute(element, "class", &history.class);
+    if let Some(provider) = &history.provider {
+        document.set_attribute(element, "provider", provider);
+    }
+    document.set_attribute(element, "type", &history.agent);
+    let pending = operation::pending_of(resource, history, uname);
+    for (id, record) in &history.operations {
+        // What is being done takes the place of what was done before.
+        if !pending.contains_key(id) {
+            operation::write(document, element, id, record);
+        }
+    }
+    for (id, record) in &pending {
+        operation::write(document, element, id, record);
+    }
+}
