@@ -13,6 +13,9 @@ pub mod patchset;
 pub mod values;
 pub mod views;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod cib;
 mod digest;
 mod edit;

@@ -41,6 +41,9 @@ pub(super) fn parse(source: &str, limits: &Limits) -> Result<Document, ParseErro
     let body = &source[mark..];
     let result = if body.len() > limits.size_bytes.min(u32::MAX as usize / 2) {
         limit(0, "size_bytes", limits.size_bytes)
+    } else if body.starts_with(BYTE_ORDER_MARK) {
+        // One is a mark; a second one is text in front of the root, and quick-xml would swallow it.
+        fault(0, ParseErrorKind::OutsideRoot)
     } else if let Some((offset, code)) = first_forbidden(body) {
         fault(offset, ParseErrorKind::ForbiddenCharacter(code))
     } else {
