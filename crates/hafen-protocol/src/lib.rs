@@ -6,6 +6,7 @@
 //! host that left. Quorum arrives separately from the view, before or after it, and names the ring that it means.
 
 pub mod client;
+pub mod conformance;
 pub mod frame;
 pub mod machine;
 pub mod message;

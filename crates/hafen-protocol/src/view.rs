@@ -99,7 +99,8 @@ pub enum Delivery {
         bytes: Vec<u8>,
     },
     /// A message to this member alone, in its sender's order, outside of the total order. It arrives while this
-    /// member is in the very view in which the sender sent it (the engine holds it back until then), or never.
+    /// member is in the view that the engine had given the sender last when it sent (the engine holds it back until
+    /// then), or never. A sender that lags behind its engine should name the view that it means in the message.
     Stream {
         /// Who sent it.
         from: MemberId,

@@ -210,8 +210,9 @@ impl Sequencer {
     }
 
     /// Ends an old ring's order for the hosts that pass on together: all of them deliver up to the same position,
-    /// then the same further messages of their own (which the others may never see). The rest goes into the new
-    /// ring's order or is lost. Answers which processes pass on.
+    /// then the same further messages of their own (which the others may never see), or some of these are lost. What
+    /// had no place yet goes into the new ring's order or is lost; what had one never gets another, because the other
+    /// side may have delivered it. Answers which processes pass on.
     fn conclude(&mut self, now: u64, old: RingId, group: &BTreeSet<HostId>) -> BTreeMap<HostId, Incarnation> {
         let Some(ring) = self.rings.get(&old) else { return BTreeMap::new() };
         let reach = |host: &HostId| self.hosts.get(host).and_then(|host| host.reach).unwrap_or(ring.end);
@@ -226,18 +227,21 @@ impl Sequencer {
             let Some(incarnation) = self.alive(host) else { continue };
             let member = MemberId { host, incarnation };
             let mut own = self.take_beyond(member, old, cut);
-            let kept = if members.contains_key(&host) { self.dice.part_of(own.len()) } else { 0 };
-            let rest: Vec<_> = own.split_off(kept).into_iter().map(|(_, bytes)| bytes).collect();
-            further.extend(own.into_iter().map(|(position, bytes)| (position, (member, bytes))));
+            let passes = members.contains_key(&host);
             let lost = self.dice.chance(self.settings.lose_in_flight);
+            let kept = match (passes, lost) {
+                (false, _) => 0,
+                (true, true) => self.dice.part_of(own.len()),
+                (true, false) => own.len(),
+            };
+            own.truncate(kept);
+            further.extend(own.into_iter().map(|(position, bytes)| (position, (member, bytes))));
             let Some(process) = self.processes.get_mut(&member) else { continue };
-            if !members.contains_key(&host) {
+            if !passes {
                 process.joined = None;
             }
             if lost {
                 process.drop_pending();
-            } else {
-                process.put_back(now, rest);
             }
         }
         for (position, (from, bytes)) in further {

@@ -5,7 +5,7 @@
 //! own pace. When a link or a host is lost the ring is *broken*: it orders nothing more, except that one host may
 //! still order its own messages for its own side. After the detection delay each side forms a new ring. Those that
 //! pass into it together first deliver the same rest of the old order; how long that rest is differs from side to
-//! side (`formation`). What was on the way goes into the new ring's order, or is lost.
+//! side (`formation`). What had no place in the order yet gets one in the new ring, or is lost.
 //!
 //! What it guarantees beyond the total order: a sender's messages keep their order; a host or process that went away
 //! and came back was missing from a view in between; a stream's message arrives in the view in which it was sent.
@@ -22,7 +22,7 @@ use crate::view::{Delivery, HostId, Incarnation, MemberId, RingId, Transmission}
 
 use process::Process;
 use ring::Ring;
-use settings::Dice;
+pub(crate) use settings::Dice;
 pub use settings::{PerMille, Settings, Span};
 
 /// Messages of one process that wait for their place in the order hold at most this many bytes (64 MiB).

@@ -76,14 +76,6 @@ impl Process {
         self.pending_bytes = 0;
     }
 
-    /// Puts messages back to the front of those that wait.
-    pub(super) fn put_back(&mut self, now: u64, messages: Vec<Arc<Vec<u8>>>) {
-        for bytes in messages.into_iter().rev() {
-            self.pending_bytes += bytes.len();
-            self.pending.push_front((now, Pending::Message(bytes)));
-        }
-    }
-
     fn awaits(&self, view: ViewId) -> bool {
         self.inbox.iter().any(|entry| matches!(&entry.body, Body::View(next) if next.id() == view))
     }

@@ -67,8 +67,8 @@ pub struct Settings {
     pub cut_short: PerMille,
     /// How often a host of a broken ring still orders, and delivers, its own message on its side alone.
     pub order_alone: PerMille,
-    /// How often a sender's messages that were on the way when a ring ended are lost, instead of being ordered in
-    /// the next ring.
+    /// How often a sender's messages that its side had not got when a ring ended are lost, instead of being delivered
+    /// at the old ring's end or ordered in the next one.
     pub lose_in_flight: PerMille,
 }
 
