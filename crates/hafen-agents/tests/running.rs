@@ -3,13 +3,15 @@
 
 mod common;
 
+use std::fs::File;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{Folder, invocation, run};
 use hafen_agents::{
-    AgentClass, FenceInvocation, OcfExitCode, OpStatus, STDERR_LIMIT_BYTES, STDOUT_LIMIT_BYTES,
+    AgentClass, AnnounceTo, FenceInvocation, OcfExitCode, OpStatus, STDERR_LIMIT_BYTES, STDOUT_LIMIT_BYTES,
 };
-use hafen_sys::{ProcessIdentity, Signal, is_running, process_status};
+use hafen_sys::{Announcement, ProcessIdentity, Signal, is_running, process_status};
 
 #[tokio::test]
 async fn an_agent_gets_the_environment_of_resource_agents() {
@@ -228,4 +230,28 @@ async fn an_agent_that_reads_nothing_and_one_without_metadata() {
         OpStatus::Timeout,
         "output without end does not hide the time limit"
     );
+}
+
+#[tokio::test]
+async fn an_agent_announces_its_process_or_does_not_begin() {
+    let folder = Folder::new();
+    folder.script("resource.d/test/print", "echo $$; cat \"$OCF_RESKEY_file\"");
+    let path = folder.path().join("announcements");
+    let call = invocation("ocf:test:print", "start", &[("file", path.to_str().expect("text"))]);
+    let announce_to = |file: File| {
+        let record = Announcement { prefix: b"pid ".into(), infix: b" since ".into(), suffix: b"\n".into() };
+        Some(AnnounceTo { file: Arc::new(file.into()), record })
+    };
+    let file = File::options().create(true).append(true).open(&path).expect("a file");
+    let running = folder.agents().start(&call, announce_to(file)).expect("it starts");
+    let ProcessIdentity { pid, start_time_ticks } = ProcessIdentity::of(running.pid()).expect("it runs");
+    let outcome = running.end().await;
+    assert_eq!(
+        outcome.stdout,
+        format!("{pid}\npid {pid} since {start_time_ticks}\n"),
+        "it finds its announcement"
+    );
+    let full = File::options().append(true).open("/dev/full").expect("/dev/full");
+    let not_started = folder.agents().start(&call, announce_to(full)).expect_err("it must not start");
+    assert!(not_started.could_not_announce && !not_started.outcome.is_ok(), "{not_started:?}");
 }

@@ -36,6 +36,8 @@ pub struct Journal {
     boot: String,
     file: Arc<File>,
     compact_at_bytes: u64,
+    /// Something could not be appended since it was last rewritten.
+    is_incomplete: bool,
     /// Held also by the children of this process until they have become their agents: so whoever gets the lock next
     /// finds their announcements in the journal.
     _lock: File,
@@ -117,7 +119,10 @@ impl Journal {
             file.set_len(whole as u64)?;
         }
         let path = path.to_owned();
-        Ok((Self { path, boot, file: Arc::new(file), compact_at_bytes: 0, _lock: lock }, replay))
+        Ok((
+            Self { path, boot, file: Arc::new(file), compact_at_bytes: 0, is_incomplete: false, _lock: lock },
+            replay,
+        ))
     }
 
     /// Appends a record. When it cannot be written whole, nothing of it stays.
@@ -127,9 +132,11 @@ impl Journal {
         let before = self.file.metadata()?.len();
         let written = (&*self.file).write_all(&line);
         if written.is_err() {
-            // What is lost now comes back with the next rewriting, if there is room for that.
-            self.compact_at_bytes = 0;
+            self.is_incomplete = true;
             self.file.set_len(before)?;
+        } else if self.is_incomplete {
+            // There may be room again: a rewritten journal has also what could not be appended.
+            self.compact_at_bytes = 0;
         }
         written
     }
@@ -164,6 +171,7 @@ impl Journal {
             Ok(file) => {
                 let length = file.metadata()?.len();
                 self.compact_at_bytes = (length * COMPACTION_FACTOR).max(COMPACTION_MINIMUM_BYTES);
+                self.is_incomplete = false;
                 self.file = Arc::new(file.try_clone()?);
             }
             Err(_) => {
