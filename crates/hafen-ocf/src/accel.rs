@@ -47,7 +47,7 @@ pub fn kvm_works(binary: &str, kernel: Option<&Path>, folder: &Path) -> bool {
     if let Some(verdict) = fs::read_to_string(&path).ok().and_then(|text| known(&text, &boot_id)) {
         return verdict;
     }
-    let verdict = try_boot(binary, kernel, folder).unwrap_or(false);
+    let verdict = boots(binary, "kvm", kernel, folder, BOOT_LIMIT).unwrap_or(false);
     let word = if verdict { "yes" } else { "no" };
     let keep = || -> io::Result<()> {
         let mut file = File::options().create(true).append(true).mode(0o644).open(&path)?;
@@ -74,16 +74,23 @@ fn lock(folder: &Path) -> Option<File> {
         .map(|()| file)
 }
 
-/// Boots, and takes KVM for working when QEMU ends by itself, in time, after the guest has said what it must.
+/// Whether QEMU with this acceleration boots: it ends by itself, within the limit, after the guest has said what it must.
+/// A file in `folder` takes what the guest says. Fails when QEMU cannot be started, or the file not be written.
 ///
 /// A kernel without a root file system panics at the end of its boot, and `-no-reboot` turns that into the end of QEMU:
 /// so any kernel will do, without its initramfs. The firmware alone says on its debug port that it found nothing to boot.
-fn try_boot(binary: &str, kernel: Option<&Path>, folder: &Path) -> io::Result<bool> {
+pub fn boots(
+    binary: &str,
+    accel: &str,
+    kernel: Option<&Path>,
+    folder: &Path,
+    limit: Duration,
+) -> io::Result<bool> {
     let output_path = folder.join("kvm-verdict.log");
     let output = File::options().create(true).write(true).truncate(true).mode(0o600).open(&output_path)?;
     let mut command = Command::new(binary);
     command
-        .args(["-accel", "kvm", "-m", "96", "-nodefaults", "-no-user-config", "-display", "none"])
+        .args(["-accel", accel, "-m", "96", "-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-nic", "none", "-no-reboot", "-chardev", "stdio,id=out,signal=off"])
         .stdin(Stdio::null())
         .stdout(output)
@@ -101,7 +108,7 @@ fn try_boot(binary: &str, kernel: Option<&Path>, folder: &Path) -> io::Result<bo
         }
     };
     let mut child = command.spawn()?;
-    let ended = Deadline::after(BOOT_LIMIT).poll(|| child.try_wait().ok().flatten());
+    let ended = Deadline::after(limit).poll(|| child.try_wait().ok().flatten());
     end(&mut child);
     let output = fs::read(&output_path)?;
     let said = String::from_utf8_lossy(&output[..output.len().min(OUTPUT_BYTES_LIMIT)]).contains(proof);
@@ -139,9 +146,9 @@ mod tests {
     #[test]
     fn a_qemu_that_hangs_does_not_work() {
         let folder = tempfile::tempdir().expect("folder");
-        let never = try_boot("/nonexistent", None, folder.path());
+        let never = boots("/nonexistent", "kvm", None, folder.path(), BOOT_LIMIT);
         assert!(never.is_err());
-        let silent = try_boot("true", None, folder.path()).expect("starts");
+        let silent = boots("true", "kvm", None, folder.path(), BOOT_LIMIT).expect("starts");
         assert!(!silent, "ends well, but says nothing");
     }
 }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use hafen_sys::{Signal, kill_process};
 
-use crate::bench::{Bench, wait_for};
+use crate::bench::{Bench, PATIENCE, guest, wait_for};
 
 #[test]
 fn a_guest_starts_counts_and_ends_by_its_power_button() {
@@ -134,4 +134,19 @@ fn a_start_that_is_killed_in_the_middle_is_taken_up() {
     bench.expect("a", "stop", 0);
     bench.assert_one_unbroken_boot(&first.boot);
     assert!(!process.is_running());
+}
+
+#[test]
+fn an_acceleration_that_works_is_told_by_a_boot() {
+    let Some(guest) = guest() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let kernel = guest.join("kernel");
+    for kernel in [Some(kernel.as_path()), None] {
+        let boots = hafen_ocf::accel::boots("qemu-system-x86_64", "tcg", kernel, folder.path(), PATIENCE);
+        assert!(boots.expect("QEMU starts"), "emulation always works: {kernel:?}");
+    }
+    let refused = hafen_ocf::accel::boots("qemu-system-x86_64", "nonsense", None, folder.path(), PATIENCE);
+    assert!(!refused.expect("QEMU starts"));
+    let left = fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 0);
 }
