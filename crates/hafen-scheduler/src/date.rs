@@ -222,7 +222,10 @@ mod tests {
         assert_eq!(parse("1970-01-02"), Some(86_400));
         assert_eq!(parse("2005-020"), Some(days_from_civil(2005, 1, 20) * 86_400));
         assert_eq!(parse("2005-020T12:30"), Some(days_from_civil(2005, 1, 20) * 86_400 + 45_000));
-        assert_eq!(parse("2014-05-07 00:28:00+02:00"), Some(days_from_civil(2014, 5, 7) * 86_400 - 7200 + 1680));
+        assert_eq!(
+            parse("2014-05-07 00:28:00+02:00"),
+            Some(days_from_civil(2014, 5, 7) * 86_400 - 7200 + 1680)
+        );
         assert_eq!(parse("2009-W53-7"), Some(days_from_civil(2010, 1, 3) * 86_400));
         assert_eq!(parse("yesterday"), None);
     }

@@ -1,10 +1,25 @@
 //! pure: decides what the cluster does next. A CIB and the time go in, a complete, immutable [`Plan`] comes out.
 
+mod actions;
+mod assign;
+mod build;
+pub mod crm_simulate;
+pub mod date;
+mod input;
 mod ledger;
+mod lint;
+mod model;
+mod order;
+mod output;
 mod plan;
+mod run;
+pub mod score;
 
+pub use actions::parameters_digest;
 pub use ledger::{Entry, Ledger};
+pub use lint::{Problem, lint};
 pub use plan::{
     Action, ActionKind, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef, TransitionKey,
     transition_magic,
 };
+pub use run::{Options, Report, report, schedule};

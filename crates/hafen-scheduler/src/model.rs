@@ -287,8 +287,7 @@ pub(crate) struct Resource<'a> {
     pub(crate) lock_node: Option<NodeIndex>,
     pub(crate) lock_time: i64,
     pub(crate) restart_parameters_changed: bool,
-    pub(crate) unexpectedly_running: bool,
-    pub(crate) detached_start: bool,
+    pub(crate) promotion_barred: bool,
 }
 
 /// A configured operation of a resource.
@@ -390,6 +389,18 @@ pub(crate) struct Cluster<'a> {
     pub(crate) warnings: Vec<String>,
     pub(crate) ledger: Ledger,
     pub(crate) scores_text: Vec<String>,
+    /// Failure counts that are to be cleared.
+    pub(crate) cleared_failures: Vec<(ResourceId, NodeIndex)>,
+    /// Recurring operations that history shows as running.
+    pub(crate) active_recurring: BTreeSet<(ResourceId, NodeIndex, String, u64)>,
+    /// Of these, those whose parameters have changed.
+    pub(crate) stale_recurring: BTreeSet<(ResourceId, NodeIndex, String, u64)>,
+    /// Actions that a joint's relation has just changed.
+    pub(crate) touched: BTreeSet<ActionId>,
+    pub(crate) shutdowns: Vec<ActionId>,
+    pub(crate) fencings: Vec<ActionId>,
+    /// Whether contributions are written into the ledger.
+    pub(crate) explain: bool,
 }
 
 impl<'a> Cluster<'a> {

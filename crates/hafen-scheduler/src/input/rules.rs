@@ -46,7 +46,12 @@ pub(crate) fn holds(parent: Element<'_>, input: &RuleInput<'_>, next: &mut NextC
 }
 
 /// Whether one rule holds.
-pub(crate) fn rule_holds(rule: Element<'_>, input: &RuleInput<'_>, next: &mut NextChange, depth: usize) -> bool {
+pub(crate) fn rule_holds(
+    rule: Element<'_>,
+    input: &RuleInput<'_>,
+    next: &mut NextChange,
+    depth: usize,
+) -> bool {
     if depth > DEPTH_LIMIT {
         return false;
     }
@@ -84,11 +89,15 @@ fn agent_matches(condition: Element<'_>, input: &RuleInput<'_>) -> bool {
 fn operation_matches(condition: Element<'_>, input: &RuleInput<'_>) -> bool {
     let Some((name, interval)) = input.operation else { return false };
     condition.attribute("name").is_none_or(|wanted| wanted == name)
-        && condition.attribute("interval").is_none_or(|wanted| score::parse_milliseconds(wanted) == Some(interval))
+        && condition
+            .attribute("interval")
+            .is_none_or(|wanted| score::parse_milliseconds(wanted) == Some(interval))
 }
 
 fn expression_holds(condition: Element<'_>, input: &RuleInput<'_>) -> bool {
-    let (Some(attribute), Some(operation)) = (condition.attribute("attribute"), condition.attribute("operation")) else {
+    let (Some(attribute), Some(operation)) =
+        (condition.attribute("attribute"), condition.attribute("operation"))
+    else {
         return false;
     };
     let Some(attributes) = input.node_attributes else { return false };
@@ -107,7 +116,8 @@ fn expression_holds(condition: Element<'_>, input: &RuleInput<'_>) -> bool {
         "not_defined" => return actual.is_none(),
         _ => {}
     }
-    let type_ = condition.attribute("type").unwrap_or_else(|| default_type(operation, actual, reference.as_deref()));
+    let type_ =
+        condition.attribute("type").unwrap_or_else(|| default_type(operation, actual, reference.as_deref()));
     let order = compare(actual, reference.as_deref(), type_);
     let both = actual.is_some() && reference.is_some();
     match operation {
@@ -163,7 +173,9 @@ fn leading_decimal(text: &str) -> Option<f64> {
 }
 
 pub(crate) fn compare_versions(left: &str, right: &str) -> Ordering {
-    let numbers = |text: &str| -> Vec<i64> { text.split('.').map(|part| score::leading_integer(part).unwrap_or(0)).collect() };
+    let numbers = |text: &str| -> Vec<i64> {
+        text.split('.').map(|part| score::leading_integer(part).unwrap_or(0)).collect()
+    };
     let (mut left, mut right) = (numbers(left), numbers(right));
     let length = left.len().max(right.len());
     left.resize(length, 0);
@@ -210,7 +222,11 @@ fn date_holds(condition: Element<'_>, input: &RuleInput<'_>, next: &mut NextChan
 
 fn duration(element: Element<'_>) -> Span {
     let read = |name: &str| {
-        element.attribute(name).and_then(score::leading_integer).unwrap_or(0).clamp(-1_000_000_000, 1_000_000_000)
+        element
+            .attribute(name)
+            .and_then(score::leading_integer)
+            .unwrap_or(0)
+            .clamp(-1_000_000_000, 1_000_000_000)
     };
     Span {
         years: read("years").clamp(-9999, 9999),

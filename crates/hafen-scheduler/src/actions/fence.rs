@@ -1,0 +1,152 @@
+//! Fencing, and what waits for it.
+
+use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Role, Variant};
+use crate::order::relation;
+
+impl<'a> Cluster<'a> {
+    pub(crate) fn create_fencing(&mut self) {
+        if !self.properties.stonith {
+            return;
+        }
+        self.fence_without_quorum();
+        let mut last: Option<ActionId> = None;
+        let mut of_dc: Option<ActionId> = None;
+        let mut others = Vec::new();
+        for node in self.node_indices() {
+            let known = self.node(node);
+            if !known.unclean || known.ping || known.remote || !self.can_fence(node) {
+                continue;
+            }
+            let fencing = self.fencing_of(node);
+            if self.node(node).is_dc {
+                of_dc = Some(fencing);
+            } else {
+                if !self.properties.concurrent_fencing
+                    && let Some(last) = last
+                {
+                    self.order_actions(last, fencing, relation::ORDERED);
+                }
+                last = Some(fencing);
+                others.push(fencing);
+            }
+        }
+        if let Some(of_dc) = of_dc {
+            for fencing in others {
+                self.order_actions(fencing, of_dc, relation::ORDERED);
+            }
+            for shutdown in self.shutdowns.clone() {
+                self.order_actions(shutdown, of_dc, relation::ORDERED);
+            }
+        }
+        for fencing in self.fencings.clone() {
+            for resource in self.resource_ids() {
+                self.order_around_fencing(resource, fencing);
+            }
+        }
+    }
+
+    /// A partition that lost its quorum and must not live on fences itself.
+    fn fence_without_quorum(&mut self) {
+        if self.properties.have_quorum || self.properties.no_quorum != NoQuorumPolicy::Suicide {
+            return;
+        }
+        let was_quorate =
+            self.document.root().attribute("no-quorum-panic").is_some_and(crate::score::is_true);
+        if !was_quorate {
+            return;
+        }
+        for node in self.node_indices() {
+            if self.node(node).online {
+                self.mark_unclean(node, "cluster does not have quorum");
+            }
+        }
+    }
+
+    fn can_fence(&self, node: NodeIndex) -> bool {
+        if !self.properties.stonith {
+            return false;
+        }
+        if self.properties.have_quorum {
+            return true;
+        }
+        match self.properties.no_quorum {
+            NoQuorumPolicy::Ignore => true,
+            NoQuorumPolicy::Demote | NoQuorumPolicy::Stop | NoQuorumPolicy::Freeze => self.node(node).online,
+            NoQuorumPolicy::Suicide => self.node(node).online,
+        }
+    }
+
+    fn fencing_of(&mut self, node: NodeIndex) -> ActionId {
+        let kind = self.properties.stonith_action.clone();
+        let key = format!("stonith-{}-{kind}", self.node(node).uname);
+        let fencing = self.action_for(None, &key, "stonith", Some(node), false);
+        let reason = self.node(node).fence_reason.clone();
+        let action = self.act_mut(fencing);
+        action.optional = false;
+        action.meta.insert("stonith_action".into(), kind);
+        action.reason = reason;
+        if !self.fencings.contains(&fencing) {
+            self.fencings.push(fencing);
+        }
+        fencing
+    }
+
+    fn order_around_fencing(&mut self, resource: ResourceId, fencing: ActionId) {
+        if self.rsc(resource).variant != Variant::Primitive || !self.rsc(resource).managed {
+            return;
+        }
+        let Some(target) = self.act(fencing).node else { return };
+        for action in self.rsc(resource).actions.clone() {
+            let known = self.act(action);
+            match known.requires {
+                Requires::Nothing => {}
+                Requires::Fencing | Requires::Unfencing => {
+                    self.order_actions(fencing, action, relation::ORDERED)
+                }
+                Requires::Quorum => {
+                    let fresh = known.task == "start"
+                        && self.rsc(resource).allowed[target.at()].present
+                        && !self.rsc(resource).known_on.contains(&target);
+                    if fresh {
+                        self.order_actions(fencing, action, relation::ORDERED);
+                    }
+                }
+            }
+        }
+        self.imply_stops(resource, fencing, target);
+    }
+
+    /// What runs on a fenced node is stopped, or demoted, by the fencing.
+    fn imply_stops(&mut self, resource: ResourceId, fencing: ActionId, target: NodeIndex) {
+        let implied = self.node(target).unclean;
+        for action in self.rsc(resource).actions.clone() {
+            let known = self.act(action);
+            if known.node != Some(target) {
+                continue;
+            }
+            match known.task.as_str() {
+                "stop" if implied => {
+                    let device = self.rsc(resource).stonith_device;
+                    let action_known = self.act_mut(action);
+                    action_known.pseudo = true;
+                    action_known.runnable = true;
+                    if !device {
+                        self.order_actions(fencing, action, relation::ORDERED);
+                    }
+                }
+                "demote" => {
+                    let needs = !self.node(target).online || self.rsc(resource).failed || implied;
+                    if needs {
+                        let action_known = self.act_mut(action);
+                        action_known.pseudo = true;
+                        action_known.runnable = true;
+                        if self.rsc(resource).role == Role::Promoted {
+                            self.order_actions(fencing, action, relation::ORDERED);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Actions: what may have to be done, before it is decided what has to be.
+
+mod clone;
+mod digests;
+mod failcounts;
+mod fence;
+mod group;
+mod migrate;
+mod notify;
+mod primitive;
+mod probe;
+mod recurring;
+mod shutdown;
+
+use crate::input::nvpairs::Values;
+use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Variant};
+
+/// A step that may become part of the plan.
+#[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts of an action")]
+pub(crate) struct Action {
+    pub(crate) key: String,
+    pub(crate) task: String,
+    pub(crate) node: Option<NodeIndex>,
+    pub(crate) resource: Option<ResourceId>,
+    pub(crate) interval_ms: u64,
+    pub(crate) pseudo: bool,
+    pub(crate) runnable: bool,
+    pub(crate) optional: bool,
+    /// Part of the plan although nothing requires it.
+    pub(crate) shown: bool,
+    pub(crate) migratable: bool,
+    /// Needs only some of its firsts to be possible.
+    pub(crate) needs_some: bool,
+    pub(crate) needed_firsts: i32,
+    pub(crate) requires: Requires,
+    pub(crate) priority: i32,
+    /// Further values for the graph's `CRM_meta_*`.
+    pub(crate) meta: Values,
+    pub(crate) settings: Values,
+    pub(crate) configured: bool,
+    pub(crate) before: Vec<(ActionId, u32)>,
+    pub(crate) after: Vec<(ActionId, u32)>,
+    pub(crate) reason: Option<String>,
+}
+
+/// The name of an operation in history: `RESOURCE_TASK_MILLISECONDS`.
+pub(crate) fn operation_key(resource: &str, task: &str, interval_ms: u64) -> String {
+    format!("{resource}_{task}_{interval_ms}")
+}
+
+impl<'a> Cluster<'a> {
+    pub(crate) fn act(&self, action: ActionId) -> &Action {
+        &self.actions[action.0 as usize]
+    }
+
+    pub(crate) fn act_mut(&mut self, action: ActionId) -> &mut Action {
+        &mut self.actions[action.0 as usize]
+    }
+
+    fn find_action(
+        &self,
+        key: &str,
+        resource: Option<ResourceId>,
+        node: Option<NodeIndex>,
+    ) -> Option<ActionId> {
+        let known = self.action_keys.get(key)?;
+        known.iter().copied().find(|action| {
+            let action = self.act(*action);
+            action.resource == resource && (action.node == node || action.node.is_none() && node.is_some())
+        })
+    }
+
+    /// The action of that key on that node; made when there is none. An existing one becomes required when asked so.
+    pub(crate) fn action_for(
+        &mut self,
+        resource: Option<ResourceId>,
+        key: &str,
+        task: &str,
+        node: Option<NodeIndex>,
+        optional: bool,
+    ) -> ActionId {
+        let found = self.find_action(key, resource, node);
+        let action = match found {
+            Some(action) => action,
+            None => self.new_action(resource, key, task, node),
+        };
+        if self.act(action).node.is_none() && node.is_some() && !self.act(action).pseudo {
+            self.act_mut(action).node = node;
+        }
+        if !optional {
+            self.act_mut(action).optional = false;
+        }
+        self.judge_runnable(action);
+        action
+    }
+
+    /// An action of a resource with interval 0.
+    pub(crate) fn resource_action(
+        &mut self,
+        resource: ResourceId,
+        task: &str,
+        node: Option<NodeIndex>,
+        optional: bool,
+    ) -> ActionId {
+        let key = operation_key(&self.rsc(resource).id, task, 0);
+        self.action_for(Some(resource), &key, task, node, optional)
+    }
+
+    /// A joint in the order that belongs to a resource.
+    pub(crate) fn pseudo_action(
+        &mut self,
+        resource: ResourceId,
+        task: &str,
+        optional: bool,
+        runnable: bool,
+    ) -> ActionId {
+        let action = self.resource_action(resource, task, None, optional);
+        let known = self.act_mut(action);
+        known.pseudo = true;
+        known.runnable = runnable;
+        action
+    }
+
+    fn new_action(
+        &mut self,
+        resource: Option<ResourceId>,
+        key: &str,
+        task: &str,
+        node: Option<NodeIndex>,
+    ) -> ActionId {
+        let id = ActionId(u32::try_from(self.actions.len()).unwrap_or(u32::MAX));
+        let interval_ms = key.rsplit_once('_').and_then(|(_, interval)| interval.parse().ok()).unwrap_or(0);
+        let settings = match resource {
+            Some(resource) if self.rsc(resource).variant == Variant::Primitive => {
+                self.operation_settings(resource, task, interval_ms)
+            }
+            _ => Values::new(),
+        };
+        let configured =
+            resource.is_some_and(|resource| self.configured_operation(resource, task, interval_ms).is_some());
+        let requires = match resource {
+            Some(resource) => self.requires(resource, task, &settings),
+            None => Requires::Nothing,
+        };
+        self.actions.push(Action {
+            key: key.to_owned(),
+            task: task.to_owned(),
+            node,
+            resource,
+            interval_ms,
+            pseudo: false,
+            runnable: true,
+            optional: true,
+            shown: false,
+            migratable: false,
+            needs_some: false,
+            needed_firsts: 0,
+            requires,
+            priority: 0,
+            meta: Values::new(),
+            settings,
+            configured,
+            before: Vec::new(),
+            after: Vec::new(),
+            reason: None,
+        });
+        self.action_keys.entry(key.to_owned()).or_default().push(id);
+        if let Some(resource) = resource {
+            self.rsc_mut(resource).actions.push(id);
+        }
+        id
+    }
+
+    fn requires(&self, resource: ResourceId, task: &str, settings: &Values) -> Requires {
+        if !matches!(task, "start" | "promote") {
+            return Requires::Nothing;
+        }
+        match settings.get("requires").map(String::as_str) {
+            Some("nothing") => Requires::Nothing,
+            Some("quorum") => Requires::Quorum,
+            Some("fencing") => Requires::Fencing,
+            Some("unfencing") => Requires::Unfencing,
+            _ => self.rsc(resource).requires,
+        }
+    }
+
+    /// Whether an action could be carried out where it is meant to.
+    fn judge_runnable(&mut self, action: ActionId) {
+        let known = self.act(action);
+        let Some(resource) = known.resource else { return };
+        if known.pseudo {
+            return;
+        }
+        let (task, node, interval_ms) = (known.task.clone(), known.node, known.interval_ms);
+        let requires = known.requires;
+        if !self.rsc(resource).managed
+            && (interval_ms == 0 && task != "monitor")
+            && task != "delete"
+            && task != "cancel"
+        {
+            self.act_mut(action).optional = true;
+        }
+        let Some(node) = node else {
+            self.act_mut(action).runnable = false;
+            return;
+        };
+        let known_node = self.node(node);
+        let lost = !known_node.online
+            || (known_node.unclean
+                && task != "stop"
+                && task != "demote"
+                && known_node.fence_reason.is_some());
+        if lost && !matches!(task.as_str(), "clear_failcount") {
+            let runnable = false;
+            if self.act(action).runnable {
+                self.act_mut(action).runnable = runnable;
+            }
+            if task != "stop"
+                && task != "demote"
+                && self.rsc(resource).managed
+                && requires == Requires::Fencing
+                && !known_node_clean(self, node)
+            {
+                let reason = format!("{} {task} is unrunnable", self.rsc(resource).id);
+                let _ = reason;
+            }
+            return;
+        }
+        if self.node(node).pending && !matches!(task.as_str(), "stop" | "migrate_to" | "demote") {
+            self.act_mut(action).runnable = false;
+            return;
+        }
+        if requires == Requires::Nothing || task == "stop" {
+            return;
+        }
+        if !self.properties.have_quorum {
+            match self.properties.no_quorum {
+                NoQuorumPolicy::Stop | NoQuorumPolicy::Suicide => self.act_mut(action).runnable = false,
+                NoQuorumPolicy::Freeze => {
+                    let active = self.rsc(resource).running_on.iter().any(|node| self.node(*node).online)
+                        && self.rsc(resource).role >= self.rsc(resource).next_role;
+                    if !active {
+                        self.act_mut(action).runnable = false;
+                    }
+                }
+                NoQuorumPolicy::Demote => {
+                    if task == "promote" {
+                        self.act_mut(action).runnable = false;
+                    }
+                }
+                NoQuorumPolicy::Ignore => {}
+            }
+        }
+    }
+
+    /// Makes all actions of all resources.
+    pub(crate) fn create_actions(&mut self) {
+        for resource in self.top.clone() {
+            self.create_resource_actions(resource);
+        }
+    }
+
+    pub(crate) fn create_resource_actions(&mut self, resource: ResourceId) {
+        match self.rsc(resource).variant {
+            Variant::Primitive => self.create_primitive_actions(resource),
+            Variant::Group => self.create_group_actions(resource),
+            Variant::Clone => self.create_clone_actions(resource),
+        }
+    }
+
+    pub(crate) fn create_internal_orders(&mut self) {
+        for resource in self.top.clone() {
+            self.create_resource_orders(resource);
+        }
+    }
+
+    pub(crate) fn create_resource_orders(&mut self, resource: ResourceId) {
+        match self.rsc(resource).variant {
+            Variant::Primitive => self.create_primitive_orders(resource),
+            Variant::Group => self.create_group_orders(resource),
+            Variant::Clone => self.create_clone_orders(resource),
+        }
+    }
+}
+
+fn known_node_clean(cluster: &Cluster<'_>, node: NodeIndex) -> bool {
+    !cluster.node(node).unclean
+}
+
+pub use digests::parameters_digest;

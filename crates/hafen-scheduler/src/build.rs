@@ -1,0 +1,342 @@
+//! From agreed actions to the plan: which actions are part of it, on what each waits, with which attributes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::actions::operation_key;
+use crate::input::nvpairs::Values;
+use crate::input::status::base_name;
+use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Variant};
+use crate::order::relation;
+use crate::plan::{Action, ActionKind, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef};
+use crate::score;
+
+/// The timeout of operations that name none, in milliseconds.
+const DEFAULT_TIMEOUT_MS: u64 = 20_000;
+
+impl<'a> Cluster<'a> {
+    /// The finished plan.
+    pub(crate) fn build_plan(&mut self) -> Plan {
+        let wanted: Vec<ActionId> = (0..u32::try_from(self.actions.len()).unwrap_or(u32::MAX))
+            .map(ActionId)
+            .filter(|action| self.is_wanted(*action))
+            .collect();
+        let numbers: BTreeMap<ActionId, u32> =
+            wanted.iter().zip(1..).map(|(action, number)| (*action, number)).collect();
+        let mut actions = Vec::with_capacity(wanted.len());
+        for &action in &wanted {
+            actions.push(self.plan_action(action, &numbers));
+        }
+        break_cycles(&mut actions, &mut self.warnings);
+        let recheck_after =
+            self.next_change.0.and_then(|moment| u64::try_from(moment.saturating_sub(self.now)).ok());
+        Plan {
+            actions,
+            recheck_after,
+            have_quorum: self.properties.have_quorum,
+            parameters: self.graph_parameters(),
+            warnings: std::mem::take(&mut self.warnings),
+            ledger: std::mem::take(&mut self.ledger),
+        }
+    }
+
+    fn graph_parameters(&self) -> GraphParameters {
+        let text = |name: &str, default: &str| {
+            self.properties.values.get(name).cloned().unwrap_or_else(|| default.to_owned())
+        };
+        let offset = if self.properties.start_failure_is_fatal { "INFINITY" } else { "1" };
+        GraphParameters {
+            cluster_delay: text("cluster-delay", "60s"),
+            stonith_timeout: text("stonith-timeout", "60s"),
+            failed_start_offset: offset.to_owned(),
+            failed_stop_offset: "INFINITY".to_owned(),
+            batch_limit: text("batch-limit", "0"),
+            migration_limit: self.properties.values.get("migration-limit").cloned(),
+        }
+    }
+
+    /// Whether an action is part of the plan.
+    fn is_wanted(&self, action: ActionId) -> bool {
+        let known = self.act(action);
+        if !known.runnable || known.optional && !known.shown {
+            return false;
+        }
+        if known.optional && !known.pseudo && !known.shown {
+            return false;
+        }
+        if let Some(resource) = known.resource {
+            let harmless = matches!(known.task.as_str(), "monitor" | "cancel" | "clear_failcount" | "delete")
+                || known.pseudo;
+            if !self.rsc(resource).managed && !harmless {
+                return false;
+            }
+        }
+        if known.pseudo || matches!(known.task.as_str(), "stonith" | "do_shutdown") {
+            return true;
+        }
+        if known.task == "clear_failcount" {
+            return known.node.is_some_and(|node| self.node(node).online);
+        }
+        known.node.is_some_and(|node| self.node(node).online && !self.node(node).unclean)
+    }
+
+    fn plan_action(&self, action: ActionId, numbers: &BTreeMap<ActionId, u32>) -> Action {
+        let known = self.act(action);
+        let mut inputs: BTreeSet<u32> = BTreeSet::new();
+        for (first, flags) in &known.before {
+            if let Some(number) = numbers.get(first)
+                && self.is_input(*first, action, *flags)
+            {
+                inputs.insert(*number);
+            }
+        }
+        let node = known.node.filter(|_| !known.pseudo).map(|node| self.node_ref(node));
+        let target = known.task == "stonith";
+        let priority = if known.priority != 0 {
+            known.priority
+        } else {
+            self.resource_priority(known.resource, &known.task)
+        };
+        Action {
+            id: numbers.get(&action).copied().unwrap_or(0),
+            kind: self.kind_of(action),
+            node,
+            router: None,
+            inputs: inputs.into_iter().collect(),
+            priority,
+            can_fail: known.meta.get("can_fail").is_some_and(|value| score::is_true(value)),
+            downed: if (target && known.meta.get("stonith_action").is_some_and(|kind| kind != "on"))
+                || known.task == "do_shutdown"
+            {
+                known.node.map(|node| self.node(node).id.clone()).into_iter().collect()
+            } else {
+                Vec::new()
+            },
+            attributes: self.attributes_of(action),
+        }
+    }
+
+    fn resource_priority(&self, resource: Option<ResourceId>, task: &str) -> i32 {
+        let _ = (resource, task);
+        0
+    }
+
+    /// Whether a relation makes one action of the plan wait for another.
+    fn is_input(&self, first: ActionId, then: ActionId, flags: u32) -> bool {
+        if flags == 0 {
+            return false;
+        }
+        let (first, then) = (self.act(first), self.act(then));
+        if flags & relation::IF_ON_SAME_NODE_OR_TARGET != 0 {
+            if first.task == "load_stopped" {
+                return first.node == then.node || then.task == "migrate_to";
+            }
+            return first.node == then.node;
+        }
+        true
+    }
+
+    fn node_ref(&self, node: NodeIndex) -> NodeRef {
+        let node = self.node(node);
+        NodeRef { id: node.id.clone(), uname: node.uname.clone() }
+    }
+
+    fn resource_ref(&self, resource: ResourceId) -> ResourceRef {
+        let known = self.rsc(resource);
+        let anonymous = known.instance.is_some() && !known.unique;
+        let (id, long_id) = if anonymous {
+            let long = if known.history_id == base_name(&known.id) {
+                known.id.clone()
+            } else {
+                known.history_id.clone()
+            };
+            (base_name(&known.id).to_owned(), Some(long))
+        } else {
+            (known.id.clone(), None)
+        };
+        ResourceRef {
+            id,
+            long_id,
+            class: known.class.clone(),
+            provider: known.provider.clone(),
+            type_: known.type_.clone(),
+        }
+    }
+
+    fn kind_of(&self, action: ActionId) -> ActionKind {
+        let known = self.act(action);
+        let task = known.task.clone();
+        if known.pseudo {
+            return ActionKind::Pseudo {
+                task: pseudo_task(&task),
+                operation_key: self.printed_key(action).0,
+            };
+        }
+        match (task.as_str(), known.node, known.resource) {
+            ("stonith", Some(node), _) => ActionKind::Fence {
+                target: self.node_ref(node),
+                action: match known.meta.get("stonith_action").map(String::as_str) {
+                    Some("off") => FenceAction::Off,
+                    Some("on") => FenceAction::On,
+                    _ => FenceAction::Reboot,
+                },
+            },
+            ("clear_failcount" | "do_shutdown" | "lrm_delete", _, resource) => ActionKind::Cluster {
+                task,
+                operation_key: self.printed_key(action).0,
+                resource: resource.map(|resource| self.resource_ref(resource)),
+                maintenance: Vec::new(),
+            },
+            (_, _, Some(resource)) => {
+                let (operation_key, internal_operation_key) = self.printed_key(action);
+                let expected = known.meta.get("op_target_rc").and_then(|text| text.parse().ok()).unwrap_or(0);
+                ActionKind::Resource {
+                    resource: self.resource_ref(resource),
+                    task,
+                    interval_ms: known.interval_ms,
+                    timeout_ms: self.timeout_ms(action),
+                    operation_key,
+                    internal_operation_key,
+                    expected_rc: expected,
+                }
+            }
+            _ => ActionKind::Pseudo { task, operation_key: known.key.clone() },
+        }
+    }
+
+    /// The key that history knows, and the scheduler's own where it differs.
+    fn printed_key(&self, action: ActionId) -> (String, Option<String>) {
+        let known = self.act(action);
+        let Some(resource) = known.resource else { return (known.key.clone(), None) };
+        let resource = self.rsc(resource);
+        if resource.history_id == resource.id || known.pseudo {
+            return (known.key.clone(), None);
+        }
+        match known.key.strip_prefix(&resource.id) {
+            Some(rest) => (format!("{}{rest}", resource.history_id), Some(known.key.clone())),
+            None => {
+                (operation_key(&resource.history_id, &known.task, known.interval_ms), Some(known.key.clone()))
+            }
+        }
+    }
+
+    fn timeout_ms(&self, action: ActionId) -> u64 {
+        let known = self.act(action);
+        known
+            .settings
+            .get("timeout")
+            .and_then(|text| score::parse_milliseconds(text))
+            .unwrap_or(DEFAULT_TIMEOUT_MS)
+    }
+
+    fn attributes_of(&self, action: ActionId) -> BTreeMap<String, String> {
+        let known = self.act(action);
+        let mut attributes = BTreeMap::new();
+        if let Some(resource) = known.resource {
+            let variant = self.rsc(resource).variant;
+            if variant == Variant::Primitive && !matches!(known.task.as_str(), "clear_failcount") {
+                attributes.extend(self.parameters(resource, known.node));
+            } else if variant == Variant::Primitive {
+                attributes.extend(self.parameters(resource, known.node));
+            }
+            self.add_settings(action, &mut attributes);
+            self.add_clone_attributes(resource, &mut attributes);
+            attributes.insert("CRM_meta_timeout".into(), self.timeout_ms(action).to_string());
+        }
+        for (name, value) in &known.meta {
+            if !matches!(name.as_str(), "recurring" | "migration-left-over") {
+                attributes.insert(format!("CRM_meta_{name}"), value.clone());
+            }
+        }
+        if let Some(node) = known.node
+            && !known.pseudo
+        {
+            attributes.insert("CRM_meta_on_node".into(), self.node(node).uname.clone());
+            attributes.insert("CRM_meta_on_node_uuid".into(), self.node(node).id.clone());
+        }
+        attributes
+    }
+
+    fn add_settings(&self, action: ActionId, attributes: &mut BTreeMap<String, String>) {
+        let known = self.act(action);
+        let printed: Values = known.settings.clone();
+        for (name, value) in printed {
+            let value = match name.as_str() {
+                "interval" => {
+                    if known.interval_ms == 0 {
+                        continue;
+                    }
+                    known.interval_ms.to_string()
+                }
+                "start-delay" => match score::parse_milliseconds(&value) {
+                    Some(delay) if delay > 0 => delay.to_string(),
+                    _ => continue,
+                },
+                "timeout" | "requires" => continue,
+                _ => value,
+            };
+            attributes.insert(format!("CRM_meta_{}", name.replace('-', "_")), value);
+        }
+    }
+
+    fn add_clone_attributes(&self, resource: ResourceId, attributes: &mut BTreeMap<String, String>) {
+        let Some(clone) = self.clone_of(resource) else { return };
+        let Some(options) = &self.rsc(clone).clone else { return };
+        let flag = |value: bool| if value { "true" } else { "false" }.to_owned();
+        let mut add = |name: &str, value: String| {
+            attributes.insert(format!("CRM_meta_{name}"), value);
+        };
+        if let Some(instance) = self.rsc(resource).instance {
+            add("clone", instance.to_string());
+        }
+        add("clone_max", options.max.to_string());
+        add("clone_node_max", options.node_max.to_string());
+        add("globally_unique", flag(options.unique));
+        add("notify", flag(options.notify));
+        if options.promotable {
+            for prefix in ["master", "promoted"] {
+                add(&format!("{prefix}_max"), options.promoted_max.to_string());
+                add(&format!("{prefix}_node_max"), options.promoted_node_max.to_string());
+            }
+        }
+    }
+}
+
+fn pseudo_task(task: &str) -> String {
+    task.to_owned()
+}
+
+/// Takes away inputs that close a cycle, so that every plan can be carried out.
+fn break_cycles(actions: &mut [Action], warnings: &mut Vec<String>) {
+    let mut waiting: BTreeMap<u32, usize> =
+        actions.iter().map(|action| (action.id, action.inputs.len())).collect();
+    let mut followers: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for action in actions.iter() {
+        for input in &action.inputs {
+            followers.entry(*input).or_default().push(action.id);
+        }
+    }
+    let mut ready: Vec<u32> = waiting.iter().filter(|(_, count)| **count == 0).map(|(id, _)| *id).collect();
+    let mut done: BTreeSet<u32> = BTreeSet::new();
+    loop {
+        while let Some(id) = ready.pop() {
+            if !done.insert(id) {
+                continue;
+            }
+            for follower in followers.get(&id).into_iter().flatten() {
+                if let Some(count) = waiting.get_mut(follower) {
+                    *count = count.saturating_sub(1);
+                    if *count == 0 {
+                        ready.push(*follower);
+                    }
+                }
+            }
+        }
+        let Some(stuck) = actions.iter_mut().find(|action| !done.contains(&action.id)) else { return };
+        warnings.push(format!(
+            "The order of {} contradicts itself; part of it is ignored",
+            stuck.operation_key()
+        ));
+        stuck.inputs.retain(|input| done.contains(input));
+        ready.push(stuck.id);
+    }
+}

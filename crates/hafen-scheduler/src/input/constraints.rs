@@ -1,0 +1,349 @@
+//! Constraints from the configuration: where, with whom, in which order, under which ticket.
+
+use std::collections::BTreeSet;
+
+use hafen_cib::xml::Element;
+
+use super::rules::{self, RuleInput};
+use crate::model::{
+    Cluster, Colocation, Discovery, Location, LossPolicy, NodeIndex, ResourceId, Role, Ticket,
+    TicketConstraint, Variant,
+};
+use crate::score::{self, INFINITY};
+
+/// A resource set of a constraint.
+pub(crate) struct Set<'a> {
+    pub(crate) element: Element<'a>,
+    pub(crate) members: Vec<ResourceId>,
+    pub(crate) sequential: bool,
+    pub(crate) role: Option<Role>,
+}
+
+impl<'a> Cluster<'a> {
+    pub(crate) fn unpack_constraints(&mut self) {
+        let root = self.document.root();
+        let constraints =
+            root.child("configuration").and_then(|configuration| configuration.child("constraints"));
+        let Some(constraints) = constraints else { return };
+        for element in constraints.children() {
+            let input = RuleInput { now: self.now, ..RuleInput::default() };
+            if element
+                .child("lifetime")
+                .is_some_and(|lifetime| !rules::holds(lifetime, &input, &mut self.next_change))
+            {
+                continue;
+            }
+            match element.name() {
+                "rsc_location" => self.unpack_location(element),
+                "rsc_colocation" => self.unpack_colocation(element),
+                "rsc_order" => self.unpack_order(element),
+                "rsc_ticket" => self.unpack_ticket_constraint(element),
+                _ => {}
+            }
+        }
+    }
+
+    /// The resources that a constraint means by a name: a resource, or those of a template or tag.
+    pub(crate) fn named(&mut self, name: &str, constraint: &str) -> Vec<ResourceId> {
+        let mut found = Vec::new();
+        let mut open = vec![name.to_owned()];
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            if let Some(resource) = self.find_configured(&name) {
+                found.push(resource);
+            } else if let Some(members) = self.tags.get(&name) {
+                open.extend(members.iter().rev().cloned());
+            } else {
+                self.warnings
+                    .push(format!("Ignoring '{name}' in constraint '{constraint}': no such resource"));
+            }
+        }
+        found
+    }
+
+    /// A configured resource; a member of a clone stands for the clone.
+    fn find_configured(&self, name: &str) -> Option<ResourceId> {
+        let found = self
+            .by_id
+            .get(name)
+            .or_else(|| self.by_id.get(&format!("{name}:0")))
+            .copied()
+            .filter(|found| !self.rsc(*found).orphan || self.rsc(*found).orphan_filler)?;
+        let top = self.top_of(found);
+        if self.rsc(top).variant == Variant::Clone { Some(top) } else { Some(found) }
+    }
+
+    pub(crate) fn sets(&mut self, constraint: Element<'a>, id: &str) -> Vec<Set<'a>> {
+        let mut sets = Vec::new();
+        for set in constraint.children_named("resource_set") {
+            let set = set.attribute("id-ref").and_then(|id| self.document.by_id(id)).unwrap_or(set);
+            let mut members = Vec::new();
+            for reference in set.children_named("resource_ref") {
+                if let Some(name) = reference.attribute("id") {
+                    members.extend(self.named(name, id));
+                }
+            }
+            sets.push(Set {
+                element: set,
+                members,
+                sequential: set.attribute("sequential").and_then(score::parse_bool).unwrap_or(true),
+                role: set.attribute("role").and_then(Role::parse),
+            });
+        }
+        sets
+    }
+
+    fn unpack_location(&mut self, element: Element<'a>) {
+        let id = element.attribute("id").unwrap_or("").to_owned();
+        let role = element.attribute("role").and_then(Role::parse);
+        let score = element.attribute("score");
+        if let Some(name) = element.attribute("rsc") {
+            for resource in self.named(name, &id) {
+                self.add_location(&id, element, resource, role, score, &[]);
+            }
+        }
+        if let Some(pattern) = element.attribute("rsc-pattern") {
+            for (resource, groups) in self.matching(pattern) {
+                self.add_location(&id, element, resource, role, score, &groups);
+            }
+        }
+        for set in self.sets(element, &id) {
+            let set_score = set.element.attribute("score").or(score);
+            for resource in set.members {
+                self.add_location(&id, element, resource, set.role.or(role), set_score, &[]);
+            }
+        }
+    }
+
+    /// Resources whose name matches a pattern, with the submatches.
+    fn matching(&self, pattern: &str) -> Vec<(ResourceId, Vec<String>)> {
+        let (negated, pattern) = match pattern.strip_prefix('!') {
+            Some(rest) => (true, rest),
+            None => (false, pattern),
+        };
+        let Some(expression) = super::pattern::Pattern::parse(pattern) else { return Vec::new() };
+        let mut found = Vec::new();
+        for &resource in &self.top {
+            let matched = expression.find(&self.rsc(resource).id);
+            match (negated, matched) {
+                (false, Some(groups)) => found.push((resource, groups)),
+                (true, None) => found.push((resource, Vec::new())),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn add_location(
+        &mut self,
+        id: &str,
+        element: Element<'a>,
+        resource: ResourceId,
+        role: Option<Role>,
+        score: Option<&str>,
+        groups: &[String],
+    ) {
+        let discovery = match element.attribute("resource-discovery") {
+            Some("never") => Discovery::Never,
+            Some("exclusive") => Discovery::Exclusive,
+            _ => Discovery::Always,
+        };
+        let mut location = Location {
+            id: id.to_owned(),
+            resource,
+            role: role.filter(|role| *role == Role::Promoted),
+            discovery,
+            nodes: Vec::new(),
+        };
+        if let Some(name) = element.attribute("node") {
+            let Some(node) = self.node_by_name(name) else { return };
+            let score = score.and_then(score::parse).unwrap_or(0);
+            location.nodes.push((node, score));
+            self.push_location(location);
+            return;
+        }
+        for rule in element.children_named("rule") {
+            let mut location = location.clone();
+            let target = rule.attribute("id-ref").and_then(|id| self.document.by_id(id)).unwrap_or(rule);
+            if let Some(role) = target.attribute("role").and_then(Role::parse) {
+                location.role = (role == Role::Promoted).then_some(role);
+            }
+            location.nodes = self.rule_scores(target, resource, groups);
+            self.push_location(location);
+        }
+    }
+
+    fn rule_scores(
+        &mut self,
+        rule: Element<'a>,
+        resource: ResourceId,
+        _groups: &[String],
+    ) -> Vec<(NodeIndex, i32)> {
+        let fixed = rule.attribute("score").and_then(score::parse);
+        let by_attribute = rule.attribute("score-attribute");
+        let parameters = self.parameters(resource, None);
+        let meta = self.rsc(resource).meta.clone();
+        let mut found = Vec::new();
+        for node in self.node_indices() {
+            let mut next = self.next_change;
+            let input = RuleInput {
+                now: self.now,
+                node_attributes: Some(&self.node(node).attributes),
+                resource_parameters: Some(&parameters),
+                resource_meta: Some(&meta),
+                ..RuleInput::default()
+            };
+            let holds = rules::rule_holds(rule, &input, &mut next, 0);
+            self.next_change = next;
+            if !holds {
+                continue;
+            }
+            let score = match (by_attribute, fixed) {
+                (Some(name), _) => match self.node(node).attributes.get(name) {
+                    Some(value) => score::parse(value).unwrap_or(0),
+                    None => -INFINITY,
+                },
+                (None, Some(score)) => score,
+                (None, None) => 0,
+            };
+            found.push((node, score));
+        }
+        found
+    }
+
+    pub(crate) fn push_location(&mut self, location: Location) {
+        let at = self.locations.len();
+        let resource = location.resource;
+        self.locations.push(location);
+        self.rsc_mut(resource).locations.push(at);
+    }
+
+    fn unpack_colocation(&mut self, element: Element<'a>) {
+        let id = element.attribute("id").unwrap_or("").to_owned();
+        let score = element.attribute("score").and_then(score::parse).unwrap_or(0);
+        let influence = element.attribute("influence").and_then(score::parse_bool);
+        let template = |dependent, primary, score| Colocation {
+            id: id.clone(),
+            dependent,
+            primary,
+            score,
+            dependent_role: None,
+            primary_role: None,
+            node_attribute: element.attribute("node-attribute").map(str::to_owned),
+            influence: true,
+            internal: false,
+        };
+        if let (Some(dependent), Some(primary)) = (element.attribute("rsc"), element.attribute("with-rsc")) {
+            let primaries = self.named(primary, &id);
+            for dependent in self.named(dependent, &id) {
+                for &primary in &primaries {
+                    let mut colocation = template(dependent, primary, score);
+                    colocation.dependent_role = element.attribute("rsc-role").and_then(Role::parse);
+                    colocation.primary_role = element.attribute("with-rsc-role").and_then(Role::parse);
+                    self.push_colocation(colocation, influence);
+                }
+            }
+            return;
+        }
+        let sets = self.sets(element, &id);
+        let mut links = Vec::new();
+        for set in &sets {
+            let score = set.element.attribute("score").and_then(score::parse).unwrap_or(score);
+            if set.sequential {
+                for (at, pair) in set.members.windows(2).enumerate() {
+                    if score >= 0 {
+                        links.push((pair[1], set.role, pair[0], set.role, score));
+                    } else {
+                        for &earlier in &set.members[..=at] {
+                            links.push((pair[1], set.role, earlier, set.role, score));
+                        }
+                    }
+                }
+            }
+        }
+        for pair in sets.windows(2) {
+            // Of a sequential set only its end touches the neighbouring set: the first placed, or the last.
+            let dependents: Vec<ResourceId> = if pair[0].sequential {
+                pair[0].members.first().copied().into_iter().collect()
+            } else {
+                pair[0].members.clone()
+            };
+            let primaries: Vec<ResourceId> = if pair[1].sequential {
+                pair[1].members.last().copied().into_iter().collect()
+            } else {
+                pair[1].members.clone()
+            };
+            for &dependent in &dependents {
+                for &primary in &primaries {
+                    links.push((dependent, pair[0].role, primary, pair[1].role, score));
+                }
+            }
+        }
+        for (dependent, dependent_role, primary, primary_role, score) in links {
+            let mut colocation = template(dependent, primary, score);
+            colocation.dependent_role = dependent_role;
+            colocation.primary_role = primary_role;
+            self.push_colocation(colocation, influence);
+        }
+    }
+
+    fn push_colocation(&mut self, mut colocation: Colocation, influence: Option<bool>) {
+        if colocation.score == 0 || colocation.dependent == colocation.primary {
+            return;
+        }
+        colocation.influence = influence.unwrap_or(self.rsc(colocation.dependent).critical);
+        colocation.dependent_role = colocation.dependent_role.filter(|role| *role != Role::Started);
+        colocation.primary_role = colocation.primary_role.filter(|role| *role != Role::Started);
+        self.add_colocation(colocation);
+    }
+
+    pub(crate) fn add_colocation(&mut self, colocation: Colocation) {
+        let at = self.colocations.len();
+        self.rsc_mut(colocation.dependent).this_with.push(at);
+        self.rsc_mut(colocation.primary).with_this.push(at);
+        self.colocations.push(colocation);
+    }
+
+    pub(crate) fn unpack_tickets(&mut self) {
+        let Some(tickets) = self.document.root().child("status").and_then(|status| status.child("tickets"))
+        else {
+            return;
+        };
+        for state in tickets.children_named("ticket_state") {
+            let Some(id) = state.attribute("id") else { continue };
+            let flag = |name: &str| state.attribute(name).is_some_and(score::is_true);
+            self.tickets.insert(id.to_owned(), Ticket { granted: flag("granted"), standby: flag("standby") });
+        }
+    }
+
+    fn unpack_ticket_constraint(&mut self, element: Element<'a>) {
+        let id = element.attribute("id").unwrap_or("").to_owned();
+        let Some(ticket) = element.attribute("ticket") else { return };
+        let loss = match element.attribute("loss-policy") {
+            Some("fence") if self.properties.stonith => LossPolicy::Fence,
+            Some("demote") => LossPolicy::Demote,
+            Some("freeze") => LossPolicy::Freeze,
+            _ => LossPolicy::Stop,
+        };
+        let explicit = element.attribute("loss-policy").is_some();
+        let mut wanted: Vec<(ResourceId, Option<Role>)> = Vec::new();
+        if let Some(name) = element.attribute("rsc") {
+            let role = element.attribute("rsc-role").and_then(Role::parse);
+            wanted.extend(self.named(name, &id).into_iter().map(|resource| (resource, role)));
+        }
+        for set in self.sets(element, &id) {
+            wanted.extend(set.members.iter().map(|resource| (*resource, set.role)));
+        }
+        for (resource, role) in wanted {
+            let role = role.filter(|role| *role == Role::Promoted);
+            let loss = if !explicit && role == Some(Role::Promoted) { LossPolicy::Demote } else { loss };
+            let at = self.ticket_constraints.len();
+            let ticket = ticket.to_owned();
+            self.ticket_constraints.push(TicketConstraint { id: id.clone(), resource, role, ticket, loss });
+            self.rsc_mut(resource).tickets.push(at);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! From the CIB to the model: what is configured, and what is known to have happened.
+
+pub(crate) mod constraints;
+pub(crate) mod failures;
+pub(crate) mod history;
+pub(crate) mod migration;
+mod nodes;
+pub(crate) mod nvpairs;
+pub(crate) mod pattern;
+pub(crate) mod properties;
+mod resources;
+pub(crate) mod rules;
+pub(crate) mod status;

@@ -1,0 +1,74 @@
+//! From relations between tasks to relations between actions.
+
+use super::{End, relation};
+use crate::actions::operation_key;
+use crate::model::{ActionId, Cluster, ResourceId, Role};
+
+impl<'a> Cluster<'a> {
+    pub(crate) fn resolve_orders(&mut self) {
+        let orders = std::mem::take(&mut self.orders);
+        for order in &orders {
+            let firsts = match &order.first {
+                End::Action(action) => vec![*action],
+                End::Task(resource, task) => self.firsts(*resource, task, &order.then),
+            };
+            for first in firsts {
+                match &order.then {
+                    End::Action(then) => self.order_actions(first, *then, order.flags),
+                    End::Task(resource, task) => self.resolve_then(first, *resource, task, order.flags),
+                }
+            }
+        }
+    }
+
+    fn actions_of(&self, resource: ResourceId, task: &str) -> Vec<ActionId> {
+        let known = self.rsc(resource);
+        let key = operation_key(&known.id, task, 0);
+        known.actions.iter().copied().filter(|action| self.act(*action).key == key).collect()
+    }
+
+    fn firsts(&mut self, resource: ResourceId, task: &'static str, then: &End) -> Vec<ActionId> {
+        let found = self.actions_of(resource, task);
+        if !found.is_empty() {
+            return found;
+        }
+        if matches!(then, End::Task(other, _) if *other == resource) {
+            return Vec::new();
+        }
+        let role = self.rsc(resource).role;
+        if task == "stop" && role == Role::Stopped || task == "demote" && role == Role::Unpromoted {
+            return Vec::new();
+        }
+        if self.rsc(resource).variant != crate::model::Variant::Primitive
+            || !matches!(task, "start" | "stop" | "promote" | "demote")
+        {
+            return Vec::new();
+        }
+        vec![self.action_for(
+            Some(resource),
+            &operation_key(&self.rsc(resource).id.clone(), task, 0),
+            task,
+            None,
+            true,
+        )]
+    }
+
+    fn resolve_then(&mut self, first: ActionId, resource: ResourceId, task: &'static str, flags: u32) {
+        let mut flags = flags;
+        let thens = self.actions_of(resource, task);
+        let first_resource = self.act(first).resource;
+        if first_resource == Some(resource)
+            && self.rsc(resource).dangling_migrations.iter().any(|node| Some(*node) == self.act(first).node)
+        {
+            // The left-over part of a migration stops beside the start, it does not precede it as a restart.
+            flags &= !relation::FIRST_IMPLIES_THEN;
+        }
+        for then in &thens {
+            self.order_actions(first, *then, flags);
+        }
+        if thens.is_empty() && flags & relation::FIRST_IMPLIES_THEN != 0 {
+            // What should follow cannot happen, so this must not happen either.
+            self.act_mut(first).runnable = false;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What people and other programs read: the graph, the scores, the summary.
+
+mod graph;

@@ -1,0 +1,112 @@
+//! One run: every step from the CIB to the plan, in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hafen_cib::Cib;
+
+use crate::date::Seconds;
+use crate::input::{properties, rules::NextChange};
+use crate::ledger::Ledger;
+use crate::model::Cluster;
+use crate::plan::Plan;
+
+/// What a run may be asked for beside the plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Fill `Plan::ledger`.
+    pub explain: bool,
+}
+
+/// A plan and the texts that `crm_simulate` prints about it.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The plan.
+    pub plan: Plan,
+    /// The lines of `crm_simulate -s`.
+    pub scores: Vec<String>,
+}
+
+/// Decides what the cluster does next. `now` is in seconds since 1970.
+#[must_use]
+pub fn schedule(cib: &Cib, now: u64) -> Plan {
+    report(cib, now, Options::default()).plan
+}
+
+/// As [`schedule`], with what people want to know about it.
+#[must_use]
+pub fn report(cib: &Cib, now: u64, options: Options) -> Report {
+    let mut cluster = unpack(cib, i64::try_from(now).unwrap_or(i64::MAX), options);
+    cluster.run_all();
+    let scores = std::mem::take(&mut cluster.scores_text);
+    let plan = cluster.build_plan();
+    Report { plan, scores }
+}
+
+fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
+    let document = cib.document();
+    let mut next_change = NextChange::default();
+    let properties = properties::unpack(document.root(), now, &mut next_change);
+    let mut cluster = Cluster {
+        document,
+        now,
+        next_change,
+        properties,
+        nodes: Vec::new(),
+        resources: Vec::new(),
+        top: Vec::new(),
+        by_id: BTreeMap::new(),
+        locations: Vec::new(),
+        colocations: Vec::new(),
+        ticket_constraints: Vec::new(),
+        tickets: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        actions: Vec::new(),
+        action_keys: BTreeMap::new(),
+        orders: Vec::new(),
+        failures: Vec::new(),
+        history: BTreeMap::new(),
+        unfencing: false,
+        have_stonith_devices: false,
+        warnings: Vec::new(),
+        ledger: Ledger::default(),
+        scores_text: Vec::new(),
+        cleared_failures: Vec::new(),
+        active_recurring: BTreeSet::new(),
+        stale_recurring: BTreeSet::new(),
+        touched: BTreeSet::new(),
+        shutdowns: Vec::new(),
+        fencings: Vec::new(),
+        explain: options.explain,
+    };
+    cluster.find_unfencing();
+    cluster.unpack_nodes();
+    cluster.unpack_tickets();
+    cluster.unpack_resources();
+    cluster.unpack_node_states();
+    cluster.unpack_history();
+    cluster
+}
+
+impl Cluster<'_> {
+    fn run_all(&mut self) {
+        self.apply_configured_roles();
+        self.unpack_constraints();
+        let configured = self.orders.len();
+        self.expand_order_ends(configured);
+        self.add_group_colocations();
+        self.apply_tickets();
+        self.note_recurring();
+        self.assign_all();
+        self.check_history();
+        self.create_probes();
+        self.create_actions();
+        self.clear_failures();
+        self.create_internal_orders();
+        self.create_shutdowns();
+        self.create_fencing();
+        self.resolve_orders();
+        self.order_shutdowns();
+        self.update_all_actions();
+        self.order_restarts_after_probes();
+    }
+}
