@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hafen_cib::metadata::AgentMetadata;
+use hafen_cib::xml::ParseError;
+
 use crate::fence::FenceInvocation;
 use crate::name::{AgentClass, AgentName};
 use crate::ocf::{self, Invocation};
@@ -28,9 +31,24 @@ pub enum MetadataError {
     /// Longer than [`METADATA_LENGTH_LIMIT_BYTES`].
     #[error("the metadata of {0} is longer than {METADATA_LENGTH_LIMIT_BYTES} bytes")]
     TooLong(AgentName),
+    /// Not what OCF says that it is.
+    #[error("the metadata of {agent} cannot be read: {source}")]
+    Unreadable {
+        /// The agent.
+        agent: AgentName,
+        /// Where and what.
+        source: ParseError,
+    },
 }
 
 impl Agents {
+    /// What an agent says about itself. Must be called in a tokio runtime.
+    pub async fn describe(&self, agent: &AgentName) -> Result<AgentMetadata, MetadataError> {
+        let text = self.metadata(agent).await?;
+        AgentMetadata::parse(&text)
+            .map_err(|source| MetadataError::Unreadable { agent: agent.clone(), source })
+    }
+
     /// The XML by which an agent describes itself. Must be called in a tokio runtime.
     pub async fn metadata(&self, agent: &AgentName) -> Result<String, MetadataError> {
         let outcome = match self.start_metadata(agent) {

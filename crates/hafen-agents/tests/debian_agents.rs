@@ -30,8 +30,10 @@ async fn whole_life(agents: &Agents, call: &Invocation) {
         expect(agents, call, task, rc).await;
     }
     expect(agents, call, "no-such-action", Rc::UNIMPLEMENTED).await;
-    let metadata = agents.metadata(&call.agent).await.expect("metadata");
-    assert!(metadata.contains(&format!("<resource-agent name=\"{}\"", call.agent.kind)), "{metadata}");
+    let metadata = agents.describe(&call.agent).await.expect("metadata");
+    assert_eq!(metadata.name, call.agent.kind);
+    assert!(["start", "stop", "monitor"].iter().all(|name| metadata.action(name).is_some()), "{metadata:?}");
+    assert!(call.parameters.keys().all(|name| metadata.parameter(name).is_some()), "{metadata:?}");
 }
 
 /// The tests write to `/run`, and make addresses: each runs again in namespaces of its own. Whether this is that run.

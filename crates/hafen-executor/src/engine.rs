@@ -11,6 +11,10 @@ use crate::wire::{End, Event, FenceOperation, Operation, OperationKey, Request};
 pub const UNACKNOWLEDGED_RESULTS_LIMIT: usize = 4096;
 /// Operations of one resource that wait, at most.
 pub const QUEUED_OPERATIONS_LIMIT: usize = 64;
+/// Operation keys with a history, at most: 4,000 resources with eight operations each.
+pub const HISTORY_LIMIT: usize = 32_000;
+/// Fencings that wait or run, at most.
+pub const FENCINGS_LIMIT: usize = 256;
 /// Operations in one part of a snapshot.
 const SNAPSHOT_PART_LENGTH: usize = 16;
 
@@ -251,13 +255,11 @@ impl Engine {
         }
     }
 
-    fn refusal(&self, queued: usize) -> Option<&'static str> {
+    fn refusal(&self) -> Option<&'static str> {
         if self.shutting_down {
             Some("the executor is about to end")
         } else if self.ledger.unacknowledged.len() >= UNACKNOWLEDGED_RESULTS_LIMIT {
             Some("too many results wait for their acknowledgement")
-        } else if queued >= QUEUED_OPERATIONS_LIMIT {
-            Some("too many operations of this resource wait")
         } else {
             None
         }
@@ -268,7 +270,14 @@ impl Engine {
             return;
         }
         let queued = self.resources.get(&operation.resource).map_or(0, |resource| resource.queue.len());
-        if let Some(reason) = self.refusal(queued) {
+        let history = &self.ledger.history;
+        let is_one_too_many = history.len() >= HISTORY_LIMIT && !history.contains_key(&operation.key());
+        let reason = match self.refusal() {
+            None if queued >= QUEUED_OPERATIONS_LIMIT => Some("too many operations of this resource wait"),
+            None if is_one_too_many => Some("too many operations are remembered: forget some resources"),
+            other => other,
+        };
+        if let Some(reason) = reason {
             let Operation { resource: id, task, transition_key, .. } = operation;
             return self.send(Output::Send(Event::Refused {
                 id,
@@ -315,7 +324,9 @@ impl Engine {
         if recording || self.ledger.fencings.values().any(|other| other.id == operation.id) {
             return;
         }
-        if let Some(reason) = self.refusal(0) {
+        let full = self.ledger.fencings.len() + self.recording.len() >= FENCINGS_LIMIT;
+        let reason = self.refusal().or(full.then_some("too many fencings are under way"));
+        if let Some(reason) = reason {
             let FenceOperation { id, action: task, .. } = operation;
             let transition_key = String::new();
             return self.send(Output::Send(Event::Refused {
@@ -332,8 +343,9 @@ impl Engine {
     }
 
     fn take_call_id(&mut self) -> u64 {
-        self.ledger.next_call_id += 1;
-        self.ledger.next_call_id - 1
+        let call_id = self.ledger.next_call_id;
+        self.ledger.next_call_id = call_id.saturating_add(1);
+        call_id
     }
 
     fn recorded(&mut self, now: Now, call_id: u64, written: Result<(), String>) {
@@ -352,14 +364,14 @@ impl Engine {
             // Fencing is what helps when nothing else does: it is run in any case.
             (Record::FenceAccepted { operation, .. }, _) => {
                 self.ledger.apply(&record);
-                self.delayed_fencings.insert(call_id, now.monotonic_ms + operation.delay_ms);
+                self.delayed_fencings.insert(call_id, now.monotonic_ms.saturating_add(operation.delay_ms));
             }
             _ => {}
         }
     }
 
     fn enqueue(&mut self, call_id: u64, operation: &Operation, now: Now, accepted_ms: u64) {
-        let not_before_ms = now.monotonic_ms + operation.start_delay_ms;
+        let not_before_ms = now.monotonic_ms.saturating_add(operation.start_delay_ms);
         let resource = self.resources.entry(operation.resource.clone()).or_default();
         if operation.interval_ms == 0 {
             resource.queue.push_back(Queued { call_id, not_before_ms, accepted_ms });

@@ -74,3 +74,59 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Ok(Some(message))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Request;
+
+    fn frames() -> Vec<u8> {
+        let request = |sequence| encode(&Request::Acknowledge { sequence }).expect("a frame");
+        [request(1), request(2), encode(&Request::List).expect("a frame")].concat()
+    }
+
+    #[tokio::test]
+    async fn frames_may_come_in_any_pieces() {
+        for piece in 1..frames().len() {
+            let mut stream = in_pieces(piece);
+            let expected =
+                [Request::Acknowledge { sequence: 1 }, Request::Acknowledge { sequence: 2 }, Request::List];
+            for request in expected {
+                assert_eq!(stream.next::<Request>().await.expect("a frame"), Some(request));
+            }
+            assert_eq!(stream.next::<Request>().await.expect("an end"), None);
+        }
+    }
+
+    /// The frames, in pieces of this length.
+    fn in_pieces(piece: usize) -> FrameReader<impl AsyncRead + Unpin> {
+        let (mut write, read) = tokio::io::duplex(piece);
+        tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            write.write_all(&frames()).await.expect("the reader reads");
+        });
+        FrameReader::new(read)
+    }
+
+    #[tokio::test]
+    async fn a_torn_long_or_foreign_frame_is_an_error() {
+        let mut long = frames();
+        long[0] = 0xff;
+        for (bytes, kind) in [
+            (&frames()[..frames().len() - 1], io::ErrorKind::UnexpectedEof),
+            (&long[..], io::ErrorKind::InvalidData),
+            (&b"\0\0\0\x02{]"[..], io::ErrorKind::InvalidData),
+        ] {
+            let mut reader = FrameReader::new(bytes);
+            let error = loop {
+                match reader.next::<Request>().await {
+                    Ok(request) => assert!(request.is_some()),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.kind(), kind, "{error}");
+        }
+        let text = "x".repeat(FRAME_LENGTH_LIMIT_BYTES);
+        assert!(encode(&text).is_err());
+    }
+}

@@ -199,3 +199,88 @@ impl Journal {
         Ok(file)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Operation;
+
+    fn sample() -> Vec<u8> {
+        let operation = Operation {
+            resource: "vm1".to_owned(),
+            agent: "ocf:test:x".parse().expect("a name"),
+            task: "start".to_owned(),
+            interval_ms: 0,
+            timeout_ms: 1000,
+            start_delay_ms: 0,
+            parameters: [("config".to_owned(), "\u{e9}\n".to_owned())].into(),
+            meta: Default::default(),
+            transition_key: "1:2:0:u".to_owned(),
+            user_data: String::new(),
+        };
+        let (pid, start_time_ticks) = (77, 99);
+        let mut records = Ledger::default().to_records("boot");
+        records.push(Record::Accepted { call_id: 1, operation: operation.clone() });
+        records.push(Record::Started { run: 1, call_id: 1, pid, start_time_ticks });
+        records.push(Record::Accepted { call_id: 2, operation });
+        records.push(Record::Acknowledged { sequence: 5 });
+        let lines = records.iter().map(|record| serde_json::to_string(record).expect("JSON") + "\n");
+        lines.collect::<String>().into_bytes()
+    }
+
+    #[test]
+    fn a_journal_cut_anywhere_is_a_shorter_journal() {
+        let bytes = sample();
+        let mut lengths = Vec::new();
+        for cut in 0..=bytes.len() {
+            let Replay { ledger, records_lost } = replay(&bytes[..cut], "boot");
+            assert_eq!(records_lost, 0);
+            lengths.push(ledger.operations.len() + ledger.runs.len());
+        }
+        assert!(lengths.is_sorted());
+        assert_eq!(lengths.last(), Some(&3));
+    }
+
+    #[test]
+    fn another_life_of_the_host_left_nothing() {
+        let Replay { ledger, records_lost } = replay(&sample(), "later boot");
+        assert_eq!((ledger, records_lost), (Ledger::default(), 0));
+    }
+
+    #[test]
+    fn without_its_date_a_journal_tells_of_processes_only() {
+        let bytes = sample();
+        let header = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
+        let Replay { ledger, .. } = replay(&bytes[header + 1..], "boot");
+        assert!(ledger.operations.is_empty());
+        assert_eq!(ledger.runs.len(), 1);
+        assert!(ledger.next_call_id > 2, "no number is used again");
+    }
+
+    #[test]
+    fn no_damage_brings_the_reader_down() {
+        let bytes = sample();
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below as u64) as usize
+        };
+        for _ in 0..20_000 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=random(4) {
+                let position = random(damaged.len());
+                match random(3) {
+                    0 => damaged[position] = random(256) as u8,
+                    1 => damaged[position] = b"0123456789\n\"{}"[random(14)],
+                    _ => drop(damaged.remove(position)),
+                }
+            }
+            let replay = replay(&damaged, "boot");
+            let now = crate::engine::Now { monotonic_ms: 0, wall_seconds: 0 };
+            let (engine, _) = crate::engine::Engine::recover(replay.ledger, 4, now);
+            assert!(engine.ledger().runs.is_empty(), "what a lost executor ran has ended");
+        }
+    }
+}

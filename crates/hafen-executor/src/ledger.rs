@@ -181,15 +181,15 @@ impl Ledger {
                 self.next_run = self.next_run.max(*next_run);
             }
             Record::Accepted { call_id, operation } => {
-                self.next_call_id = self.next_call_id.max(call_id + 1);
+                self.next_call_id = self.next_call_id.max(call_id.saturating_add(1));
                 self.operations.insert(*call_id, operation.clone());
             }
             Record::FenceAccepted { call_id, operation } => {
-                self.next_call_id = self.next_call_id.max(call_id + 1);
+                self.next_call_id = self.next_call_id.max(call_id.saturating_add(1));
                 self.fencings.insert(*call_id, operation.clone());
             }
             Record::Started { run, call_id, pid, start_time_ticks } => {
-                self.next_run = self.next_run.max(run + 1);
+                self.next_run = self.next_run.max(run.saturating_add(1));
                 let (call_id, pid, start_time_ticks) = (*call_id, *pid, *start_time_ticks);
                 self.runs.insert(*run, RunOfAgent { call_id, pid, start_time_ticks });
             }
@@ -201,7 +201,7 @@ impl Ledger {
             Record::FenceResult { run, call_id, result } => {
                 run.map(|run| self.runs.remove(&run));
                 self.fencings.remove(call_id);
-                self.next_sequence = self.next_sequence.max(result.sequence + 1);
+                self.next_sequence = self.next_sequence.max(result.sequence.saturating_add(1));
                 self.unacknowledged.insert(result.sequence, AnyResult::Fence(result.clone()));
             }
             Record::Acknowledged { sequence } => drop(self.unacknowledged.remove(sequence)),
@@ -228,8 +228,8 @@ impl Ledger {
     }
 
     fn remember(&mut self, result: &OperationResult, last: bool, failure: bool, unacknowledged: bool) {
-        self.next_call_id = self.next_call_id.max(result.call_id + 1);
-        self.next_sequence = self.next_sequence.max(result.sequence + 1);
+        self.next_call_id = self.next_call_id.max(result.call_id.saturating_add(1));
+        self.next_sequence = self.next_sequence.max(result.sequence.saturating_add(1));
         if last || failure {
             let history = self.history.entry(result.operation.key()).or_default();
             if last {

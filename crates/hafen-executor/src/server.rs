@@ -63,7 +63,8 @@ pub enum ExecutorError {
     System(#[from] io::Error),
 }
 
-/// Runs an executor in this process until it is told to end. Blocks; there must be no other thread with children.
+/// Runs an executor in this process until it is told to end. Blocks; to be called outside of any tokio runtime. It takes the exit
+/// status of every child of this process.
 pub fn run(config: ExecutorConfig) -> Result<(), ExecutorError> {
     become_subreaper()?;
     let journal_error = |source| ExecutorError::Journal { path: config.journal.clone(), source };
@@ -102,6 +103,7 @@ pub fn run(config: ExecutorConfig) -> Result<(), ExecutorError> {
             ended,
             daemon: None,
             own: BTreeSet::new(),
+            metadata_runs: 0,
         };
         let result = shell.run(listener, ends).await;
         let _ = fs::remove_file(&config.socket);
@@ -162,12 +164,15 @@ struct Shell {
     daemon: Option<DaemonConnection>,
     /// Processes that somebody here waits for; other children are orphans that were adopted.
     own: BTreeSet<u32>,
+    metadata_runs: usize,
 }
 
 /// Requests that wait to be handled, at most.
 const QUEUED_REQUESTS_LIMIT: usize = 64;
 /// Connections at the same time, at most.
 const CONNECTIONS_LIMIT: usize = 16;
+/// Agents that are asked for their metadata at the same time, at most.
+const METADATA_RUNS_LIMIT: usize = 16;
 /// How long the last events may take to be sent at the end.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
@@ -351,11 +356,16 @@ impl Shell {
     }
 
     fn start_metadata(&mut self, connection: u64, request_id: u64, agent: &hafen_agents::AgentName) {
+        if self.metadata_runs >= METADATA_RUNS_LIMIT {
+            let outcome = Err("too many agents are asked for their metadata at the same time".to_owned());
+            return self.tell(&Event::Metadata { request_id, outcome });
+        }
         let ended = self.ended.clone();
         match self.agents.start_metadata(agent) {
             Ok(running) => {
                 let (pid, agent) = (running.pid(), agent.clone());
                 self.own.insert(pid);
+                self.metadata_runs += 1;
                 tokio::spawn(async move {
                     let outcome = metadata_of(&agent, running.end().await).map_err(|error| error.to_string());
                     let _ = ended.send(Ended::Metadata { connection, request_id, pid, outcome });
@@ -376,6 +386,7 @@ impl Shell {
             }
             Ended::Metadata { connection, request_id, pid, outcome } => {
                 self.own.remove(&pid);
+                self.metadata_runs -= 1;
                 if self.daemon.as_ref().is_some_and(|daemon| daemon.id == connection) {
                     self.tell(&Event::Metadata { request_id, outcome });
                 }

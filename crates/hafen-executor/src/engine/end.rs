@@ -50,7 +50,7 @@ impl Engine {
         let key = (operation.task.clone(), operation.interval_ms);
         let resource = self.resources.get_mut(&operation.resource);
         if let Some(recurring) = resource.and_then(|resource| resource.recurring.get_mut(&key)) {
-            recurring.due_ms = now.monotonic_ms + operation.interval_ms;
+            recurring.due_ms = now.monotonic_ms.saturating_add(operation.interval_ms);
         }
         if changed {
             let seconds = now.wall_seconds;
@@ -91,8 +91,9 @@ impl Engine {
     }
 
     fn take_sequence(&mut self) -> u64 {
-        self.ledger.next_sequence += 1;
-        self.ledger.next_sequence - 1
+        let sequence = self.ledger.next_sequence;
+        self.ledger.next_sequence = sequence.saturating_add(1);
+        sequence
     }
 }
 

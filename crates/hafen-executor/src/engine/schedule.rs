@@ -51,7 +51,7 @@ impl Engine {
 
     fn take_run(&mut self, run: Run) -> u64 {
         let number = self.ledger.next_run;
-        self.ledger.next_run += 1;
+        self.ledger.next_run = number.saturating_add(1);
         self.runs.insert(number, run);
         number
     }
