@@ -67,6 +67,14 @@ pub(crate) enum Command {
     /// A whole cluster on this machine, to try things out
     #[command(subcommand)]
     Lab(LabCommand),
+    /// A host's daemon (started by the system or by a lab)
+    Daemon {
+        /// Its configuration, a JSON file
+        #[arg(long, value_name = "FILE", default_value = "/etc/hafen/daemon.json")]
+        config: PathBuf,
+    },
+    /// The process that runs a host's agents (started by the daemon)
+    Executor(ExecutorOptions),
     /// The agents that are part of hafen, by hand
     #[command(after_help = "Examples:\n  hafen ocf qemu meta-data\n  hafen ocf fence_hafen_lab metadata")]
     Ocf {
@@ -75,6 +83,22 @@ pub(crate) enum Command {
         /// What it is to do
         action: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecutorOptions {
+    /// Where it listens for the daemon
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+    /// Its journal: best on a file system that a boot empties
+    #[arg(long, value_name = "PATH")]
+    pub(crate) journal: PathBuf,
+    /// Search OCF agents (PROVIDER/NAME) in this folder first; may be given several times
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) agents: Vec<PathBuf>,
+    /// Search fence agents in this folder first; may be given several times
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) fence_agents: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -196,20 +220,26 @@ pub(crate) enum LabCommand {
     /// Cut a host's power
     Kill {
         /// Its name
-        host: String,
+        target: String,
     },
     /// Switch a host on
     Boot {
         /// Its name
-        host: String,
+        target: String,
     },
     /// Cut a host off the network of the cluster; it goes on running
     Cut {
         /// Its name
-        host: String,
+        target: String,
+        /// Only from this host
+        #[arg(long, value_name = "HOST")]
+        from: Option<String>,
     },
     /// Mend the network
-    Heal,
+    Heal {
+        /// Only the links of this host
+        target: Option<String>,
+    },
     /// Run a command in a host
     #[command(after_help = "Example:\n  hafen lab exec host2 -- ps ax")]
     Exec {
@@ -240,6 +270,9 @@ pub(crate) enum LabCommand {
     /// A host's first process
     #[command(hide = true)]
     Init,
+    /// The hub's process
+    #[command(hide = true)]
+    Hub,
 }
 
 #[derive(Debug, Args)]
@@ -250,4 +283,19 @@ pub(crate) struct LabUp {
     /// How many virtual machines
     #[arg(long, default_value_t = 0)]
     pub(crate) vms: u32,
+    /// The folder with the guests' kernel and initrd, as guest/build.sh makes it (default: HAFEN_GUEST, else target/guest)
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) guest: Option<PathBuf>,
+    /// The memory of each virtual machine in MiB
+    #[arg(long, default_value_t = 96, value_name = "MIB")]
+    pub(crate) memory: u32,
+    /// The network does the worst that it may: delays, cut-off messages, flapping quorum
+    #[arg(long)]
+    pub(crate) worst: bool,
+    /// From what the network draws
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How long the power switch takes, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    pub(crate) power_delay_ms: u64,
 }

@@ -112,7 +112,10 @@ fn build(layout: &Layout, spec: &LabSpec, executable: &Path) -> Result<(), LabEr
     for (link, target) in links {
         std::os::unix::fs::symlink(target, &link).map_err(LabError::system("link", &link))?;
     }
-    Ok(())
+    crate::guests::prepare(layout, spec)?;
+    let path = layout.initial_cib();
+    fs::write(&path, crate::guests::initial_cib(layout, spec)?).map_err(LabError::system("write", &path))?;
+    spec.hosts.iter().try_for_each(|host| crate::init::write_daemon_config(layout, spec, &host.name))
 }
 
 fn create_folder(path: &Path) -> Result<(), LabError> {

@@ -58,6 +58,16 @@ impl Layout {
         self.root.join("hub.sock")
     }
 
+    /// The hub's socket for commands.
+    pub fn hub_control(&self) -> PathBuf {
+        self.root.join("hub-control.sock")
+    }
+
+    /// The configuration that the cluster begins with.
+    pub fn initial_cib(&self) -> PathBuf {
+        self.root.join("initial-cib.xml")
+    }
+
     /// The power switch's socket.
     pub fn power_socket(&self) -> PathBuf {
         self.root.join("power.sock")
@@ -111,6 +121,21 @@ impl Layout {
     /// Where a host's disk is mounted, in the switch's mount namespace only.
     pub fn disk(&self, name: &str) -> PathBuf {
         self.host(name).join("disk")
+    }
+
+    /// The configuration of a host's daemon.
+    pub fn daemon_config(&self, name: &str) -> PathBuf {
+        self.host(name).join("daemon.json")
+    }
+
+    /// A guest's disk.
+    pub fn guest_disk(&self, vm: &str) -> PathBuf {
+        self.shared().join(format!("{vm}.img"))
+    }
+
+    /// What a guest says over its serial port.
+    pub fn guest_serial(&self, vm: &str) -> PathBuf {
+        self.shared().join(format!("{vm}.serial"))
     }
 
     /// The id of the host's present boot (the kernel's own is the same for all hosts).

@@ -7,6 +7,8 @@
 
 mod control;
 mod error;
+pub mod guests;
+pub mod hub;
 pub mod init;
 pub mod layout;
 pub mod power;
@@ -16,4 +18,4 @@ pub mod spec;
 pub use control::{Lab, Lease, SWITCH_PROCESS, down, up_detached, up_leased};
 pub use error::LabError;
 pub use layout::Layout;
-pub use spec::{HostSpec, LabSpec};
+pub use spec::{HostSpec, LabSpec, Network};

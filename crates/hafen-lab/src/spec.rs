@@ -1,6 +1,7 @@
 //! What a lab consists of.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,14 +25,30 @@ pub struct LabSpec {
     pub vm_memory_mib: u32,
     /// The size of each host's `/var/lib/hafen`, in MiB.
     pub disk_mib: u32,
+    /// How the hub delivers.
+    pub network: Network,
     /// From what the hub draws delays and orders.
     pub seed: u64,
+    /// How long a host may be without its daemon, in milliseconds.
+    pub daemon_restart_timeout_ms: u64,
+    /// How long a cluster that starts waits for all of its hosts, in milliseconds.
+    pub startup_wait_ms: u64,
     /// How long the power switch takes for `off` and `on`, in milliseconds.
     pub power_delay_ms: u64,
-    /// The configuration that the cluster begins with, as the XML of a CIB.
-    pub initial_cib: String,
+    /// A folder with the guests' `kernel` and `initrd`; needed where there are virtual machines.
+    pub guest_dir: Option<PathBuf>,
     /// Variables for daemons and executors, beside their usual environment.
     pub environment: Vec<(String, String)>,
+}
+
+/// How the hub delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// At once, and nothing is lost that need not be.
+    Calm,
+    /// The worst that the contract of messaging allows, drawn from the seed.
+    Worst,
 }
 
 /// One host of a lab.
@@ -55,9 +72,12 @@ impl LabSpec {
             vms: 0,
             vm_memory_mib: 96,
             disk_mib: 32,
+            network: Network::Calm,
             seed: 1,
+            daemon_restart_timeout_ms: 20_000,
+            startup_wait_ms: 20_000,
             power_delay_ms: 0,
-            initial_cib: String::new(),
+            guest_dir: None,
             environment: Vec::new(),
         })
     }

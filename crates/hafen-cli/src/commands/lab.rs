@@ -1,12 +1,18 @@
 //! `hafen lab`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hafen_lab::{Lab, LabSpec, Layout};
+use hafen_lab::{Lab, LabSpec, Layout, Network};
 
 use crate::arguments::{Connection, LabCommand, LabUp};
 use crate::exit;
+
+/// Names the folder with the guests' kernel.
+const GUEST_VARIABLE: &str = "HAFEN_GUEST";
+/// That folder where nothing else is said.
+const GUEST_DEFAULT: &str = "target/guest";
 
 pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Result<ExitCode> {
     let layout = Layout::chosen(connection.lab.as_deref());
@@ -25,24 +31,40 @@ pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Resul
             );
         }
         LabCommand::Status => status(&layout)?,
-        LabCommand::Kill { host } => Lab::open(&layout)?.power().off(&host)?,
-        LabCommand::Boot { host } => Lab::open(&layout)?.power().on(&host)?,
-        LabCommand::Cut { .. } | LabCommand::Heal => anyhow::bail!("x"),
+        LabCommand::Kill { target } => Lab::open(&layout)?.power().off(&target)?,
+        LabCommand::Boot { target } => Lab::open(&layout)?.power().on(&target)?,
+        LabCommand::Cut { target, from } => Lab::open(&layout)?.cut(&target, from.as_deref())?,
+        LabCommand::Heal { target } => Lab::open(&layout)?.heal(target.as_deref())?,
         LabCommand::Exec { target, command } => return exec(&layout, &target, &command),
         LabCommand::Power { target, delay_ms, fail } => {
             let switch = Lab::open(&layout)?.power();
             switch.set(target.as_deref(), Duration::from_millis(delay_ms), fail)?;
         }
         LabCommand::PowerSwitch { lease } => hafen_lab::power::run(&layout, lease)?,
+        LabCommand::Hub => hafen_lab::hub::run(&layout)?,
         LabCommand::Init => init(&layout, connection)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The lab that was asked for.
+pub(super) fn spec(options: &LabUp) -> anyhow::Result<LabSpec> {
+    let mut spec = LabSpec::with_hosts(options.hosts)?;
+    spec.vms = options.vms;
+    spec.vm_memory_mib = options.memory;
+    spec.seed = options.seed;
+    spec.power_delay_ms = options.power_delay_ms;
+    if options.worst {
+        spec.network = Network::Worst;
+    }
+    let guest = options.guest.clone().or_else(|| std::env::var_os(GUEST_VARIABLE).map(PathBuf::from));
+    spec.guest_dir = (options.vms > 0).then(|| guest.unwrap_or_else(|| PathBuf::from(GUEST_DEFAULT)));
+    Ok(spec)
+}
+
 fn up(layout: &Layout, options: &LabUp) -> anyhow::Result<()> {
-    let spec = LabSpec::with_hosts(options.hosts)?;
     let executable = std::env::current_exe()?;
-    hafen_lab::up_detached(layout, spec, &executable)?;
+    hafen_lab::up_detached(layout, spec(options)?, &executable)?;
     println!("{} hosts are on. Look with `hafen status`, end it with `hafen lab down`.", options.hosts);
     Ok(())
 }
@@ -72,5 +94,6 @@ fn init(layout: &Layout, connection: &Connection) -> anyhow::Result<()> {
     let name = connection.host.clone().unwrap_or_default();
     let spec = LabSpec::load(layout)?;
     hafen_lab::init::prepare(layout, &spec, &name)?;
-    hafen_lab::init::serve(&name, Vec::new())
+    hafen_lab::init::hold_ring(layout, &spec, &name)?;
+    hafen_lab::init::serve(&name, hafen_lab::init::services(layout, &spec, &name))
 }

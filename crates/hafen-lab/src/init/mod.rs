@@ -4,14 +4,18 @@
 
 mod mounts;
 mod services;
+mod surroundings;
 
 use std::time::{Duration, Instant};
 
+use hafen_protocol::HostId;
 use rustix::process::{WaitOptions, WaitStatus};
 
 pub use services::Service;
 
 use crate::{LabError, LabSpec, Layout};
+
+pub use surroundings::{services, write_daemon_config};
 
 /// The pause between two looks for ended children while a service waits for its restart.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
@@ -35,6 +39,14 @@ pub fn prepare(layout: &Layout, spec: &LabSpec, name: &str) -> Result<(), LabErr
         );
     }
     Ok(())
+}
+
+/// Keeps the host in the ring for as long as this process lives, whether or not its daemon runs.
+pub fn hold_ring(layout: &Layout, spec: &LabSpec, name: &str) -> Result<(), LabError> {
+    let (socket, id) = (layout.hub_socket(), HostId(spec.host(name)?.id));
+    let thread = std::thread::Builder::new().name("ring".to_owned());
+    let started = thread.spawn(move || hafen_bus::ring_agent::hold(&socket, id));
+    started.map(drop).map_err(LabError::system("start", "the thread of the ring"))
 }
 
 /// Starts the services, restarts those that end, reaps all other children. Never returns.

@@ -14,7 +14,7 @@ const PAUSE_MAXIMUM: Duration = Duration::from_secs(5);
 /// A service that ran this long begins with the shortest pause again.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// A process that is started again whenever it ends.
+/// A process that is started again whenever it ends in another way than with exit status 0.
 #[derive(Debug, Clone)]
 pub struct Service {
     /// Its name in the host's console log.
@@ -79,6 +79,10 @@ impl Running {
             self.pause = PAUSE_MINIMUM;
         }
         self.pid = None;
+        if status.exit_status() == Some(0) {
+            eprintln!("{host}: {} has ended in good order", self.service.name);
+            return;
+        }
         eprintln!(
             "{host}: {} ended {how}; it starts again in {} ms",
             self.service.name,

@@ -4,13 +4,16 @@
 //! served by a thread for each connection: those about different hosts do not wait for each other.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use hafen_sys::{CommandHooks, Signal};
 
 use super::host::RunningHost;
 use super::wire::{Answer, HostPower, LINE_BYTES_LIMIT, Request};
@@ -18,6 +21,8 @@ use crate::{LabError, LabSpec, Layout};
 
 /// Connections that are served at once; more are refused.
 const CONNECTIONS_MAXIMUM: usize = 64;
+/// How often the hub is looked at.
+const HUB_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// No request may take longer than this.
 const DELAY_MAXIMUM: Duration = Duration::from_secs(600);
 
@@ -74,13 +79,24 @@ pub fn run(layout: &Layout, lease: bool) -> Result<(), LabError> {
     if lease {
         std::thread::spawn(end_with_lease);
     }
-    serve_boots(layout, &orders);
-    Ok(())
+    serve_boots(layout, &orders)
 }
 
-/// The main thread's work.
-fn serve_boots(layout: &Layout, orders: &Receiver<Boot>) {
-    while let Ok(order) = orders.recv() {
+/// The main thread's work: starts hosts, and keeps the hub running. What it starts ends with it.
+fn serve_boots(layout: &Layout, orders: &Receiver<Boot>) -> Result<(), LabError> {
+    let mut hub = start_hub(layout)?;
+    loop {
+        let order = match orders.recv_timeout(HUB_LOOK_INTERVAL) {
+            Ok(order) => order,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {
+                if let Ok(Some(status)) = hub.try_wait() {
+                    eprintln!("the hub ended ({status}): it starts again");
+                    hub = start_hub(layout)?;
+                }
+                continue;
+            }
+        };
         let started = RunningHost::boot(layout, &order.name);
         // Nobody waits for the answer when its connection's thread died: then the host ends at once, below.
         if let Err(unwanted) = order.answer.send(started)
@@ -90,6 +106,17 @@ fn serve_boots(layout: &Layout, orders: &Receiver<Boot>) {
             eprintln!("{}: {detail}", order.name);
         }
     }
+}
+
+fn start_hub(layout: &Layout) -> Result<Child, LabError> {
+    let path = layout.log("hub");
+    let log = OpenOptions::new().create(true).append(true).open(&path);
+    let log = log.map_err(LabError::system("open", &path))?;
+    let second = log.try_clone().map_err(LabError::system("open", &path))?;
+    let mut command = Command::new(layout.executable());
+    command.args(["lab", "hub", "--lab"]).arg(layout.root());
+    command.stdin(Stdio::null()).stdout(log).stderr(second).new_session().die_with_parent(Signal::KILL);
+    command.spawn().map_err(LabError::system("start the hub with", layout.executable()))
 }
 
 /// Whoever started the lab holds the other end of standard input, and is gone.

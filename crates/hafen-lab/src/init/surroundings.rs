@@ -1,0 +1,71 @@
+//! What the processes of a host are told.
+
+use std::fs;
+
+use hafen_daemon::{BusConfig, DaemonConfig, HostEntry};
+
+use super::Service;
+use crate::layout::{FOLDER_VARIABLE, RUN, STORE};
+use crate::{LabError, LabSpec, Layout};
+
+/// Where programs are looked for.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Writes the configuration of a host's daemon.
+pub fn write_daemon_config(layout: &Layout, spec: &LabSpec, name: &str) -> Result<(), LabError> {
+    let hosts = spec.hosts.iter().map(|host| HostEntry { id: host.id, name: host.name.clone() });
+    let executable = layout.executable().display().to_string();
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let socket = format!("{RUN}/executor.sock");
+    let journal = format!("{RUN}/executor.journal");
+    let (agents, fence_agents) = (layout.bin().join("resource.d"), layout.bin());
+    let config = DaemonConfig {
+        cluster: spec.cluster.clone(),
+        host: name.to_owned(),
+        hosts: hosts.collect(),
+        bus: BusConfig::Local { hub: layout.hub_socket() },
+        store_dir: STORE.into(),
+        run_dir: RUN.into(),
+        boot_id_file: Some(layout.boot_id(name)),
+        initial_cib_file: Some(layout.initial_cib()),
+        daemon_restart_timeout_ms: spec.daemon_restart_timeout_ms,
+        startup_wait_ms: spec.startup_wait_ms,
+        executor_command: words(&[
+            &executable,
+            "executor",
+            "--socket",
+            &socket,
+            "--journal",
+            &journal,
+            "--agents",
+            &agents.display().to_string(),
+            "--fence-agents",
+            &fence_agents.display().to_string(),
+        ]),
+    };
+    let path = layout.daemon_config(name);
+    let text = serde_json::to_vec_pretty(&config).map_err(std::io::Error::from);
+    text.and_then(|text| fs::write(&path, text)).map_err(LabError::system("write", &path))
+}
+
+/// What runs in a host: its daemon (which starts the executor), and the receiver of live migrations.
+pub fn services(layout: &Layout, spec: &LabSpec, name: &str) -> Vec<Service> {
+    let mut environment = vec![
+        ("PATH".to_owned(), PATH.to_owned()),
+        ("LC_ALL".to_owned(), "C.UTF-8".to_owned()),
+        (FOLDER_VARIABLE.to_owned(), layout.root().display().to_string()),
+    ];
+    environment.extend(spec.environment.iter().cloned());
+    let service = |service: &'static str, arguments: Vec<String>| Service {
+        name: service,
+        program: layout.executable(),
+        arguments,
+        environment: environment.clone(),
+    };
+    let config = layout.daemon_config(name).display().to_string();
+    let receiver = layout.receivers().join(format!("{name}.sock")).display().to_string();
+    vec![
+        service("daemon", vec!["daemon".to_owned(), "--config".to_owned(), config]),
+        service("receiver", vec!["ocf".to_owned(), "qemu-receiver".to_owned(), receiver]),
+    ]
+}
