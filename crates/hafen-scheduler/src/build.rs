@@ -167,7 +167,7 @@ impl<'a> Cluster<'a> {
         let task = known.task.clone();
         if known.pseudo {
             return ActionKind::Pseudo {
-                task: pseudo_task(&task),
+                task: if known.task == "load_stopped" { known.key.clone() } else { task },
                 operation_key: self.printed_key(action).0,
             };
         }
@@ -208,7 +208,7 @@ impl<'a> Cluster<'a> {
         let known = self.act(action);
         let Some(resource) = known.resource else { return (known.key.clone(), None) };
         let resource = self.rsc(resource);
-        if resource.history_id == resource.id || known.pseudo {
+        if resource.history_id == resource.id {
             return (known.key.clone(), None);
         }
         match known.key.strip_prefix(&resource.id) {
@@ -299,10 +299,6 @@ impl<'a> Cluster<'a> {
             }
         }
     }
-}
-
-fn pseudo_task(task: &str) -> String {
-    task.to_owned()
 }
 
 /// Takes away inputs that close a cycle, so that every plan can be carried out.

@@ -229,7 +229,7 @@ impl<'a> Cluster<'a> {
         }
         let reload = self.resource_action(resource, "reload-agent", Some(node), false);
         self.act_mut(reload).reason = Some("resource definition change".into());
-        let relation = relation::ORDERED | relation::THEN_IMPLIES_FIRST & 0;
+        let relation = relation::ORDERED;
         self.order(End::Action(reload), End::Task(resource, "stop"), relation);
         self.order(End::Action(reload), End::Task(resource, "demote"), relation);
     }

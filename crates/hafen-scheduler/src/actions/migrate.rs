@@ -27,12 +27,12 @@ impl<'a> Cluster<'a> {
         let names = [("migrate_source", source), ("migrate_target", target)]
             .map(|(name, node)| (name.to_owned(), self.node(node).uname.clone()));
         if self.rsc(resource).migration_target.is_none() {
-            let leave = self.resource_action(resource, "migrate_to", Some(source), true);
+            let leave = self.resource_action(resource, "migrate_to", Some(source), false);
             self.act_mut(leave).meta.extend(names.clone());
             self.act_mut(leave).meta.insert("record_pending".into(), "true".into());
             self.act_mut(leave).migratable = true;
         }
-        let arrive = self.resource_action(resource, "migrate_from", Some(target), true);
+        let arrive = self.resource_action(resource, "migrate_from", Some(target), false);
         self.act_mut(arrive).meta.extend(names);
         self.act_mut(arrive).migratable = true;
         for action in [start, stop] {

@@ -220,7 +220,6 @@ impl<'a> Cluster<'a> {
         let action = self.action_for(None, &key, "load_stopped", Some(node), false);
         let known = self.act_mut(action);
         known.pseudo = true;
-        known.optional = true;
         action
     }
 }

@@ -203,10 +203,7 @@ impl<'a> Cluster<'a> {
         let role = self.rsc(resource).role;
         if role != Role::Unknown {
             self.rsc_mut(resource).known_on.insert(node);
-            let anonymous = self.rsc(resource).history_id.clone();
-            if anonymous != self.rsc(resource).id {
-                self.mark_known(resource, node);
-            }
+            self.mark_known(resource, node);
         }
         self.fence_where_active_but_lost(resource, node, role);
         let on_fail = if self.node(node).unclean { OnFail::Ignore } else { history.on_fail };

@@ -5,6 +5,7 @@ use hafen_cib::xml::Element;
 use super::End;
 use super::relation::{
     ASYMMETRIC, FIRST_IMPLIES_THEN, INTERMEDIATE_STOP, MIN_RUNNABLE, ORDERED, SERIALIZE, THEN_IMPLIES_FIRST,
+    THEN_IMPLIES_FIRST_GRAPHED,
     UNRUNNABLE_FIRST_BLOCKS,
 };
 use crate::input::constraints::Set;
@@ -111,10 +112,10 @@ impl<'a> Cluster<'a> {
             self.order(
                 End::Task(instance, task),
                 End::Action(joint),
-                MIN_RUNNABLE | UNRUNNABLE_FIRST_BLOCKS & 0,
+                MIN_RUNNABLE,
             );
         }
-        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS };
+        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS | THEN_IMPLIES_FIRST_GRAPHED };
         self.order(End::Action(joint), End::Task(then.0, then.1), flags);
     }
 
@@ -231,7 +232,7 @@ impl<'a> Cluster<'a> {
             let task = self.end_task(first, first_task);
             self.order(End::Task(first, task), End::Action(joint), MIN_RUNNABLE);
         }
-        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS };
+        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS | THEN_IMPLIES_FIRST_GRAPHED };
         for &then in &later.members {
             self.order(End::Action(joint), End::Task(then, then_task), flags);
         }

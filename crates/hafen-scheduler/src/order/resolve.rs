@@ -66,9 +66,5 @@ impl<'a> Cluster<'a> {
         for then in &thens {
             self.order_actions(first, *then, flags);
         }
-        if thens.is_empty() && flags & relation::FIRST_IMPLIES_THEN != 0 {
-            // What should follow cannot happen, so this must not happen either.
-            self.act_mut(first).runnable = false;
-        }
     }
 }
