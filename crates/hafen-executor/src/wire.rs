@@ -294,3 +294,78 @@ pub enum KnownOperation {
     /// The last result of an operation with this key that was an error, when that is not the last one.
     LastFailure(Box<OperationResult>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation() -> Operation {
+        Operation {
+            resource: "vm1".to_owned(),
+            agent: "ocf:hafen:qemu".parse().expect("a name"),
+            task: "start".to_owned(),
+            interval_ms: 0,
+            timeout_ms: u64::MAX,
+            start_delay_ms: 1,
+            parameters: BTreeMap::from([("a".to_owned(), "\n\"\\\u{1f}\u{e9}".to_owned())]),
+            meta: BTreeMap::new(),
+            transition_key: "1:2:0:u".to_owned(),
+            user_data: String::new(),
+        }
+    }
+
+    fn end(op_status: OpStatus) -> End {
+        End {
+            rc: OcfExitCode(191),
+            op_status,
+            exit_reason: None,
+            stdout: "out".to_owned(),
+            stderr: String::new(),
+            started_at_seconds: 1,
+            exec_time_ms: u64::MAX,
+        }
+    }
+
+    #[test]
+    fn events_with_results_survive_the_wire() {
+        for op_status in (-1..=9).map(|code| OpStatus::try_from(code).expect("a status")) {
+            let result = OperationResult {
+                sequence: u64::MAX,
+                call_id: 2,
+                operation: operation(),
+                end: end(op_status),
+                last_rc_change_seconds: 3,
+                queue_time_ms: 4,
+            };
+            let known = vec![
+                KnownOperation::LastFailure(Box::new(result.clone())),
+                KnownOperation::Queued { call_id: 1, operation: operation() },
+            ];
+            for event in [
+                Event::Result(Box::new(result)),
+                Event::Snapshot { operations: known, last: true },
+                Event::Metadata { request_id: 1, outcome: Err("no".to_owned()) },
+                Event::Cancelled { key: operation().key(), found: false },
+            ] {
+                let text = serde_json::to_string(&event).expect("JSON");
+                assert_eq!(serde_json::from_str::<Event>(&text).expect("an event"), event, "{text}");
+            }
+        }
+        assert!(serde_json::from_str::<OpStatus>("10").is_err());
+    }
+
+    #[test]
+    fn requests_survive_the_wire() {
+        let only = Some(("monitor".to_owned(), 10_000));
+        for request in [
+            Request::Execute(operation()),
+            Request::ForgetResource { resource: "vm1".to_owned(), only },
+            Request::List,
+            Request::Report { allow_watchdog: true },
+            Request::Metadata { request_id: 3, agent: "stonith:fence_x".parse().expect("a name") },
+        ] {
+            let text = serde_json::to_string(&request).expect("JSON");
+            assert_eq!(serde_json::from_str::<Request>(&text).expect("a request"), request, "{text}");
+        }
+    }
+}
