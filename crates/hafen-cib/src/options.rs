@@ -1,5 +1,8 @@
 //! The options of the cluster, of resources and of operations, with Pacemaker 3.0's defaults.
 
+/// The value that means: as if nothing were set.
+pub const DEFAULT_MARK: &str = "#default";
+
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptionType {

@@ -36,7 +36,7 @@ impl Score {
     }
 
     /// Read a score: a whole number, `INFINITY`, `+INFINITY` or `-INFINITY`. Larger numbers become
-    /// infinity. The aliases `red`, `yellow` and `green` depend on the cluster's properties and
+    /// infinity, and what follows a number is ignored (`1.5` is 1), as Pacemaker does. The aliases `red`, `yellow` and `green` depend on the cluster's properties and
     /// are not read here.
     pub fn parse(text: &str) -> Option<Score> {
         match text {
@@ -44,18 +44,29 @@ impl Score {
             "-INFINITY" => return Some(Score::MINUS_INFINITY),
             _ => {}
         }
-        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let (digits, _) = split_number(text.strip_prefix(['+', '-']).unwrap_or(text));
+        if digits.is_empty() {
             return None;
         }
         let magnitude = digits.parse::<i64>().unwrap_or(i64::MAX);
         Some(Score::new(if text.starts_with('-') { -magnitude } else { magnitude }))
     }
 
+    /// Whether a text is a score and nothing more.
+    pub fn is_well_formed(text: &str) -> bool {
+        let (digits, rest) = split_number(text.strip_prefix(['+', '-']).unwrap_or(text));
+        matches!(text, "INFINITY" | "+INFINITY" | "-INFINITY") || !digits.is_empty() && rest.is_empty()
+    }
+
     /// Whether the score is plus infinity.
     pub fn is_infinite(self) -> bool {
         self == Score::INFINITY
     }
+}
+
+/// The digits that a text starts with, and what follows them.
+fn split_number(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
 }
 
 impl std::ops::Add for Score {
@@ -85,12 +96,20 @@ impl fmt::Display for Score {
 
 /// Read a timeout in milliseconds: a number, which is in seconds unless a unit follows (`us`, `usec`,
 /// `ms`, `msec`, `s`, `sec`, `m`, `min`, `h`, `hr`), with blanks around the number as one likes.
-/// It may be negative, which some properties give a meaning.
+/// The unit may be in upper case, and a fraction is ignored. It may be negative, which some
+/// properties give a meaning.
 pub fn parse_timeout_ms(text: &str) -> Option<i64> {
     let text = text.trim_ascii();
-    let end = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '+' | '-')).unwrap_or(text.len());
-    let number: i64 = text[..end].parse().ok()?;
-    let (factor, divisor) = match text[end..].trim_ascii() {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (digits, mut rest) = split_number(unsigned);
+    if let Some(fraction) = rest.strip_prefix('.') {
+        rest = split_number(fraction).1;
+    }
+    let number = sign * digits.parse::<i64>().ok()?;
+    let (factor, divisor) = match rest.trim_ascii().to_ascii_lowercase().as_str() {
         "us" | "usec" => (1, 1000),
         "ms" | "msec" => (1, 1),
         "" | "s" | "sec" => (1000, 1),
@@ -102,7 +121,8 @@ pub fn parse_timeout_ms(text: &str) -> Option<i64> {
 }
 
 /// Read a duration in milliseconds: a timeout that is not negative, or an ISO 8601 duration such as
-/// `PT1M30S`. There a month counts as 30 days and a year as 365.
+/// `PT1M30S`. There a month counts as 30 days and a year as 365, and
+/// hours and seconds may stand without the `T`, as Pacemaker has it.
 pub fn parse_duration_ms(text: &str) -> Option<u64> {
     let text = text.trim_ascii();
     match text.strip_prefix('P') {
@@ -132,9 +152,9 @@ fn parse_iso_duration(text: &str) -> Option<u64> {
             (b'M', false) => 30 * DAY_SECONDS,
             (b'W', false) => 7 * DAY_SECONDS,
             (b'D', false) => DAY_SECONDS,
-            (b'H', true) => 3600,
+            (b'H', _) => 3600,
             (b'M', true) => 60,
-            (b'S', true) => 1,
+            (b'S', _) => 1,
             _ => return None,
         };
         seconds = seconds.checked_add(number.checked_mul(unit)?)?;
@@ -176,7 +196,8 @@ mod tests {
             ("-99999999999999999999", Some(-1_000_000)),
             ("", None),
             ("-", None),
-            ("1.5", None),
+            ("1.5", Some(1)),
+            ("x1", None),
             ("infinity", None),
         ] {
             assert_eq!(Score::parse(text).map(Score::value), value, "{text}");
@@ -204,7 +225,11 @@ mod tests {
             ("-1", None),
             ("P", None),
             ("PT", None),
-            ("P1H", None),
+            ("P10S", Some(10_000)),
+            ("1.5s", Some(1000)),
+            ("10 MS", Some(10)),
+            ("PT1.5S", None),
+            ("1e3", None),
             ("1d", None),
             ("s", None),
             ("", None),

@@ -53,7 +53,10 @@ pub(super) fn check(checker: &mut Checker<'_>) {
 fn ids(checker: &mut Checker<'_>) {
     let mut seen: BTreeMap<&str, Element<'_>> = BTreeMap::new();
     for element in checker.elements() {
-        if is_id_reference(element.name()) {
+        // A remote node's id is the id of the resource that connects to it.
+        if is_id_reference(element.name())
+            || element.attribute("type") == Some("remote") && element.name() == "node"
+        {
             continue;
         }
         match element.id() {

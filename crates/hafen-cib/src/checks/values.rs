@@ -2,7 +2,7 @@
 
 use super::{Checker, named, nearest};
 use crate::options::{
-    ALIASES, CLUSTER_OPTIONS, OPERATION_OPTIONS, OptionInfo, OptionType, RESOURCE_OPTIONS,
+    ALIASES, CLUSTER_OPTIONS, DEFAULT_MARK, OPERATION_OPTIONS, OptionInfo, OptionType, RESOURCE_OPTIONS,
     canonical_property, find,
 };
 use crate::xml::Element;
@@ -103,7 +103,8 @@ fn known(
     value: &str,
     table: &'static [OptionInfo],
 ) {
-    if let Some(option) = find(table, name)
+    if value != DEFAULT_MARK
+        && let Some(option) = find(table, name)
         && let Some(expected) = option.values.fault(value)
     {
         checker.error(element, format!("`{name}` is set to `{value}`"), format!("expected {expected}"));

@@ -2,7 +2,7 @@
 
 use super::pairs::{NO_RULES, Pairs, RuleHolds, follow};
 use crate::cib::Cib;
-use crate::options::{OPERATION_OPTIONS, RESOURCE_OPTIONS, find};
+use crate::options::{DEFAULT_MARK, OPERATION_OPTIONS, RESOURCE_OPTIONS, find};
 use crate::values::{parse_boolean, parse_duration_ms, parse_timeout_ms};
 use crate::xml::Element;
 
@@ -104,7 +104,9 @@ impl<'a> Resource<'a> {
 
     /// The same as [`Resource::meta`], with rules judged by the caller.
     pub fn meta_with(self, name: &str, rules: RuleHolds<'_>) -> Option<&'a str> {
-        self.configured_meta(name, rules).or_else(|| find(RESOURCE_OPTIONS, name)?.default)
+        self.configured_meta(name, rules)
+            .filter(|value| *value != DEFAULT_MARK)
+            .or_else(|| find(RESOURCE_OPTIONS, name)?.default)
     }
 
     /// A meta-attribute as it is configured, without Pacemaker's default.
