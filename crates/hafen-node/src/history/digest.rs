@@ -37,9 +37,9 @@ fn digest(parameters: &BTreeMap<&str, &str>) -> String {
                 '<' => text.push_str("&lt;"),
                 '>' => text.push_str("&gt;"),
                 '"' => text.push_str("&quot;"),
-                '\t' => text.push_str("&#9;"),
-                '\n' => text.push_str("&#10;"),
-                '\r' => text.push_str("&#13;"),
+                c if c.is_ascii_control() => {
+                    let _ = write!(text, "&#x{:02X};", u32::from(c));
+                }
                 other => text.push(other),
             }
         }

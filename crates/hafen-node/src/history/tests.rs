@@ -72,6 +72,11 @@ fn digests_are_those_of_pacemaker() {
     with.parameters.insert("other".into(), "b".into());
     assert_eq!(restart_digest(&with, &["none".into()]), "f2317cad3d54cec5d7d7aa7d0bf35cf8");
     assert_ne!(restart_digest(&with, &["state".into()]), operation_digest(&with));
+    // Pacemaker 3.0's crm_simulate sees no change of these parameters under this digest.
+    let mut strange = order("start", 0, 1, 0);
+    strange.parameters.insert("state".into(), "/run/a & <b> \"c\" 'd'\ttab é\nline".into());
+    strange.parameters.insert("fake".into(), "x".into());
+    assert_eq!(operation_digest(&strange), "6c0fe5dd59db00cd7830c0f084a8d43b");
 }
 
 #[test]
