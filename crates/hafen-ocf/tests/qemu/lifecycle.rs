@@ -1,7 +1,7 @@
 //! start, stop, monitor, and agents that are killed in the middle.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use hafen_sys::{Signal, kill_process};
 
@@ -149,4 +149,21 @@ fn an_acceleration_that_works_is_told_by_a_boot() {
     assert!(!refused.expect("QEMU starts"));
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 0);
+}
+
+/// The proof of all proofs that nothing runs twice: two guests on one disk do tell.
+#[test]
+fn two_guests_on_one_disk_report_each_other() {
+    let Some(mut bench) = Bench::new("") else { return };
+    bench.expect("a", "start", 0);
+    let parameters = "console=ttyS0 quiet panic=-1 hafen.name=intruder hafen.interval=0.1";
+    let guest = guest().expect("QEMU is there");
+    let drive = format!("file={},format=raw,if=virtio,file.locking=off", bench.path("vm1.raw").display());
+    let mut command = Command::new("qemu-system-x86_64");
+    command.args(["-accel", "tcg", "-m", "96", "-nodefaults", "-display", "none", "-append", parameters]);
+    command.arg("-kernel").arg(guest.join("kernel")).arg("-initrd").arg(guest.join("initrd"));
+    command.args(["-drive", &drive, "-serial", "null"]).stdin(Stdio::null());
+    let intruder = command.spawn().expect("QEMU starts");
+    bench.adopt(intruder);
+    wait_for("a conflict", || bench.serial().iter().any(|line| line.starts_with("CONFLICT")).then_some(()));
 }

@@ -120,6 +120,37 @@ fn a_sender_that_is_killed_leaves_the_guest_running() {
     assert_goes_on(&bench, "b", &first.boot);
 }
 
+#[test]
+fn a_sender_may_be_killed_at_any_point() {
+    let Some(mut bench) = Bench::new("") else { return };
+    bench.start_receiver("a");
+    bench.start_receiver("b");
+    let first = bench.boot("a");
+    let mut source = "a";
+    let mut arrivals = 0;
+    for round in 0..12 {
+        let agent =
+            bench.agent(source, "migrate_to").stdout(Stdio::null()).spawn().expect("the agent starts");
+        let agent = bench.adopt(agent);
+        std::thread::sleep(Duration::from_millis(80 * round));
+        bench.kill(agent);
+        // What a new executor does: ask both hosts, until each knows.
+        let target = if source == "a" { "b" } else { "a" };
+        let now_at = wait_for("the end of the doubt", || {
+            match (bench.run(source, "monitor").0, bench.run(target, "monitor").0) {
+                (0, 7) => Some(source),
+                (7, 0) => Some(target),
+                (0, 0) => panic!("it runs twice"),
+                _ => None,
+            }
+        });
+        arrivals += u32::from(now_at == target);
+        assert_goes_on(&bench, now_at, &first.boot);
+        source = now_at;
+    }
+    eprintln!("killed 12 senders, {arrivals} guests had arrived");
+}
+
 /// A sender by hand, which can stop where no agent could be caught.
 struct Sender {
     lines: BufReader<UnixStream>,
