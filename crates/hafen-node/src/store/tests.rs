@@ -326,3 +326,47 @@ fn a_failed_disk_is_left_alone_and_tried_again() {
     let (_, recovered) = Store::recover::<Lines>(&host.disk.files(), "lines").expect("recovers");
     assert_eq!(recovered.state, state);
 }
+
+/// The same with the real state: patchsets of a CIB, recovered from the log alone.
+#[test]
+fn a_cib_comes_back_from_its_patchsets() {
+    use hafen_cib::{Cib, Patchset};
+
+    let mut disk = SimulatedDisk::new();
+    let initial = "<cib admin_epoch=\"0\" epoch=\"0\" num_updates=\"0\"><configuration><crm_config/><nodes/>\
+                   <resources/><constraints/></configuration><status/></cib>";
+    let (mut store, recovered) = Store::recover::<Cib>(&disk.files(), initial).expect("recovers");
+    let mut cib = recovered.state;
+    let mut settle = |store: &mut Store| {
+        while let Some((token, effect)) = store.poll_effect() {
+            disk.apply(&effect).expect("carried out");
+            store.completed(Now::default(), token, Ok(()));
+        }
+        disk.files()
+    };
+    settle(&mut store);
+    for number in 1..=20_u64 {
+        let mut after = cib.clone();
+        let resources = after.section_or_new("resources");
+        let primitive = after.document_mut().append_element(resources, "primitive");
+        after.document_mut().set_attribute(primitive, "id", &format!("vm{number}"));
+        let version = hafen_cib::Version { epoch: number, ..cib.version() };
+        after.set_version(version);
+        let change = ChangeRecord {
+            lineage: Lineage { term: 3, host: 1 },
+            patchset: Some(Patchset::diff(&cib, &after).to_xml()),
+            base_digest: StoredState::digest(&cib),
+            result_digest: StoredState::digest(&after),
+        };
+        store.append_change(change, &after);
+        cib = after;
+    }
+    store.append_promise(4, &cib);
+    let files = settle(&mut store);
+    assert!(files.values().all(|bytes| !bytes.is_empty()));
+    let (_, recovered) = Store::recover::<Cib>(&files, initial).expect("recovers");
+    assert_eq!(recovered.notes, Vec::<String>::new());
+    assert_eq!((recovered.lineage, recovered.promised_term), (Lineage { term: 3, host: 1 }, 4));
+    assert_eq!(recovered.state.version().epoch, 20);
+    assert_eq!(recovered.state.to_xml(), cib.to_xml());
+}
