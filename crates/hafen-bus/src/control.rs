@@ -1,6 +1,6 @@
 //! What people and tests ask of the lab's hub: JSON, a line each, on its control socket.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -80,7 +80,7 @@ pub struct HubStatus {
     /// The hosts with a ring connection.
     pub up: BTreeSet<HostId>,
     /// The daemons with a connection.
-    pub daemons: BTreeMap<HostId, Incarnation>,
+    pub daemons: Vec<(HostId, Incarnation)>,
     /// The rings.
     pub rings: Vec<RingStatus>,
     /// The cut links.

@@ -248,7 +248,9 @@ fn storm_step(harness: &mut Harness<'_>, dice: &mut Dice) {
             harness.stream(one, two);
         }
         31..=80 => {
-            harness.multicast(one);
+            for _ in 0..dice.between(1, 4) {
+                harness.multicast(one);
+            }
         }
         81..=97 => harness.advance(dice.between(1, 50)),
         _ => harness.advance(dice.between(50, 3000)),
