@@ -109,6 +109,8 @@ const DIGEST: &str = "tree-digest";
 
 impl Patchset {
     /// The changes from `old` to `new`, with the digest of `new`.
+    ///
+    /// Quick if both have their digests ([`Cib::refresh_digest`]); else they are copied and hashed.
     pub fn diff(old: &Cib, new: &Cib) -> Patchset {
         let mut patchset = diff::diff(old, new);
         let root = patchset.document.root().node();

@@ -17,6 +17,7 @@ mod ids;
 mod limits;
 mod names;
 mod parse;
+mod scan;
 mod write;
 
 pub use chars::is_name;

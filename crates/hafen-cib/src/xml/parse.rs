@@ -4,30 +4,17 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::arena::{Kind, NONE, Node, Span};
-use super::chars::{first_forbidden, is_allowed, is_blank, is_name};
+use super::chars::{first_forbidden, is_blank, is_name};
 use super::document::Document;
 use super::error::{ParseError, ParseErrorKind};
 use super::limits::Limits;
+use super::names::Symbol;
+use super::scan::{Fault, IN_VALUE, fault, limit, name_end, reference, skip_blank, syntax};
 
+/// Source per node and attribute in the status of a large cluster.
+const BYTES_PER_NODE: usize = 128;
+const BYTES_PER_ATTRIBUTE: usize = 20;
 const BYTE_ORDER_MARK: &str = "\u{FEFF}";
-
-/// An error and its offset in the source.
-pub(super) struct Fault {
-    offset: usize,
-    kind: ParseErrorKind,
-}
-
-fn fault<T>(offset: usize, kind: ParseErrorKind) -> Result<T, Fault> {
-    Err(Fault { offset, kind })
-}
-
-fn syntax<T>(offset: usize, what: &str) -> Result<T, Fault> {
-    fault(offset, ParseErrorKind::Syntax(what.to_string()))
-}
-
-fn limit<T>(offset: usize, limit: &'static str, maximum: usize) -> Result<T, Fault> {
-    fault(offset, ParseErrorKind::Limit { limit, maximum })
-}
 
 pub(super) fn parse_bytes(source: &[u8], limits: &Limits) -> Result<Document, ParseError> {
     match std::str::from_utf8(source) {
@@ -80,6 +67,8 @@ struct Parser<'a> {
     document: Document,
     open: Vec<Open>,
     blanks: Vec<Blank>,
+    /// For each name the attribute that came next the last time.
+    followers: Vec<Option<Symbol>>,
     /// The start of a run of text and references that has not ended.
     text_start: Option<usize>,
     line: u32,
@@ -92,12 +81,16 @@ impl<'a> Parser<'a> {
         let mut document = Document::empty();
         document.text = String::with_capacity(source.len() + 64);
         document.text.push_str(source);
+        // What a full status takes, so that the vectors are not copied while they grow.
+        document.nodes.reserve(source.len() / BYTES_PER_NODE);
+        document.attributes.reserve(source.len() / BYTES_PER_ATTRIBUTE);
         Parser {
             source,
             limits,
             document,
             open: Vec::new(),
             blanks: Vec::new(),
+            followers: Vec::new(),
             text_start: None,
             line: 1,
             line_offset: 0,
@@ -234,7 +227,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn name(&mut self, start: usize, end: usize) -> Result<super::names::Symbol, Fault> {
+    fn name(&mut self, start: usize, end: usize) -> Result<Symbol, Fault> {
         let text = &self.source[start..end];
         if let Some(symbol) = self.document.names.find(text) {
             return Ok(symbol);
@@ -255,6 +248,7 @@ impl<'a> Parser<'a> {
     fn attributes(&mut self, node: u32, mut at: usize, end: usize) -> Result<(), Fault> {
         let bytes = self.source.as_bytes();
         let mut last = NONE;
+        let mut before = self.document.node(node).name;
         for count in 0.. {
             let blank_start = at;
             at = skip_blank(bytes, at, end);
@@ -267,8 +261,8 @@ impl<'a> Parser<'a> {
             if count == self.limits.attributes {
                 return limit(at, "attributes", self.limits.attributes);
             }
-            let name_end = name_end(self.source, at, end);
-            let name = self.name(at, name_end)?;
+            let (name, name_end) = self.attribute_name(before, at, end)?;
+            before = name;
             if self.document.find_attribute(node, name).is_some() {
                 let name = self.source[at..name_end].to_string();
                 return fault(at, ParseErrorKind::DuplicateAttribute(name));
@@ -285,6 +279,24 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
+    /// The name at an offset, and where it ends; tried first is what followed the same name before.
+    fn attribute_name(&mut self, before: Symbol, at: usize, end: usize) -> Result<(Symbol, usize), Fault> {
+        if let Some(Some(guess)) = self.followers.get(before.0 as usize) {
+            let text = self.document.names.text(*guess).as_bytes();
+            let rest = &self.source.as_bytes()[at..end];
+            if rest.starts_with(text) && rest.get(text.len()) == Some(&b'=') {
+                return Ok((*guess, at + text.len()));
+            }
+        }
+        let name_end = name_end(self.source, at, end);
+        let name = self.name(at, name_end)?;
+        if self.followers.len() < self.document.names.len() {
+            self.followers.resize(self.document.names.len(), None);
+        }
+        self.followers[before.0 as usize] = Some(name);
+        Ok((name, name_end))
+    }
+
     /// A quoted value: its place in the buffer, and the offset after the closing quote.
     fn value(&mut self, quote: usize, end: usize) -> Result<(Span, usize), Fault> {
         let bytes = self.source.as_bytes();
@@ -296,11 +308,13 @@ impl<'a> Parser<'a> {
         let mut plain = true;
         let mut at = start;
         loop {
+            let rest = &bytes[at..end];
+            at += rest.iter().position(|byte| IN_VALUE[*byte as usize]).unwrap_or(rest.len());
             match bytes[..end].get(at) {
                 Some(byte) if *byte == mark => break,
                 Some(b'<') => return syntax(at, "`<` must be written as `&lt;` in a value"),
-                Some(b'&' | b'\n' | b'\r' | b'\t') => plain = false,
-                Some(_) => {}
+                Some(b'"' | b'\'') => {}
+                Some(_) => plain = false,
                 None => return syntax(quote, "the attribute's value is not closed"),
             }
             at += 1;
@@ -456,55 +470,4 @@ impl<'a> Parser<'a> {
         self.add(Kind::Declaration, start, Span::new(from, to))?;
         Ok(())
     }
-}
-
-fn skip_blank(bytes: &[u8], mut at: usize, end: usize) -> usize {
-    while at < end && is_blank(bytes[at]) {
-        at += 1;
-    }
-    at
-}
-
-/// Where a name ends that starts at an offset: at the next blank, `=`, quote, `/` or `<`.
-fn name_end(source: &str, start: usize, end: usize) -> usize {
-    let rest = &source.as_bytes()[start..end];
-    let stop = |byte: &u8| is_blank(*byte) || matches!(*byte, b'=' | b'"' | b'\'' | b'/' | b'<' | b'&');
-    start + rest.iter().position(stop).unwrap_or(rest.len())
-}
-
-/// The character of the reference that a piece of source starts with, and the reference's length.
-fn reference(rest: &str, offset: usize) -> Result<(char, usize), Fault> {
-    const LENGTH_MAXIMUM_BYTES: usize = 64;
-    let window = &rest.as_bytes()[..rest.len().min(LENGTH_MAXIMUM_BYTES)];
-    let Some(semicolon) = memchr::memchr(b';', window) else {
-        return syntax(offset, "`&` must be written as `&amp;`");
-    };
-    let name = &rest[1..semicolon];
-    let c = match name {
-        "lt" => '<',
-        "gt" => '>',
-        "amp" => '&',
-        "quot" => '"',
-        "apos" => '\'',
-        _ => match name.strip_prefix('#') {
-            Some(number) => match character(number) {
-                Some(c) => c,
-                None => return fault(offset, ParseErrorKind::CharacterReference(name.to_string())),
-            },
-            None if is_name(name) => return fault(offset, ParseErrorKind::Entity(name.to_string())),
-            None => return syntax(offset, "`&` must be written as `&amp;`"),
-        },
-    };
-    Ok((c, semicolon + 1))
-}
-
-fn character(number: &str) -> Option<char> {
-    let (digits, radix) = match number.strip_prefix('x') {
-        Some(digits) => (digits, 16),
-        None => (number, 10),
-    };
-    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return None;
-    }
-    char::from_u32(u32::from_str_radix(digits, radix).ok()?).filter(|c| is_allowed(*c))
 }
