@@ -15,8 +15,10 @@ pub mod testing;
 
 mod edits;
 pub mod membership;
+pub mod node;
 mod properties;
 pub mod replica;
 mod stored;
 
 pub use api::{Identity, Input, Output, Settings};
+pub use node::Node;

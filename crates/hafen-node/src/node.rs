@@ -107,6 +107,11 @@ impl Node {
         self.membership.phase == Phase::Synchronised && self.membership.coordinator == Some(self.me())
     }
 
+    /// Whether the coordinator has found nothing left to do.
+    pub fn is_settled(&self) -> bool {
+        self.membership.phase == Phase::Synchronised && self.requests.is_settled()
+    }
+
     /// Whether the view has quorum; false while that is not known.
     pub fn quorate(&self) -> bool {
         self.quorum.quorate().unwrap_or(false)

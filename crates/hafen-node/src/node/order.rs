@@ -178,7 +178,10 @@ impl Node {
             changed.push(name.clone());
             match value {
                 Some(value) => record.status.attributes.insert(name, value),
-                None => record.status.attributes.remove(&name),
+                None => {
+                    history::attribute_deleted(&mut record.status, &name);
+                    record.status.attributes.remove(&name)
+                }
             };
         }
         if host == self.me().host {

@@ -129,7 +129,7 @@ impl Node {
     }
 
     /// The whole CIB: the configuration, and the status as this member knows it.
-    pub(super) fn live_cib(&self) -> Cib {
+    pub fn live_cib(&self) -> Cib {
         let mut cib = self.replica.cib().clone();
         let root = cib.root().node();
         let quorate = if self.quorate() { "1" } else { "0" };
