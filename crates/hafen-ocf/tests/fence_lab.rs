@@ -196,7 +196,13 @@ fn what_is_wrong_is_said() {
 fn the_metadata_names_all_actions() {
     let (status, output, _) = fence("action=metadata\n");
     assert_eq!(status, 0);
+    // The test harness speaks first.
+    let begin = output.find("<?xml").expect("XML");
+    let metadata = hafen_cib::metadata::AgentMetadata::parse(&output[begin..]).expect("sound metadata");
     for action in ["on", "off", "reboot", "status", "monitor", "list", "metadata"] {
-        assert!(output.contains(&format!("<action name=\"{action}\"")), "{action}");
+        assert!(metadata.action(action).is_some(), "{action}");
+    }
+    for parameter in ["action", "plug", "switch", "power_timeout"] {
+        assert!(metadata.parameter(parameter).is_some(), "{parameter}");
     }
 }

@@ -62,14 +62,21 @@ pub fn to_xml() -> String {
 mod tests {
     use super::*;
 
+    use hafen_cib::metadata::AgentMetadata;
+
     #[test]
     fn every_action_and_parameter_is_described() {
-        let xml = to_xml();
-        for action in ["start", "stop", "monitor", "migrate_to", "migrate_from", "validate-all", "meta-data"]
-        {
-            assert!(xml.contains(&format!("<action name=\"{action}\" ")), "{action}");
+        let metadata = AgentMetadata::parse(&to_xml()).expect("sound metadata");
+        assert!(metadata.can_migrate());
+        for action in ["start", "stop", "monitor", "validate-all", "meta-data"] {
+            assert!(metadata.action(action).is_some_and(|action| action.timeout_ms.is_some()), "{action}");
         }
-        assert_eq!(xml.matches("<parameter ").count(), DESCRIPTIONS.len());
-        assert_eq!(xml.matches('"').count() % 2, 0, "all quotes are closed");
+        assert_eq!(metadata.action("monitor").and_then(|monitor| monitor.interval_ms), Some(10_000));
+        for (told, ours) in metadata.parameters.iter().zip(&DESCRIPTIONS) {
+            assert_eq!((told.name.as_str(), told.default.as_deref()), (ours.name, ours.default));
+            assert!(!told.long_description.is_empty() && !told.short_description.is_empty());
+        }
+        assert_eq!(metadata.parameters.len(), DESCRIPTIONS.len());
+        assert!(metadata.long_description.contains("Live migration"));
     }
 }
