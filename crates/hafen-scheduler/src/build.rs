@@ -253,6 +253,7 @@ impl<'a> Cluster<'a> {
             attributes.insert("CRM_meta_on_node".into(), self.node(node).uname.clone());
             attributes.insert("CRM_meta_on_node_uuid".into(), self.node(node).id.clone());
         }
+        attributes.retain(|name, _| name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_'));
         attributes
     }
 

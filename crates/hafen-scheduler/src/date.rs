@@ -203,9 +203,9 @@ pub fn parse_duration_seconds(text: &str) -> Option<u64> {
             ('M', false) => 30 * 86_400,
             ('W', false) => 7 * 86_400,
             ('D', false) => 86_400,
-            ('H', true) => 3600,
+            ('H', _) => 3600,
             ('M', true) => 60,
-            ('S', true) => 1,
+            ('S', _) => 1,
             _ => return None,
         };
         seconds = seconds.saturating_add(count.saturating_mul(unit));

@@ -25,9 +25,6 @@ impl<'a> Cluster<'a> {
         if known.start_pending {
             let start = self.resource_action(resource, "start", chosen.or(current), true);
             self.act_mut(start).shown = current == chosen && self.rsc(resource).managed;
-            if current == chosen {
-                self.act_mut(start).optional = false;
-            }
         }
         let known = self.rsc(resource);
         let mut need_stop = moving || known.stop_on_fail && known.managed;

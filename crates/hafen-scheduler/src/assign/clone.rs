@@ -146,13 +146,11 @@ impl<'a> Cluster<'a> {
         }
         for at in 0..self.nodes.len() {
             let full = counts[at] >= node_max;
-            let closed = !self.rsc(clone).allowed[at].present;
+            let weight = self.rsc(clone).allowed[at];
+            let closed = !weight.present || weight.score < 0 || !self.nodes[at].available();
             if full || closed {
                 for member in self.family(instance) {
                     self.rsc_mut(member).allowed[at].score = -INFINITY;
-                    if self.rsc(member).variant == Variant::Group {
-                        continue;
-                    }
                 }
             }
         }
@@ -208,6 +206,6 @@ impl<'a> Cluster<'a> {
             }
             (None, None) => {}
         }
-        self.rsc(left).id.cmp(&self.rsc(right).id)
+        self.rsc(left).instance.cmp(&self.rsc(right).instance)
     }
 }

@@ -46,7 +46,27 @@ impl<'a> Cluster<'a> {
             list.extend(container.this_with.iter().copied());
             at = parent;
         }
+        list.extend(self.mandatory_for_rest_of_group(resource));
         list.sort_by(|left, right| self.rank(*left, true).cmp(&self.rank(*right, true)));
+        list
+    }
+
+    /// A group's first member goes only where all members can: what binds the others binds it.
+    fn mandatory_for_rest_of_group(&self, resource: ResourceId) -> Vec<usize> {
+        let Some(group) = self.rsc(resource).parent else { return Vec::new() };
+        let known = self.rsc(group);
+        if known.variant != Variant::Group || known.children.first() != Some(&resource) || !self.group_is_colocated(group) {
+            return Vec::new();
+        }
+        let mut list = Vec::new();
+        for &member in &known.children[1..] {
+            for &at in &self.rsc(member).this_with {
+                let colocation = &self.colocations[at];
+                if !colocation.internal && colocation.score.abs() >= INFINITY && self.rsc(colocation.primary).parent != Some(group) {
+                    list.push(at);
+                }
+            }
+        }
         list
     }
 
@@ -236,7 +256,9 @@ impl<'a> Cluster<'a> {
         for (at, weight) in work.iter_mut().enumerate().filter(|(_, weight)| weight.present) {
             let change = match &value {
                 None => -amount,
-                Some(value) if self.nodes[at].attributes.get(attribute) == value.as_ref() => amount,
+                Some(value) if self.nodes[at].attributes.get(attribute) == value.as_ref() => {
+                    if amount >= INFINITY { 0 } else { amount }
+                }
                 Some(_) if amount >= INFINITY => -amount,
                 Some(_) => 0,
             };
@@ -267,8 +289,9 @@ impl<'a> Cluster<'a> {
             return;
         }
         let factor = f64::from(colocation.score) / f64::from(INFINITY);
+        let for_clone = self.rsc(resource).variant == Variant::Clone;
         let table = self.rsc(resource).allowed.clone();
-        let table = self.with_wishes_of(colocation.dependent, resource, table, &colocation, factor, false, 0);
+        let table = self.with_wishes_of(colocation.dependent, resource, table, &colocation, factor, for_clone, 0);
         if self.explain {
             for node in self.node_indices() {
                 let change =
@@ -373,11 +396,12 @@ impl<'a> Cluster<'a> {
             if change == 0 && wish != 0 {
                 change = if factor > 0.0 { 1 } else { -1 };
             }
-            if positive_only && change < 0 && weight.score > 0 {
-                weight.score = 1;
+            let sum = score::add(weight.score, change);
+            if positive_only && sum < 0 {
+                weight.score = if weight.score > 0 { 1 } else { weight.score };
                 continue;
             }
-            weight.score = score::add(weight.score, change);
+            weight.score = sum;
         }
     }
 

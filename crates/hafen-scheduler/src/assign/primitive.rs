@@ -33,19 +33,27 @@ impl<'a> Cluster<'a> {
             }
         }
         self.ban_where_too_small(resource);
-        self.show_scores(resource, "pcmk__primitive_assign");
+        let shown = !self.rsc(resource).orphan && self.target_role(resource) != Some(Role::Stopped);
+        if shown {
+            self.show_scores(resource, "pcmk__primitive_assign");
+        }
         self.decide(resource, prefer);
         self.rsc_mut(resource).assigning = false;
         self.rsc(resource).assigned_to
     }
 
     fn apply_colocations(&mut self, resource: ResourceId, depth: usize) {
+        let (mandatory, others): (Vec<usize>, Vec<usize>) =
+            self.with_this(resource).into_iter().partition(|at| self.colocations[*at].internal);
+        for at in mandatory {
+            self.add_dependent_scores(resource, at);
+        }
         for at in self.this_with(resource) {
             if self.rsc(resource).provisional {
                 self.apply_this_with(resource, at, depth);
             }
         }
-        for at in self.with_this(resource) {
+        for at in others {
             self.add_dependent_scores(resource, at);
         }
     }

@@ -146,7 +146,7 @@ impl<'a> Cluster<'a> {
 
     /// Negative: never promoted.
     fn promotion_index(&self, clone: ResourceId, instance: ResourceId) -> i32 {
-        let Some(node) = self.rsc(instance).assigned_to else { return -1 };
+        let Some(node) = self.rsc(instance).assigned_to else { return -INFINITY };
         let known = self.rsc(instance);
         if !self.node(node).available() && known.managed {
             return -1;
@@ -266,8 +266,11 @@ impl<'a> Cluster<'a> {
 
     fn show_promotion(&mut self, instance: ResourceId) {
         let known = self.rsc(instance);
-        let node = known.assigned_to.map_or("none", |node| self.node(node).uname.as_str());
-        let row = format!("{} promotion score on {node}: {}", known.id, score::text(known.sort_index));
+        let place = match known.assigned_to {
+            Some(node) => format!("on {}", self.node(node).uname),
+            None => "(inactive)".to_owned(),
+        };
+        let row = format!("{} promotion score {place}: {}", known.id, score::text(known.sort_index));
         self.scores_text.push(row);
     }
 

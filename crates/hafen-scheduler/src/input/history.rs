@@ -74,8 +74,7 @@ impl<'a> Record<'a> {
             element.attribute(name).and_then(score::leading_integer).unwrap_or(default)
         };
         let small = |number: i64| i32::try_from(number).unwrap_or(-1);
-        let key = element.attribute("transition-key").and_then(TransitionKey::parse);
-        let mut expected = key.map_or(0, |key| key.expected_rc);
+        let mut expected = element.attribute("transition-key").and_then(expected_rc).unwrap_or(0);
         let task = element.attribute("operation").unwrap_or("");
         let interval_ms = u64::try_from(number("interval", 0)).unwrap_or(0);
         if task == "monitor" && interval_ms == 0 && element.attribute("transition-key").is_none() {
@@ -95,6 +94,11 @@ impl<'a> Record<'a> {
     pub(crate) fn is_probe(&self) -> bool {
         self.task == "monitor" && self.interval_ms == 0
     }
+}
+
+/// The result that a transition key names as success (a transition number of -1 occurs in such keys).
+fn expected_rc(key: &str) -> Option<i32> {
+    key.split(':').nth(2)?.parse().ok()
 }
 
 /// Oldest first.

@@ -148,6 +148,9 @@ impl<'a> Cluster<'a> {
             let resource = self.rsc_mut(member);
             resource.unique = options.unique;
             resource.notify = options.notify;
+            if !resource.meta.contains_key("resource-stickiness") {
+                resource.stickiness = 1;
+            }
             resource.orphan = orphan;
             resource.orphan_filler = orphan;
         }

@@ -24,7 +24,8 @@ impl<'a> Cluster<'a> {
         }
         for wanted in [true, false] {
             for (node, state) in &states {
-                if self.node(*node).online == wanted {
+                let known = self.node(*node);
+                if known.online == wanted && (known.online || self.properties.stonith) {
                     for record in records(*state) {
                         self.unpack_record(*node, record);
                     }
@@ -283,13 +284,6 @@ impl<'a> Cluster<'a> {
             self.rsc_mut(resource).maintenance = true;
         }
         if !self.rsc(resource).managed {
-            let mut at = Some(resource);
-            while let Some(id) = at {
-                if self.rsc(id).variant != Variant::Clone {
-                    self.prefer(id, node, INFINITY, "not_managed_default");
-                }
-                at = self.rsc(id).parent;
-            }
             return;
         }
         if self.rsc(resource).running_on.len() > 1 {

@@ -4,8 +4,7 @@ use hafen_cib::xml::Element;
 
 use super::End;
 use super::relation::{
-    ASYMMETRIC, FIRST_IMPLIES_THEN, INTERMEDIATE_STOP, MIN_RUNNABLE, ORDERED, SERIALIZE, THEN_IMPLIES_FIRST,
-    THEN_IMPLIES_FIRST_GRAPHED,
+    ASYMMETRIC, FIRST_IMPLIES_THEN, FIRST_IMPLIES_THEN_GRAPHED, INTERMEDIATE_STOP, MIN_RUNNABLE, ORDERED, SERIALIZE, THEN_IMPLIES_FIRST,
     UNRUNNABLE_FIRST_BLOCKS,
 };
 use crate::input::constraints::Set;
@@ -111,11 +110,10 @@ impl<'a> Cluster<'a> {
             };
             self.order(
                 End::Task(instance, task),
-                End::Action(joint),
-                MIN_RUNNABLE,
+                End::Action(joint), MIN_RUNNABLE | FIRST_IMPLIES_THEN_GRAPHED,
             );
         }
-        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS | THEN_IMPLIES_FIRST_GRAPHED };
+        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS };
         self.order(End::Action(joint), End::Task(then.0, then.1), flags);
     }
 
@@ -230,9 +228,9 @@ impl<'a> Cluster<'a> {
         let joint = self.joint_of(&format!("one-or-more:{set_id}"), 1);
         for &first in &earlier.members {
             let task = self.end_task(first, first_task);
-            self.order(End::Task(first, task), End::Action(joint), MIN_RUNNABLE);
+            self.order(End::Task(first, task), End::Action(joint), MIN_RUNNABLE | FIRST_IMPLIES_THEN_GRAPHED);
         }
-        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS | THEN_IMPLIES_FIRST_GRAPHED };
+        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS };
         for &then in &later.members {
             self.order(End::Action(joint), End::Task(then, then_task), flags);
         }

@@ -257,7 +257,8 @@ impl<'a> Cluster<'a> {
                 changed.first = true;
             }
         }
-        if flags & FIRST_IMPLIES_THEN_GRAPHED != 0 && !before.optional && !self.act(then).shown {
+        let happens = !before.optional && (before.runnable || !self.act(then).needs_some);
+        if flags & FIRST_IMPLIES_THEN_GRAPHED != 0 && happens && !self.act(then).shown {
             self.act_mut(then).shown = true;
             changed.then = true;
         }
