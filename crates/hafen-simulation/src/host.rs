@@ -1,0 +1,150 @@
+//! One host: what it is made of, and what survives what.
+//!
+//! The disk survives all. `/run` (what the daemon remembers, the executor's journal) lasts for a boot. The daemon is a
+//! process on it.
+
+use std::collections::VecDeque;
+
+use hafen_node::Node;
+use hafen_node::api::StorageEffect;
+use hafen_node::testing::disk::SimulatedDisk;
+use hafen_protocol::{Delivery, HostId, Incarnation, MemberId, View};
+
+use crate::agents::Conduct;
+use crate::executor::Executor;
+
+/// How a disk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskCondition {
+    /// It does what it should.
+    Healthy,
+    /// It does so late.
+    Slow,
+    /// It has no space left.
+    Full,
+    /// It fails at everything.
+    Failing,
+}
+
+/// A run of the daemon.
+pub struct Daemon {
+    /// The node in it.
+    pub node: Node,
+    /// Which run.
+    pub incarnation: Incarnation,
+    /// When it was started, in simulated microseconds.
+    pub started_us: u64,
+    /// When its next time-out is due, in simulated microseconds, as far as one is scheduled.
+    pub wake_us: Option<u64>,
+    /// Storage effects that wait for the disk, with their tokens; the first one is under way.
+    pub effects: VecDeque<(u64, StorageEffect)>,
+    /// Whether it is connected to its executor.
+    pub connected: bool,
+    /// Whether it is a part of the group of the bus.
+    pub attached: bool,
+    /// The last view that it was given.
+    pub view: Option<View>,
+    /// A message that is held back so that it comes after the next one (a mutant).
+    pub held_back: Option<Delivery>,
+    /// Whether its node was seen to coordinate with an open term.
+    pub term_was_open: bool,
+    /// The configuration's digest when it last saw a live member leave its view.
+    pub parted_digest: Option<String>,
+    /// When its last time-out was, in simulated microseconds.
+    pub woken_us: u64,
+    /// How many time-outs came before that in the same millisecond.
+    pub wakes: u32,
+}
+
+impl Daemon {
+    /// A daemon that has just been started.
+    pub fn new(node: Node, incarnation: Incarnation, now_us: u64) -> Daemon {
+        Daemon {
+            node,
+            incarnation,
+            started_us: now_us,
+            wake_us: None,
+            effects: VecDeque::new(),
+            connected: false,
+            attached: false,
+            view: None,
+            held_back: None,
+            term_was_open: false,
+            parted_digest: None,
+            woken_us: 0,
+            wakes: 0,
+        }
+    }
+}
+
+/// A host.
+pub struct Host {
+    /// Its number.
+    pub id: HostId,
+    /// Its name.
+    pub uname: String,
+    /// Whether it has power.
+    pub powered: bool,
+    /// Counts its boots; what was planned for an earlier boot is void.
+    pub boot: u64,
+    /// Whether it has booted.
+    pub booted: bool,
+    /// After how many milliseconds its daemon starts again when it has left.
+    pub returns_after_ms: Option<u64>,
+    /// When it got its power, in simulated microseconds.
+    pub powered_us: u64,
+    /// Its disk.
+    pub disk: SimulatedDisk,
+    /// How its disk is.
+    pub condition: DiskCondition,
+    /// What its daemon put into `/run`.
+    pub remembered: Option<Vec<u8>>,
+    /// Its executor.
+    pub executor: Executor,
+    /// Its daemon, while it runs.
+    pub daemon: Option<Daemon>,
+    /// The number of the last run of its daemon.
+    pub incarnations: u64,
+    /// How its agents behave.
+    pub conduct: Conduct,
+    /// How far its clock is ahead, in milliseconds.
+    pub ahead_ms: u64,
+}
+
+impl Host {
+    /// A host without power and with an empty disk.
+    pub fn new(id: HostId, uname: String, ahead_ms: u64) -> Host {
+        Host {
+            id,
+            uname,
+            powered: false,
+            boot: 0,
+            booted: false,
+            returns_after_ms: None,
+            powered_us: 0,
+            disk: SimulatedDisk::new(),
+            condition: DiskCondition::Healthy,
+            remembered: None,
+            executor: Executor::default(),
+            daemon: None,
+            incarnations: 0,
+            conduct: Conduct::default(),
+            ahead_ms,
+        }
+    }
+
+    /// The run of its daemon, if it runs.
+    pub fn member(&self) -> Option<MemberId> {
+        self.daemon.as_ref().map(|daemon| MemberId { host: self.id, incarnation: daemon.incarnation })
+    }
+
+    /// Its node, if its daemon runs.
+    pub fn node(&self) -> Option<&Node> {
+        self.daemon.as_ref().map(|daemon| &daemon.node)
+    }
+
+    /// Its daemon, if it is still that run of it.
+    pub fn daemon_mut(&mut self, incarnation: Incarnation) -> Option<&mut Daemon> {
+        self.daemon.as_mut().filter(|daemon| daemon.incarnation == incarnation)
+    }
+}

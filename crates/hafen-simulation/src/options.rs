@@ -1,0 +1,77 @@
+//! What a run is made of, all drawn from its seed before it begins.
+
+use std::fmt;
+
+use crate::configuration::{self, Configuration};
+use crate::dice::{Bounds, Dice, bounds};
+use crate::fault::{self, Fault};
+
+/// How many hosts a cluster has.
+pub const HOSTS: Bounds = bounds(2, 8);
+/// When the first fault may come, in simulated milliseconds.
+pub const CALM_START_MS: u64 = 90_000;
+/// When the last fault may come, in simulated milliseconds.
+pub const FAULTS_UNTIL_MS: u64 = 60 * 60_000;
+/// After this time without faults the cluster must have settled, in milliseconds.
+pub const SETTLES_WITHIN_MS: u64 = 10 * 60_000;
+/// For this time it must stay so, in milliseconds.
+pub const STAYS_SETTLED_MS: u64 = 3 * 60_000;
+/// How often a client changes something, in milliseconds.
+pub const CLIENT_EVERY_MS: Bounds = bounds(5_000, 60_000);
+/// How long a host needs from power to its daemon, in milliseconds.
+pub const BOOT_MS: Bounds = bounds(8_000, 45_000);
+/// How long an operator lets a host lie that was fenced with `off`, in milliseconds.
+pub const OPERATOR_MS: Bounds = bounds(20_000, 180_000);
+/// How long a healthy disk needs for an effect, in microseconds.
+pub const DISK_US: Bounds = bounds(20, 4_000);
+/// How long a slow one needs, in microseconds.
+pub const SLOW_DISK_US: Bounds = bounds(20_000, 2_500_000);
+
+/// What a run is made of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The seed.
+    pub seed: u64,
+    /// How many hosts, numbered from 1.
+    pub hosts: u32,
+    /// `daemon-restart-timeout`.
+    pub daemon_restart_timeout_ms: u64,
+    /// How long a starting cluster waits for its configured hosts.
+    pub startup_wait_ms: u64,
+    /// Whether clients override a missing quorum now and then: then `acknowledged_changes_survive` is not claimed.
+    pub overrides: bool,
+    /// The cluster.
+    pub configuration: Configuration,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Options {
+    /// Draws the options of a seed.
+    pub fn draw(seed: u64) -> Options {
+        let mut dice = Dice::new(seed, "options");
+        let hosts = u32::try_from(dice.within(HOSTS)).unwrap_or(3);
+        let fencing = dice.chance(880);
+        let overrides = dice.chance(100);
+        let daemon_restart_timeout_ms = 20_000;
+        let startup_wait_ms = dice.within(bounds(10, 40)) * 1_000;
+        let configuration = configuration::draw(hosts, fencing, &mut Dice::new(seed, "configuration"));
+        let faults = fault::draw(CALM_START_MS, FAULTS_UNTIL_MS, fencing, &mut Dice::new(seed, "faults"));
+        Options { seed, hosts, daemon_restart_timeout_ms, startup_wait_ms, overrides, configuration, faults }
+    }
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} hosts, {} exclusive resources, fencing {}, daemon-restart-timeout {} ms, start-up wait {} ms, {} faults",
+            self.hosts,
+            self.configuration.exclusive.len(),
+            if self.configuration.fencing { "on" } else { "off" },
+            self.daemon_restart_timeout_ms,
+            self.startup_wait_ms,
+            self.faults.len()
+        )
+    }
+}

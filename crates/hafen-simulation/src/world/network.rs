@@ -1,0 +1,233 @@
+//! The network: the seeded sequencer, which produces the contract's worst.
+
+use std::collections::BTreeSet;
+
+use hafen_node::Input;
+use hafen_node::membership::Phase;
+use hafen_protocol::sequencer::{Input as NetworkInput, Output as NetworkOutput, Sequencer, Settings};
+use hafen_protocol::{Delivery, HostId, Incarnation, Machine, MemberId, Now, View};
+
+use super::{Happening, World};
+use crate::configuration::uname;
+use crate::dice::{Bounds, bounds};
+use crate::mutant::Mutant;
+use crate::options::Options;
+use crate::situations::Situation;
+
+/// How long a daemon that lost its engine needs to have it back, in milliseconds.
+const REATTACH_MS: Bounds = bounds(200, 5_000);
+
+/// How the network of a cluster behaves while no fault makes it worse.
+pub(super) fn settings(options: &Options) -> Settings {
+    let configured: BTreeSet<HostId> = (1..=options.hosts).map(HostId).collect();
+    let two = options.hosts == 2;
+    Settings { two_node: two, wait_for_all: two, ..Settings::worst(configured) }
+}
+
+/// The network of a cluster.
+pub(super) fn sequencer(options: &Options) -> Sequencer {
+    Sequencer::new(settings(options), options.seed)
+}
+
+impl World {
+    /// Gives the network an input. What it delivers is handed out from the agenda: no node is entered while another
+    /// one is.
+    pub(super) fn network(&mut self, input: NetworkInput) {
+        let now = Now { monotonic_ms: self.now_ms(), wall_ms: 0 };
+        self.sequencer.handle(now, input);
+        while let Some(output) = self.sequencer.poll_output() {
+            self.mail.push_back(output);
+        }
+        self.network_schedule();
+    }
+
+    fn network_schedule(&mut self) {
+        let due_ms = if self.mail.is_empty() { self.sequencer.poll_timeout() } else { Some(0) };
+        let Some(due_ms) = due_ms else { return };
+        let at_us = (due_ms * 1_000).max(self.now_us);
+        if self.network_due_us.is_none_or(|due_us| at_us < due_us) {
+            self.network_due_us = Some(at_us);
+            self.after_us(at_us - self.now_us, Happening::Network);
+        }
+    }
+
+    pub(super) fn network_due(&mut self) {
+        self.network_due_us = None;
+        self.sequencer.handle_timeout(Now { monotonic_ms: self.now_ms(), wall_ms: 0 });
+        while let Some(output) = self.sequencer.poll_output() {
+            self.mail.push_back(output);
+        }
+        while let Some(output) = self.mail.pop_front() {
+            if self.violation.is_some() {
+                return;
+            }
+            self.network_output(output);
+        }
+        self.network_schedule();
+    }
+
+    fn network_output(&mut self, output: NetworkOutput) {
+        match output {
+            NetworkOutput::Deliver { to, delivery } => self.deliver(to, delivery),
+            NetworkOutput::Left(member) => {
+                self.note(Some(member.host), "has left the group");
+                self.set_attached(member, false);
+            }
+            NetworkOutput::Expelled { member, reason } => self.lose_bus(member, &reason),
+            NetworkOutput::Ring { ring, hosts, quorate } => {
+                let names: Vec<String> = hosts.iter().map(|host| host.0.to_string()).collect();
+                let text = format!(
+                    "ring {}.{} of {}, {}",
+                    ring.sequence,
+                    ring.representative,
+                    names.join(" "),
+                    if quorate { "quorate" } else { "not quorate" }
+                );
+                self.note(None, text);
+                if !self.sequencer.rings().iter().any(|(_, _, quorate)| *quorate) {
+                    self.reach(Situation::NobodyQuorate);
+                }
+            }
+        }
+    }
+
+    fn set_attached(&mut self, member: MemberId, attached: bool) {
+        let host = self.hosts.get_mut(&member.host);
+        if let Some(daemon) = host.and_then(|host| host.daemon_mut(member.incarnation)) {
+            daemon.attached = attached;
+        }
+    }
+
+    /// A daemon loses its engine of the bus, and has it back a little later.
+    pub(super) fn lose_bus(&mut self, member: MemberId, reason: &str) {
+        self.set_attached(member, false);
+        if let Some(view) = self.hosts.get(&member.host).and_then(|host| host.daemon.as_ref()?.view.clone()) {
+            self.count_interruption(member.host, &view);
+        }
+        self.feed(member, Input::Bus(Delivery::Lost { reason: reason.to_owned() }));
+        let ms = self.dice.within(REATTACH_MS);
+        self.after_ms(ms, Happening::Attach(member.host, member.incarnation));
+    }
+
+    /// A daemon's engine joins the group.
+    pub(super) fn attach(&mut self, host: HostId, incarnation: Incarnation) {
+        let Some(daemon) = self.hosts.get_mut(&host).and_then(|host| host.daemon_mut(incarnation)) else {
+            return;
+        };
+        daemon.attached = true;
+        self.network(NetworkInput::ProcessJoin(MemberId { host, incarnation }));
+    }
+
+    fn deliver(&mut self, to: MemberId, delivery: Delivery) {
+        let attached = |daemon: &crate::host::Daemon| daemon.incarnation == to.incarnation && daemon.attached;
+        if !self.hosts.get(&to.host).and_then(|host| host.daemon.as_ref()).is_some_and(attached) {
+            return;
+        }
+        if let Delivery::View(view) = &delivery {
+            self.view_delivered(to, view);
+        }
+        if self.mutant == Some(Mutant::ApplyOutOfOrder) && self.hold_back(to, &delivery) {
+            return;
+        }
+        let message = matches!(delivery, Delivery::Message { .. });
+        self.feed(to, Input::Bus(delivery));
+        if message {
+            self.check_same_order(to);
+        }
+        let host = self.hosts.get_mut(&to.host);
+        let held =
+            host.and_then(|host| host.daemon_mut(to.incarnation)).and_then(|daemon| daemon.held_back.take());
+        if let Some(held) = held {
+            self.feed(to, Input::Bus(held));
+            self.check_same_order(to);
+        }
+    }
+
+    /// The mutant that applies out of order: host 1 gets a message after the one that follows it, now and then. Whether
+    /// this one was held back.
+    fn hold_back(&mut self, to: MemberId, delivery: &Delivery) -> bool {
+        if to.host != HostId(1) || !matches!(delivery, Delivery::Message { .. }) || !self.dice.chance(20) {
+            return false;
+        }
+        let host = self.hosts.get_mut(&to.host);
+        let Some(daemon) = host.and_then(|host| host.daemon_mut(to.incarnation)) else { return false };
+        if daemon.held_back.is_some() || daemon.node.membership().phase != Phase::Synchronised {
+            return false;
+        }
+        daemon.held_back = Some(delivery.clone());
+        true
+    }
+
+    /// A member is told of a new view: whom it lost, and what that cuts short.
+    fn view_delivered(&mut self, to: MemberId, view: &View) {
+        let Some(daemon) = self.hosts.get(&to.host).and_then(|host| host.daemon.as_ref()) else { return };
+        let before = daemon.view.clone();
+        self.count_merge(view);
+        if let Some(before) = &before {
+            self.count_interruption(to.host, before);
+            for member in before.member_ids().filter(|member| !view.contains(*member)) {
+                let now_us = self.now_us;
+                self.causes.record(
+                    member.host,
+                    now_us,
+                    format!("lost from the view of {}", uname(to.host.0)),
+                );
+            }
+        }
+        let parted = before.is_some_and(|before| {
+            let alive = |member: &MemberId| {
+                self.hosts.get(&member.host).and_then(|host| host.member()) == Some(*member)
+            };
+            before.member_ids().any(|member| !view.contains(member) && alive(&member))
+        });
+        let host = self.hosts.get_mut(&to.host);
+        let Some(daemon) = host.and_then(|host| host.daemon_mut(to.incarnation)) else { return };
+        daemon.view = Some(view.clone());
+        daemon.term_was_open = false;
+        daemon.held_back = None;
+        if parted && daemon.parted_digest.is_none() {
+            daemon.parted_digest = Some(daemon.node.replica().digest().to_owned());
+        }
+    }
+
+    fn count_interruption(&mut self, host: HostId, before: &View) {
+        let Some(node) = self.hosts.get(&host).and_then(|host| host.node()) else { return };
+        let membership = node.membership();
+        if membership.view.as_ref().map(View::id) != Some(before.id()) {
+            return;
+        }
+        let situation = match membership.phase {
+            Phase::Greeting => Situation::ViewChangeDuringJoin,
+            Phase::Copying => Situation::ViewChangeDuringTransfer,
+            Phase::Synchronised if membership.term.is_some() && !membership.term_open => {
+                Situation::TermElectionInterrupted
+            }
+            Phase::Detached | Phase::Synchronised => return,
+        };
+        self.reach(situation);
+    }
+
+    /// The first member is told of a view: whether parts meet in it that each have changed the configuration since
+    /// they parted.
+    fn count_merge(&mut self, view: &View) {
+        if !self.merged.insert(view.id()) {
+            return;
+        }
+        let mut changed: BTreeSet<String> = BTreeSet::new();
+        for member in view.member_ids() {
+            let host = self.hosts.get_mut(&member.host);
+            let Some(daemon) = host.and_then(|host| host.daemon_mut(member.incarnation)) else { continue };
+            let other = |view: &View| view.members.len();
+            if daemon.view.as_ref().is_some_and(|before| other(before) >= view.members.len()) {
+                continue;
+            }
+            let digest = daemon.node.replica().digest();
+            if daemon.parted_digest.take().is_some_and(|parted| parted != digest) {
+                changed.insert(digest.to_owned());
+            }
+        }
+        if changed.len() > 1 {
+            self.reach(Situation::MergeAfterChangesOnBothSides);
+        }
+    }
+}
