@@ -108,5 +108,6 @@ impl Cluster<'_> {
         self.order_shutdowns();
         self.update_all_actions();
         self.order_restarts_after_probes();
+        self.create_notifications();
     }
 }

@@ -32,7 +32,6 @@ impl<'a> Cluster<'a> {
             self.joint(clone, "demote", !doing.demoting, true, 0);
             self.joint(clone, "demoted", !doing.demoting, doing.demoting, INFINITY);
         }
-        self.create_notifications(clone);
     }
 
     fn joint(&mut self, clone: ResourceId, task: &str, optional: bool, runnable: bool, priority: i32) {

@@ -22,13 +22,11 @@ impl<'a> Cluster<'a> {
                 }
             }
         }
-        for wanted in [true, false] {
-            for (node, state) in &states {
-                let known = self.node(*node);
-                if known.online == wanted && (known.online || self.properties.stonith) {
-                    for record in records(*state) {
-                        self.unpack_record(*node, record);
-                    }
+        for (node, state) in &states {
+            // Without fencing nothing is known of a node that is not online, so nothing runs there.
+            if self.node(*node).online || self.properties.stonith {
+                for record in records(*state) {
+                    self.unpack_record(*node, record);
                 }
             }
         }
