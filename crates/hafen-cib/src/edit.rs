@@ -210,3 +210,120 @@ fn described(element: Element<'_>) -> String {
         None => format!("<{}>", element.name()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patchset::Patchset;
+    use crate::xml::Document;
+
+    fn cib() -> Cib {
+        let mut cib = Cib::new();
+        for source in [
+            "<primitive id='vm1' class='ocf' type='a'><operations><op id='o' name='monitor' interval='10s'/></operations></primitive>",
+            "<primitive id='vm2' class='ocf' type='a'/>",
+        ] {
+            cib.create_in("resources", element(source).root()).expect("created");
+        }
+        cib
+    }
+
+    fn element(source: &str) -> Document {
+        Document::parse(source).expect(source)
+    }
+
+    #[test]
+    fn create_refuses_what_exists() {
+        let mut cib = cib();
+        let taken = element("<primitive id='vm1'/>");
+        assert!(matches!(cib.create_in("resources", taken.root()), Err(EditError::Exists(_))));
+        let other = element("<rsc_location id='vm1'/>");
+        assert!(
+            matches!(cib.create_in("constraints", other.root()), Err(EditError::Exists(_))),
+            "ids are unique"
+        );
+        assert!(matches!(cib.create_in("nodes", taken.root()), Err(EditError::Section(_))));
+        let tag = element("<tag id='t'/>");
+        cib.create_in("tags", tag.root()).expect("the section is made");
+        assert_eq!(cib.section("tags").map(|tags| tags.children().count()), Some(1));
+    }
+
+    #[test]
+    fn modify_merges() {
+        let mut cib = cib();
+        let change = element(
+            "<primitive id='vm1' type='b'><operations><op id='o' timeout='5s'/><op id='p' name='start'/></operations></primitive>",
+        );
+        cib.modify(change.root(), false).expect("modified");
+        assert_eq!(
+            cib.document().by_id("vm1").map(|vm| vm.to_xml_compact()).as_deref(),
+            Some(
+                "<primitive id=\"vm1\" class=\"ocf\" type=\"b\"><operations><op id=\"o\" name=\"monitor\" interval=\"10s\" timeout=\"5s\"/><op id=\"p\" name=\"start\"/></operations></primitive>"
+            )
+        );
+        let missing = element("<primitive id='vm3'/>");
+        assert!(matches!(cib.modify(missing.root(), false), Err(EditError::Missing(_))));
+        cib.modify(missing.root(), true).expect("created");
+        assert!(cib.document().by_id("vm3").is_some());
+        let top = element("<cib have-quorum='1'><status><node_state id='1' uname='n'/></status></cib>");
+        cib.modify(top.root(), false).expect("the root is modified");
+        assert_eq!((cib.root().attribute("have-quorum"), cib.node_states().count()), (Some("1"), 1));
+    }
+
+    #[test]
+    fn replace_and_delete() {
+        let mut cib = cib();
+        cib.replace(element("<primitive id='vm1' class='lsb'/>").root()).expect("replaced");
+        let resources = cib.resources().expect("resources").to_xml_compact();
+        assert_eq!(
+            resources,
+            "<resources><primitive id=\"vm1\" class=\"lsb\"/><primitive id=\"vm2\" class=\"ocf\" type=\"a\"/></resources>"
+        );
+        assert!(!cib.delete(element("<primitive id='vm1' class='ocf'/>").root()), "another class");
+        assert!(cib.delete(element("<primitive id='vm1'/>").root()));
+        assert!(cib.delete_id("vm2") && !cib.delete_id("vm2"));
+        assert!(cib.document().by_id("o").is_none());
+        assert!(!cib.delete(element("<cib/>").root()), "the root stays");
+        cib.replace(element("<resources><primitive id='x'/></resources>").root()).expect("a whole section");
+        assert_eq!(cib.resources().map(|resources| resources.children().count()), Some(1));
+        assert!(matches!(cib.replace(element("<primitive id='y'/>").root()), Err(EditError::Missing(_))));
+    }
+
+    #[test]
+    fn pairs_are_set_where_they_are() {
+        let mut cib = cib();
+        cib.set_property("stonith-enabled", "false");
+        cib.set_property("batch-limit", "5");
+        cib.set_property("stonith-enabled", "true");
+        assert_eq!(
+            cib.crm_config().map(|section| section.to_xml_compact()).as_deref(),
+            Some(
+                "<crm_config><cluster_property_set id=\"cib-bootstrap-options\"><nvpair id=\"cib-bootstrap-options-stonith-enabled\" name=\"stonith-enabled\" value=\"true\"/><nvpair id=\"cib-bootstrap-options-batch-limit\" name=\"batch-limit\" value=\"5\"/></cluster_property_set></crm_config>"
+            )
+        );
+        let vm = cib.document().by_id("vm1").expect("vm1").node();
+        cib.set_pair(vm, "meta_attributes", "vm1-meta", "target-role", "Stopped");
+        assert_eq!(cib.resource("vm1").expect("vm1").meta("target-role"), Some("Stopped"));
+    }
+
+    #[test]
+    fn another_configuration_leaves_the_status_alone() {
+        let mut old = cib();
+        old.bump_num_updates();
+        let status = element("<node_state id='1' uname='n'/>");
+        old.create_in("status", status.root()).expect("created");
+        let loaded = Cib::parse(
+            "<cib epoch='77'><configuration><resources/></configuration><status><x/></status></cib>",
+        )
+        .expect("parses");
+        let patchset = Patchset::diff_configuration(&old, loaded.configuration().expect("configuration"));
+        assert!(patchset.changes_configuration() && !patchset.changes_status());
+        patchset.apply(&mut old).expect("applies");
+        assert_eq!(old.version().to_string(), "0.1.0");
+        assert_eq!(
+            old.configuration().map(|c| c.to_xml_compact()).as_deref(),
+            Some("<configuration><resources/></configuration>")
+        );
+        assert_eq!(old.node_states().count(), 1);
+    }
+}

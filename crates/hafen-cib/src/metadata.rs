@@ -118,7 +118,7 @@ impl AgentMetadata {
 /// The source with a plain `<!DOCTYPE ...>` blanked out, so that lines and columns stay right.
 fn without_doctype(source: &str) -> String {
     let Some(start) = source.find("<!DOCTYPE") else { return source.to_string() };
-    let before_root = source[..start].trim_start().is_empty() || source[..start].contains("<?xml");
+    let before_root = source[..start].split('<').skip(1).all(|tag| tag.starts_with(['?', '!']));
     match source[start..].find(['>', '[']) {
         Some(end) if before_root && source.as_bytes()[start + end] == b'>' => {
             let blank: String =
@@ -223,6 +223,13 @@ A virtual machine.
             (Some(20_000), Some(10_000), 10)
         );
         assert!(metadata.can_migrate() && metadata.can_reload());
+    }
+
+    #[test]
+    fn a_doctype_inside_is_refused() {
+        let error =
+            AgentMetadata::parse("<resource-agent>\n<!DOCTYPE x></resource-agent>").expect_err("refused");
+        assert_eq!((error.line, error.kind), (2, ParseErrorKind::Doctype));
     }
 
     #[test]
