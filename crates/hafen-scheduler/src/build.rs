@@ -126,6 +126,9 @@ impl<'a> Cluster<'a> {
             return false;
         }
         let (first, then) = (self.act(first), self.act(then));
+        if flags & relation::IF_REQUIRED_ON_SAME_NODE != 0 && first.node != then.node {
+            return false;
+        }
         if flags & relation::IF_ON_SAME_NODE_OR_TARGET != 0 {
             if first.task == "load_stopped" {
                 return first.node == then.node || then.task == "migrate_to";

@@ -104,6 +104,9 @@ impl Cluster<'_> {
         self.create_internal_orders();
         self.create_shutdowns();
         self.create_fencing();
+        self.order_migrations(0);
+        self.order_anti_colocated();
+        self.order_probes_before_stops();
         self.resolve_orders();
         self.order_shutdowns();
         self.update_all_actions();

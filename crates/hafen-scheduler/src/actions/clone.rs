@@ -111,7 +111,6 @@ impl<'a> Cluster<'a> {
             UNRUNNABLE_FIRST_BLOCKS,
         };
         let options = self.rsc(clone).clone.clone().unwrap_or_default();
-        self.order_tasks((clone, "promote"), (clone, "promoted"), UNRUNNABLE_FIRST_BLOCKS);
         self.order_tasks((clone, "demote"), (clone, "demoted"), UNRUNNABLE_FIRST_BLOCKS);
         self.order_tasks((clone, "demoted"), (clone, "promote"), ORDERED);
         self.order_tasks((clone, "demoted"), (clone, "start"), ORDERED);

@@ -122,7 +122,7 @@ impl<'a> Cluster<'a> {
         }
         let clone = self.clone_of(first)?;
         let found = self.free_instance(clone, node, base)?;
-        if id != self.rsc(found).history_id {
+        if id != self.rsc(found).id {
             id.clone_into(&mut self.rsc_mut(found).history_id);
         }
         Some(found)
@@ -209,6 +209,9 @@ impl<'a> Cluster<'a> {
         self.apply_on_fail(resource, node, on_fail, role);
         if self.rsc(resource).role.is_active() {
             self.add_running(resource, node);
+        } else if self.rsc(resource).history_id.contains(':') && self.rsc(resource).running_on.is_empty() {
+            // A numbered name of old histories belongs to an instance only where that runs.
+            self.rsc_mut(resource).history_id = self.rsc(resource).id.clone();
         }
     }
 

@@ -1,9 +1,74 @@
 //! Probes come before what their results may change.
 
 use super::relation::{FIRST_IMPLIES_THEN, ORDERED};
-use crate::model::{ActionId, Cluster};
+use super::relation::IF_REQUIRED_ON_SAME_NODE;
+use super::{End, Order};
+use crate::model::{ActionId, Cluster, Variant};
+use crate::score::INFINITY;
 
 impl<'a> Cluster<'a> {
+    /// What waits for a stop waits for the probes that may find something to stop.
+    pub(crate) fn order_probes_before_stops(&mut self) {
+        let mut more = Vec::new();
+        for order in &self.orders {
+            let (End::Task(first, "stop"), End::Task(then, task)) = (&order.first, &order.then) else { continue };
+            let same_node_start = *task == "start" && order.flags & IF_REQUIRED_ON_SAME_NODE != 0;
+            if first == then || !(matches!(*task, "stop" | "stopped") || same_node_start) {
+                continue;
+            }
+            for &action in &self.rsc(*first).actions {
+                if self.is_probe(action) {
+                    let flags = if same_node_start { order.flags } else { ORDERED };
+                    more.push(Order { first: End::Action(action), then: order.then.clone(), flags });
+                }
+            }
+        }
+        self.orders.extend(more);
+    }
+
+    /// What must not share a node comes only after the other has left.
+    pub(crate) fn order_anti_colocated(&mut self) {
+        for at in 0..self.colocations.len() {
+            let colocation = &self.colocations[at];
+            if colocation.score > -INFINITY || colocation.dependent_role.is_some() || colocation.primary_role.is_some() {
+                continue;
+            }
+            let (one, other) = (colocation.dependent, colocation.primary);
+            if self.rsc(one).variant != Variant::Primitive || self.rsc(other).variant != Variant::Primitive {
+                continue;
+            }
+            self.order_tasks((one, "stop"), (other, "start"), IF_REQUIRED_ON_SAME_NODE);
+            self.order_tasks((other, "stop"), (one, "start"), IF_REQUIRED_ON_SAME_NODE);
+        }
+    }
+
+    /// Where order and migration meet: what was started first migrates first.
+    pub(crate) fn order_migrations(&mut self, configured: usize) {
+        let mut more = Vec::new();
+        for order in &self.orders[configured..] {
+            let (End::Task(first, first_task), End::Task(then, then_task)) = (&order.first, &order.then) else { continue };
+            let (first_moves, then_moves) = (self.rsc(*first).allow_migrate, self.rsc(*then).allow_migrate);
+            if first == then || !then_moves && !first_moves {
+                continue;
+            }
+            let primitive = |resource| self.rsc(resource).variant == Variant::Primitive;
+            let mut add = |first_task: &'static str, then_task: &'static str| {
+                more.push(Order { first: End::Task(*first, first_task), then: End::Task(*then, then_task), flags: order.flags });
+            };
+            match (*first_task, *then_task) {
+                ("start" | "running", "start") if then_moves && primitive(*then) => {
+                    if first_moves && primitive(*first) {
+                        add("migrate_from", "migrate_to");
+                    }
+                    add(first_task, "migrate_to");
+                }
+                ("stop" | "stopped", "stop") if then_moves && primitive(*then) => add(first_task, "migrate_to"),
+                _ => {}
+            }
+        }
+        self.orders.extend(more);
+    }
+
     /// A restart that follows from a start after a probe waits for the probe too.
     pub(crate) fn order_restarts_after_probes(&mut self) {
         let probes: Vec<ActionId> = (0..u32::try_from(self.actions.len()).unwrap_or(u32::MAX))
