@@ -260,6 +260,24 @@ pub(crate) enum LabCommand {
         #[arg(long)]
         fail: bool,
     },
+    /// A lab with a live status, until Ctrl-C; with --scenario unattended, with a report and exit status 0 or 1
+    Demo(LabDemo),
+    /// Play a scenario against the lab that is up
+    #[command(after_help = "Example:\n  hafen lab up --vms 4; hafen lab scenario failover")]
+    Scenario {
+        /// Its name (failover, migrate, daemon-killed, power-cut), or the path of its folder
+        name: String,
+    },
+    /// Measure the lab that is up
+    Measure(LabMeasure),
+    /// Fill the disk of a host, or free it again
+    Fill {
+        /// Its name
+        target: String,
+        /// Free it again
+        #[arg(long)]
+        free: bool,
+    },
     /// The power switch's process
     #[command(hide = true)]
     PowerSwitch {
@@ -277,12 +295,40 @@ pub(crate) enum LabCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct LabUp {
-    /// How many hosts
-    #[arg(long, default_value_t = 3)]
-    pub(crate) hosts: u32,
+    #[command(flatten)]
+    pub(crate) options: LabOptions,
     /// How many virtual machines
     #[arg(long, default_value_t = 0)]
     pub(crate) vms: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LabDemo {
+    #[command(flatten)]
+    pub(crate) options: LabOptions,
+    /// How many virtual machines
+    #[arg(long, default_value_t = 4)]
+    pub(crate) vms: u32,
+    /// Play this scenario, report, and end
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scenario: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LabMeasure {
+    /// What: failover (from the lost host to the last agent that begins elsewhere, fence agents' time taken off)
+    #[arg(value_parser = ["failover"])]
+    pub(crate) what: String,
+    /// How many hosts are killed
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) kills: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LabOptions {
+    /// How many hosts
+    #[arg(long, default_value_t = 3)]
+    pub(crate) hosts: u32,
     /// The folder with the guests' kernel and initrd, as guest/build.sh makes it (default: HAFEN_GUEST, else target/guest)
     #[arg(long, value_name = "FOLDER")]
     pub(crate) guest: Option<PathBuf>,

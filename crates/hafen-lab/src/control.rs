@@ -372,4 +372,32 @@ impl Lab {
         }
         Ok(killed)
     }
+
+    /// Fills a host's disk to the last byte. How many bytes that took.
+    pub fn fill_disk(&self, host: &str) -> Result<u64, LabError> {
+        let path = self.fill_file(host)?;
+        let mut file = File::create(&path).map_err(LabError::system("create", &path))?;
+        let (block, mut written) = (vec![0; 1 << 16], 0);
+        let mut size = block.len();
+        while size > 0 {
+            match file.write(&block[..size]) {
+                Ok(count) => written += count as u64,
+                Err(error) if error.kind() == std::io::ErrorKind::StorageFull => size /= 2,
+                Err(error) => return Err(LabError::system("fill", &path)(error)),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Undoes [`Lab::fill_disk`].
+    pub fn free_disk(&self, host: &str) -> Result<(), LabError> {
+        let path = self.fill_file(host)?;
+        fs::remove_file(&path).map_err(LabError::system("remove", &path))
+    }
+
+    fn fill_file(&self, host: &str) -> Result<PathBuf, LabError> {
+        self.spec.host(host)?;
+        let init = self.power().init_of(host)?;
+        Ok(PathBuf::from(format!("/proc/{init}/root{STORE}/filled-by-the-lab")))
+    }
 }

@@ -8,11 +8,15 @@
 mod control;
 mod error;
 pub mod guests;
+pub mod heartbeat;
 pub mod hub;
 pub mod init;
 pub mod layout;
+pub mod measure;
+pub mod oracle;
 pub mod power;
 pub mod record;
+pub mod scenario;
 pub mod spec;
 
 pub use control::{Lab, Lease, SWITCH_PROCESS, down, up_detached, up_leased};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use hafen_lab::{Lab, LabSpec, Layout, Network};
 
-use crate::arguments::{Connection, LabCommand, LabUp};
+use super::demo;
+use crate::arguments::{Connection, LabCommand, LabMeasure, LabOptions, LabUp};
 use crate::exit;
 
 /// Names the folder with the guests' kernel.
@@ -35,6 +36,10 @@ pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Resul
         LabCommand::Boot { target } => Lab::open(&layout)?.power().on(&target)?,
         LabCommand::Cut { target, from } => Lab::open(&layout)?.cut(&target, from.as_deref())?,
         LabCommand::Heal { target } => Lab::open(&layout)?.heal(target.as_deref())?,
+        LabCommand::Demo(options) => return demo::run(&layout, &options),
+        LabCommand::Scenario { name } => return demo::scenario(&Lab::open(&layout)?, &name),
+        LabCommand::Measure(options) => return measure(&layout, &options),
+        LabCommand::Fill { target, free } => fill(&layout, &target, free)?,
         LabCommand::Exec { target, command } => return exec(&layout, &target, &command),
         LabCommand::Power { target, delay_ms, fail } => {
             let switch = Lab::open(&layout)?.power();
@@ -48,9 +53,9 @@ pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Resul
 }
 
 /// The lab that was asked for.
-pub(super) fn spec(options: &LabUp) -> anyhow::Result<LabSpec> {
+pub(super) fn spec(options: &LabOptions, vms: u32) -> anyhow::Result<LabSpec> {
     let mut spec = LabSpec::with_hosts(options.hosts)?;
-    spec.vms = options.vms;
+    spec.vms = vms;
     spec.vm_memory_mib = options.memory;
     spec.seed = options.seed;
     spec.power_delay_ms = options.power_delay_ms;
@@ -58,14 +63,18 @@ pub(super) fn spec(options: &LabUp) -> anyhow::Result<LabSpec> {
         spec.network = Network::Worst;
     }
     let guest = options.guest.clone().or_else(|| std::env::var_os(GUEST_VARIABLE).map(PathBuf::from));
-    spec.guest_dir = (options.vms > 0).then(|| guest.unwrap_or_else(|| PathBuf::from(GUEST_DEFAULT)));
+    spec.guest_dir = (vms > 0).then(|| guest.unwrap_or_else(|| PathBuf::from(GUEST_DEFAULT)));
     Ok(spec)
 }
 
 fn up(layout: &Layout, options: &LabUp) -> anyhow::Result<()> {
     let executable = std::env::current_exe()?;
-    hafen_lab::up_detached(layout, spec(options)?, &executable)?;
-    println!("{} hosts are on. Look with `hafen status`, end it with `hafen lab down`.", options.hosts);
+    let spec = spec(&options.options, options.vms)?;
+    hafen_lab::up_detached(layout, spec, &executable)?;
+    println!(
+        "{} hosts are on. Look with `hafen status`, end it with `hafen lab down`.",
+        options.options.hosts
+    );
     Ok(())
 }
 
@@ -78,6 +87,27 @@ fn status(layout: &Layout) -> anyhow::Result<()> {
         println!("  {:<12} {state:<4} {init:<12} booted {} times", host.host, host.boots);
     }
     Ok(())
+}
+
+fn fill(layout: &Layout, host: &str, free: bool) -> anyhow::Result<()> {
+    let lab = Lab::open(layout)?;
+    if free {
+        lab.free_disk(host)?;
+        println!("the disk of {host} has room again");
+    } else {
+        let bytes = lab.fill_disk(host)?;
+        println!(
+            "the disk of {host} is full ({bytes} bytes were free): free it with `hafen lab fill {host} --free`"
+        );
+    }
+    Ok(())
+}
+
+fn measure(layout: &Layout, options: &LabMeasure) -> anyhow::Result<ExitCode> {
+    let lab = Lab::open(layout)?;
+    let measured = hafen_lab::measure::failover(&lab, options.kills, &mut |line| println!("{line}"))?;
+    println!("{measured}");
+    Ok(ExitCode::SUCCESS)
 }
 
 fn exec(layout: &Layout, host: &str, words: &[std::ffi::OsString]) -> anyhow::Result<ExitCode> {

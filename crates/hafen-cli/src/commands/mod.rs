@@ -1,6 +1,7 @@
 //! What the subcommands do.
 
 mod config;
+mod demo;
 mod events;
 mod lab;
 mod node;

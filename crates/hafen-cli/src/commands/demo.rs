@@ -1,0 +1,139 @@
+//! `hafen lab demo`: a whole lab, shown or put through a scenario.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use hafen_lab::scenario::{Scenario, play};
+use hafen_lab::{Lab, Layout};
+use hafen_protocol::client::Event;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{events, lab, status};
+use crate::arguments::LabDemo;
+
+/// How often the status is shown anew.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Recent events below the status.
+const EVENTS_SHOWN: usize = 10;
+/// How long a daemon may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Set by Ctrl-C.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// What to try while the demo runs.
+const HINTS: &str = "\
+Try, in another terminal (as root):
+  hafen lab kill host2             cut the power of a host: its machines start elsewhere
+  hafen vm migrate vm1 host3       move a machine, live
+  hafen node standby host1         empty a host; back with: hafen node online host1
+  hafen lab cut host3              cut a host off; mend it with: hafen lab heal
+  hafen events --follow            what happens, and why
+Ctrl-C ends the lab and removes everything of it.
+";
+
+pub(super) fn run(layout: &Layout, options: &LabDemo) -> anyhow::Result<ExitCode> {
+    let scenario = options.scenario.as_deref().map(Scenario::load).transpose()?;
+    let spec = lab::spec(&options.options, options.vms)?;
+    end_on_signal(layout.clone(), scenario.is_some())?;
+    let executable = std::env::current_exe()?;
+    println!(
+        "starting {} hosts and {} virtual machines in {}",
+        spec.hosts.len(),
+        spec.vms,
+        layout.root().display()
+    );
+    let (lab, _lease) = hafen_lab::up_leased(layout, spec, &executable)?;
+    match scenario {
+        Some(scenario) => play_and_report(&lab, &scenario),
+        None => show(&lab),
+    }
+}
+
+/// Plays a scenario against a lab that is up.
+pub(super) fn scenario(lab: &Lab, name: &str) -> anyhow::Result<ExitCode> {
+    play_and_report(lab, &Scenario::load(name)?)
+}
+
+fn play_and_report(lab: &Lab, scenario: &Scenario) -> anyhow::Result<ExitCode> {
+    let began = Instant::now();
+    let report = play(lab, scenario, &mut |step| {
+        println!("{:>7.1} s  {step}", began.elapsed().as_secs_f32());
+    });
+    println!("\nScenario {}", report.name);
+    for finding in &report.findings {
+        println!("  {finding}");
+    }
+    for event in &report.events {
+        println!("  {event}");
+    }
+    match report.failure {
+        None => {
+            println!("PASSED in {:.1} s", report.took.as_secs_f32());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(failure) => {
+            println!("FAILED after {:.1} s: {failure}", report.took.as_secs_f32());
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Shows the status and the last events until Ctrl-C.
+fn show(lab: &Lab) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    let mut last = String::new();
+    loop {
+        let shown = picture(lab) + "\n" + HINTS;
+        if shown != last && !INTERRUPTED.load(Ordering::Relaxed) {
+            status::show(&mut out, &shown, true)?;
+            last = shown;
+        }
+        std::thread::sleep(LOOK_INTERVAL);
+    }
+}
+
+/// Ctrl-C, `SIGTERM` and a lost terminal end the lab and the process. A scenario that is cut off has not passed.
+fn end_on_signal(layout: Layout, unattended: bool) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals = {
+        let _inside = runtime.enter();
+        let [interrupt, terminate, hangup] = kinds.map(signal);
+        [interrupt?, terminate?, hangup?]
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            let [interrupt, terminate, hangup] = &mut signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        });
+        INTERRUPTED.store(true, Ordering::Relaxed);
+        println!("\nthe lab ends");
+        if let Err(error) = hafen_lab::down(&layout) {
+            eprintln!("hafen: {error}");
+            std::process::exit(1);
+        }
+        std::process::exit(if unattended { 130 } else { 0 });
+    });
+    Ok(())
+}
+
+fn picture(lab: &Lab) -> String {
+    let asked = lab.any_client(ANSWER_TIMEOUT).and_then(|(host, mut client)| Ok((host, client.status()?)));
+    let (host, report) = match asked {
+        Ok(answer) => answer,
+        Err(error) => return format!("no host answers yet: {error}\n"),
+    };
+    let mut text = status::render(&report) + "\nRecent events\n";
+    let recent = lab.client(&host, ANSWER_TIMEOUT).and_then(|client| Ok(client.events(None, false)?));
+    let recent: Vec<Event> = recent.map(|stream| stream.map_while(Result::ok).collect()).unwrap_or_default();
+    for event in recent.iter().skip(recent.len().saturating_sub(EVENTS_SHOWN)) {
+        let line: String = events::render(event).chars().take(80).collect();
+        text += &(line + "\n");
+    }
+    text
+}
