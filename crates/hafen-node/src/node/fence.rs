@@ -8,6 +8,7 @@ use hafen_protocol::message::{FenceResult, FenceStart, ProofLevel};
 use super::Node;
 use crate::api::Output;
 use crate::driver::Outcome;
+use crate::fencing;
 
 /// How a fencing went so far, kept by the coordinator between attempts.
 pub(super) type Attempts = BTreeMap<HostId, Attempt>;
@@ -77,18 +78,19 @@ impl Node {
             self.planner.attempts.remove(&target);
             return;
         }
+        let maximum = fencing::attempts_maximum(self.replica.cib());
         let attempt = self.planner.attempts.entry(target).or_default();
         attempt.failed = attempt.failed.saturating_add(1);
-        let pause_ms = FENCE_PAUSE_MS.saturating_mul(1 << attempt.failed.min(4));
-        attempt.not_before_ms = self.now.monotonic_ms + pause_ms.min(FENCE_PAUSE_MAXIMUM_MS);
+        let pause_ms = if attempt.failed < maximum { FENCE_PAUSE_MS } else { FENCE_PAUSE_LONG_MS };
+        attempt.not_before_ms = self.now.monotonic_ms + pause_ms;
     }
 }
 
-/// The pause after a failed fencing doubles from this.
+/// The pause after a failed fencing, in milliseconds.
 const FENCE_PAUSE_MS: u64 = 1_000;
 
-/// And grows no longer than this.
-const FENCE_PAUSE_MAXIMUM_MS: u64 = 15_000;
+/// The pause after `stonith-max-attempts` failures in a row.
+const FENCE_PAUSE_LONG_MS: u64 = 15_000;
 
 fn proof_word(proof: ProofLevel) -> &'static str {
     match proof {

@@ -304,7 +304,7 @@ impl Node {
     }
 
     /// Puts out what a next run of this daemon must know.
-    fn remember(&mut self) {
+    pub(super) fn remember(&mut self) {
         self.local.changed = false;
         let Some(record) = self.replica.hosts.get(&self.me().host) else { return };
         let remembered = Remembered {

@@ -223,7 +223,8 @@ impl Node {
         self.event("left", &name, format!("{name} leaves in good order"), "it runs nothing any more");
         if from == self.me() {
             self.left();
-            self.local.changed();
+            // Before the daemon ends: its next run must not find the wish to leave again.
+            self.remember();
             let reason = "left the cluster in good order".to_string();
             self.outputs.push_back(crate::api::Output::Bus(hafen_protocol::Transmission::Leave));
             self.outputs.push_back(crate::api::Output::Exit { reason });

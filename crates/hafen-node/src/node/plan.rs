@@ -376,9 +376,12 @@ impl Node {
 
     /// Plans, when there is a reason and nothing of an earlier plan is under way.
     fn step_schedule(&mut self) {
-        let due = self.planner.recheck_at.is_some_and(|at| self.now.monotonic_ms >= at);
-        if due && self.planner.cause.is_none() {
-            self.planner.cause = Some("time has passed".to_string());
+        if self.planner.recheck_at.is_some_and(|at| self.now.monotonic_ms >= at) {
+            // What is under way may keep the next plan waiting: the time has passed for good.
+            self.planner.recheck_at = None;
+            if self.planner.cause.is_none() {
+                self.planner.cause = Some("time has passed".to_string());
+            }
         }
         if self.planner.driver.is_some() || self.planner.cause.is_none() || !self.replica.fencings.is_empty() {
             return;

@@ -220,8 +220,7 @@ impl Node {
             Ok(parsed) => parsed,
             Err(error) => {
                 let name = self.replica.uname(from.host);
-                self.event("garbage", &name, format!("the copy from {name} is unreadable: {error}"), "copy");
-                return;
+                return self.diverged(&format!("the copy from {name} is unreadable: {error}"));
             }
         };
         let promised = self.store.promised_term();
