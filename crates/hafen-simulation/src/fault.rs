@@ -93,7 +93,7 @@ pub struct Fault {
 pub const AIM_PATIENCE_MS: u64 = 90_000;
 
 /// How many faults a run has.
-pub const FAULTS: Bounds = bounds(20, 34);
+pub const FAULTS: Bounds = bounds(21, 34);
 
 /// The kinds with the weights with which they are drawn, and how long each lasts in milliseconds.
 const KINDS: &[(FaultKind, u64, Bounds)] = &[

@@ -18,6 +18,9 @@ use crate::situations::Situation;
 /// The number of a request to leave; nobody waits for its answer.
 const LEAVE_REQUEST: u64 = u64::MAX - 1;
 
+/// A fault that finds no host with power comes again after this time, in milliseconds.
+const NOBODY_MS: u64 = 5_000;
+
 impl World {
     /// A fault strikes, or waits for whom it is aimed at.
     pub(super) fn fault_armed(&mut self, index: usize) {
@@ -56,7 +59,10 @@ impl World {
         }
         let fault = self.fault(index);
         let mut dice = Dice::new(fault.roll, "fault");
-        let Some(victim) = self.victim(&fault, &mut dice) else { return };
+        let Some(victim) = self.victim(&fault, &mut dice) else {
+            // All hosts are without power: it strikes the first one that has it again.
+            return self.after_ms(NOBODY_MS, Happening::FaultArmed(index));
+        };
         self.struck += 1;
         self.note(Some(victim), format_args!("FAULT {index}: {fault}"));
         let boot = self.hosts.get(&victim).map_or(0, |host| host.boot);
