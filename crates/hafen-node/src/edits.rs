@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hafen_cib::Cib;
+use hafen_cib::checks::{self, Finding, Severity};
 use hafen_cib::xml::{Document, Element, NodeId};
 use hafen_protocol::HostId;
 use hafen_protocol::client::{Edit, Failure};
@@ -20,7 +21,10 @@ fn apply_one(cib: &mut Cib, edit: &Edit) -> Result<(), Failure> {
             if let Some(id) = fragment.root().attribute("id")
                 && cib.document().by_id(id).is_some()
             {
-                return Err(invalid(format!("the id {id} exists already"), "choose another id, or change what exists"));
+                return Err(invalid(
+                    format!("the id {id} exists already"),
+                    "choose another id, or change what exists",
+                ));
             }
             append(cib, section, &fragment)
         }
@@ -46,7 +50,9 @@ fn apply_one(cib: &mut Cib, edit: &Edit) -> Result<(), Failure> {
             Ok(())
         }
         Edit::ResourceMeta { resource, name, value } => {
-            let is_resource = |name: &str| matches!(name, "primitive" | "group" | "clone" | "master" | "bundle" | "template");
+            let is_resource = |name: &str| {
+                matches!(name, "primitive" | "group" | "clone" | "master" | "bundle" | "template")
+            };
             let found = cib.document().by_id(resource).filter(|element| is_resource(element.name()));
             let node = found.map(|element| element.node());
             let node = node.ok_or_else(|| not_found(format!("there is no resource {resource}")))?;
@@ -57,13 +63,37 @@ fn apply_one(cib: &mut Cib, edit: &Edit) -> Result<(), Failure> {
         Edit::NodeAttribute { node: uname, name, value } => {
             let found = cib
                 .nodes()
-                .and_then(|nodes| nodes.children().find(|node| node.attribute("uname") == Some(uname.as_str())))
+                .and_then(|nodes| {
+                    nodes.children().find(|node| node.attribute("uname") == Some(uname.as_str()))
+                })
                 .map(|node| (node.node(), node.attribute("id").unwrap_or(uname).to_string()));
             let (node, id) = found.ok_or_else(|| not_found(format!("there is no node {uname}")))?;
             set_pair(cib, node, "instance_attributes", &format!("nodes-{id}"), name, value.as_deref());
             Ok(())
         }
     }
+}
+
+/// Refuses what makes a configuration wrong that was not wrong before; old faults stand in nobody's way.
+pub(crate) fn check(before: &Cib, after: &Cib) -> Result<(), Failure> {
+    let errors = |cib: &Cib| {
+        let mut findings = checks::check(cib);
+        findings.retain(|finding| finding.severity == Severity::Error);
+        findings
+    };
+    let old = errors(before);
+    let is_new = |finding: &&Finding| {
+        !old.iter().any(|known| known.id == finding.id && known.problem == finding.problem)
+    };
+    let findings = errors(after);
+    let mut new = findings.iter().filter(is_new);
+    let Some(first) = new.next() else { return Ok(()) };
+    let line = if first.line > 0 { format!("line {}: ", first.line) } else { String::new() };
+    let more = match new.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more faults)"),
+    };
+    Err(invalid(format!("{line}{}{more}", first.problem), &first.mend))
 }
 
 /// The configured hosts are nodes of the CIB, whatever an edit did to that section.
@@ -112,10 +142,21 @@ fn replace_all(cib: &mut Cib, xml: &str) -> Result<(), Failure> {
 fn append(cib: &mut Cib, section: &str, fragment: &Document) -> Result<(), Failure> {
     if !matches!(
         section,
-        "crm_config" | "nodes" | "resources" | "constraints" | "rsc_defaults" | "op_defaults" | "tags" | "acls"
-            | "alerts" | "fencing-topology"
+        "crm_config"
+            | "nodes"
+            | "resources"
+            | "constraints"
+            | "rsc_defaults"
+            | "op_defaults"
+            | "tags"
+            | "acls"
+            | "alerts"
+            | "fencing-topology"
     ) {
-        return Err(invalid(format!("the configuration has no section {section}"), "name one of its sections"));
+        return Err(invalid(
+            format!("the configuration has no section {section}"),
+            "name one of its sections",
+        ));
     }
     let parent = cib.section_or_new(section);
     cib.document_mut().append_copy(parent, fragment.root());

@@ -99,7 +99,9 @@ impl Membership {
 
     /// Whether all members of the view have greeted.
     pub fn all_greeted(&self) -> bool {
-        self.view.as_ref().is_some_and(|view| view.member_ids().all(|member| self.hellos.contains_key(&member)))
+        self.view
+            .as_ref()
+            .is_some_and(|view| view.member_ids().all(|member| self.hellos.contains_key(&member)))
     }
 
     /// Whose state the view begins with: a healthy disk and a complete state before others; then the order of merges;

@@ -58,7 +58,8 @@ impl Node {
         remembered: Option<&[u8]>,
         now: Now,
     ) -> Result<Node, String> {
-        let mut initial = without_status(Cib::parse(&settings.initial_cib).map_err(|error| error.to_string())?);
+        let mut initial =
+            without_status(Cib::parse(&settings.initial_cib).map_err(|error| error.to_string())?);
         crate::edits::ensure_nodes(&mut initial, &settings.hosts);
         let (store, recovered) = Store::recover::<Cib>(files, &initial.to_xml())?;
         let mut replica = Replica::new(recovered.state, recovered.lineage, &settings.hosts);
@@ -150,12 +151,16 @@ impl Node {
             Delivery::Message { from, bytes } => match self.transport.receive(from, &bytes) {
                 Ok(Some(envelope)) => self.delivered(from, envelope),
                 Ok(None) => {}
-                Err(error) => self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string()),
+                Err(error) => {
+                    self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string())
+                }
             },
             Delivery::Stream { from, bytes } => match self.transport.receive_stream(from, &bytes) {
                 Ok(Some(message)) => self.streamed(from, message),
                 Ok(None) => {}
-                Err(error) => self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string()),
+                Err(error) => {
+                    self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string())
+                }
             },
             Delivery::Lost { reason } => self.bus_lost(&reason),
         }

@@ -100,7 +100,7 @@ pub struct Replica {
 
 impl Replica {
     /// The state of a daemon that starts: what its disk held, and no host seen.
-    pub fn new(cib: Cib, lineage: Lineage, hosts: &BTreeMap<HostId, String>) -> Replica {
+    pub fn new(mut cib: Cib, lineage: Lineage, hosts: &BTreeMap<HostId, String>) -> Replica {
         let hosts = hosts
             .iter()
             .map(|(&host, uname)| {
@@ -114,7 +114,7 @@ impl Replica {
                 (host, record)
             })
             .collect();
-        let digest = cib.digest();
+        let digest = cib.refresh_digest();
         Replica {
             cib,
             digest,
@@ -164,8 +164,8 @@ impl Replica {
     }
 
     /// Takes over a coordinator's copy. Hosts of the view keep what they said of themselves.
-    pub fn install(&mut self, cib: Cib, lineage: Lineage, shared: Shared) {
-        self.digest = cib.digest();
+    pub fn install(&mut self, mut cib: Cib, lineage: Lineage, shared: Shared) {
+        self.digest = cib.refresh_digest();
         self.cib = cib;
         self.lineage = lineage;
         self.hosts.extend(shared.absent);
@@ -179,7 +179,8 @@ impl Replica {
     pub fn enter_view(&mut self, view: &View) -> Vec<(HostId, String)> {
         let mut told = Vec::new();
         for (&host, record) in &mut self.hosts {
-            let running = matches!(record.standing, Standing::Joining | Standing::Member | Standing::DaemonLost);
+            let running =
+                matches!(record.standing, Standing::Joining | Standing::Member | Standing::DaemonLost);
             if view.members.contains_key(&host) {
                 continue;
             }
@@ -238,9 +239,10 @@ impl Replica {
             let patchset = Patchset::from_xml(xml).map_err(|error| Refusal::Diverged(error.to_string()))?;
             let mut next = self.cib.clone();
             patchset.apply(&mut next).map_err(|error| Refusal::Diverged(error.to_string()))?;
-            let digest = next.digest();
+            let digest = next.refresh_digest();
             if digest != change.result_digest {
-                let text = format!("the change leads to {digest} here, to {} at its origin", change.result_digest);
+                let text =
+                    format!("the change leads to {digest} here, to {} at its origin", change.result_digest);
                 return Err(Refusal::Diverged(text));
             }
             self.cib = next;
@@ -286,7 +288,8 @@ impl Replica {
 
     /// Operations that were ordered on hosts whose answers can still come, and have not ended.
     pub fn awaited_operations(&self) -> usize {
-        let answering = |record: &&HostRecord| matches!(record.standing, Standing::Member | Standing::Joining);
+        let answering =
+            |record: &&HostRecord| matches!(record.standing, Standing::Member | Standing::Joining);
         self.hosts
             .values()
             .filter(answering)

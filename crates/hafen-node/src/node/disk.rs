@@ -66,7 +66,12 @@ impl Node {
                     let text = format!("the disk of {uname} does not take writes: {reason}");
                     self.event("disk-failed", &uname, text, reason);
                 }
-                None => self.event("disk-healthy", &uname, format!("the disk of {uname} takes writes again"), "retried"),
+                None => self.event(
+                    "disk-healthy",
+                    &uname,
+                    format!("the disk of {uname} takes writes again"),
+                    "retried",
+                ),
             }
         }
     }
@@ -96,7 +101,8 @@ impl Node {
             self.disk.waiting.pop_front();
             self.disk.durable = self.disk.durable.max(position);
         }
-        if self.disk.durable > self.disk.told && self.say(&Message::Persisted { position: self.disk.durable }) {
+        if self.disk.durable > self.disk.told && self.say(&Message::Persisted { position: self.disk.durable })
+        {
             self.disk.told = self.disk.durable;
         }
     }
@@ -141,7 +147,8 @@ impl Node {
         let Some(view) = &self.membership.view else { return false };
         let there = self.membership.persisted_at(position);
         let configured = self.settings.hosts.len();
-        let majority = there.iter().filter(|host| self.settings.hosts.contains_key(host)).count() * 2 > configured;
+        let majority =
+            there.iter().filter(|host| self.settings.hosts.contains_key(host)).count() * 2 > configured;
         if majority {
             return true;
         }
@@ -154,13 +161,17 @@ impl Node {
         }
         let minimum = self.proof_minimum();
         let fencing = self.fencing_enabled();
-        let absent_are_down = self.settings.hosts.keys().filter(|host| !view.members.contains_key(host)).all(|host| {
-            match self.replica.hosts.get(host).map(|record| &record.standing) {
+        let absent_are_down =
+            self.settings.hosts.keys().filter(|host| !view.members.contains_key(host)).all(|host| match self
+                .replica
+                .hosts
+                .get(host)
+                .map(|record| &record.standing)
+            {
                 Some(Standing::Down { proof: None }) => true,
                 Some(Standing::Down { proof: Some(proof) }) => *proof >= minimum,
                 _ => !fencing,
-            }
-        });
+            });
         self.quorate() && absent_are_down
     }
 }

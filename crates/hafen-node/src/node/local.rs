@@ -56,7 +56,8 @@ impl Local {
             && let Some(record) = replica.hosts.get_mut(&identity.host)
         {
             record.status = recalled.status;
-            local.recurring = recalled.recurring.into_iter().map(|order| (recurring_key(&order), order)).collect();
+            local.recurring =
+                recalled.recurring.into_iter().map(|order| (recurring_key(&order), order)).collect();
         }
         local
     }
@@ -158,7 +159,12 @@ impl Node {
                     history::drop_pending(&mut record.status, &order);
                 }
                 let text = format!("{} {} was ordered and never began", order.task, order.resource);
-                self.event("forgotten", &order.resource, text, "the daemon ended before it told the executor");
+                self.event(
+                    "forgotten",
+                    &order.resource,
+                    text,
+                    "the daemon ended before it told the executor",
+                );
             } else {
                 self.run_here(order);
             }
@@ -235,11 +241,8 @@ impl Node {
 
     /// An operation ended here: the others must hear of it, in the total order.
     pub(super) fn operation_ended(&mut self, result: OperationResult) {
-        let through = self
-            .replica
-            .hosts
-            .get(&self.me().host)
-            .map_or(0, |record| record.status.results_through);
+        let through =
+            self.replica.hosts.get(&self.me().host).map_or(0, |record| record.status.results_through);
         if result.sequence <= through {
             self.outputs.push_back(Output::AcknowledgeResults { through });
             return;

@@ -1,6 +1,6 @@
 //! The ordered messages of a synchronised member: each changes the replicated state alike on all of them.
 
-use hafen_protocol::message::{Change, Execute, Message, Operator, OperationResult, ProofLevel};
+use hafen_protocol::message::{Change, Execute, Message, OperationResult, Operator, ProofLevel};
 use hafen_protocol::{HostId, Incarnation, MemberId};
 
 use super::Node;
@@ -49,7 +49,12 @@ impl Node {
             | Message::DeclareUnclean { .. }
             | Message::FenceStart(_) => {
                 let name = self.replica.uname(from.host);
-                self.event("garbage", &name, "an order of a member that does not coordinate is ignored", "ordered");
+                self.event(
+                    "garbage",
+                    &name,
+                    "an order of a member that does not coordinate is ignored",
+                    "ordered",
+                );
             }
         }
     }
@@ -147,7 +152,9 @@ impl Node {
         let Some(record) = self.replica.hosts.get_mut(&host) else { return };
         let uname = record.uname.clone();
         match &operation {
-            Some((task, interval_ms)) => history::forget_recurring(&mut record.status, resource, task, *interval_ms),
+            Some((task, interval_ms)) => {
+                history::forget_recurring(&mut record.status, resource, task, *interval_ms)
+            }
             None => history::forget(&mut record.status, resource),
         }
         if host == self.me().host {
@@ -242,9 +249,15 @@ impl Node {
             Operator::ConfirmOff { host, origin } => {
                 let name = self.replica.uname(host);
                 let meant = self.replica.hosts.get(&host).and_then(|record| record.incarnation);
-                let present = self.membership.view.as_ref().is_some_and(|view| view.members.contains_key(&host));
+                let present =
+                    self.membership.view.as_ref().is_some_and(|view| view.members.contains_key(&host));
                 if !present && self.replica.proven_off(host, meant, ProofLevel::Human) {
-                    self.event("fence-result", &name, format!("{origin} vouches that {name} is off"), "human proof");
+                    self.event(
+                        "fence-result",
+                        &name,
+                        format!("{origin} vouches that {name} is off"),
+                        "human proof",
+                    );
                     self.disturbed(position, &format!("{name} is off, a human says"));
                 }
             }

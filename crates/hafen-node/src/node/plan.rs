@@ -98,7 +98,8 @@ impl Planner {
         match (&self.driver, &self.cause) {
             (Some(driver), _) => {
                 let first = driver.explain_waiting().into_iter().next();
-                let step = first.map_or_else(|| "its last steps".to_string(), |waiting| waiting.operation_key);
+                let step =
+                    first.map_or_else(|| "its last steps".to_string(), |waiting| waiting.operation_key);
                 format!("transition {}: {step}", driver.transition())
             }
             (None, Some(cause)) => format!("the next plan ({cause})"),
@@ -125,7 +126,7 @@ impl Node {
 
     /// Pacemaker's `start-failure-is-fatal`.
     pub(super) fn start_failure_is_fatal(&self) -> bool {
-        properties::boolean(self.replica.cib(), &["start-failure-is-fatal"], true)
+        self.replica.cib().property_boolean("start-failure-is-fatal")
     }
 
     /// The whole CIB: the configuration, and the status as this member knows it.
@@ -213,7 +214,12 @@ impl Node {
                 let message = Message::DeclareUnclean { host, incarnation, cause };
                 if self.say(&message) {
                     self.planner.declared.insert(host);
-                    self.event("daemon-timeout", &uname, format!("the daemon of {uname} stays away"), "time-out");
+                    self.event(
+                        "daemon-timeout",
+                        &uname,
+                        format!("the daemon of {uname} stays away"),
+                        "time-out",
+                    );
                 }
             }
         }
@@ -383,7 +389,8 @@ impl Node {
                 self.planner.cause = Some("time has passed".to_string());
             }
         }
-        if self.planner.driver.is_some() || self.planner.cause.is_none() || !self.replica.fencings.is_empty() {
+        if self.planner.driver.is_some() || self.planner.cause.is_none() || !self.replica.fencings.is_empty()
+        {
             return;
         }
         if self.now.monotonic_ms < self.planner.not_before || !self.earlier_orders_ended() {
@@ -394,7 +401,8 @@ impl Node {
         let now = self.now.epoch_seconds();
         let plan = schedule(&cib, now);
         self.planner.warnings = plan.warnings.clone();
-        let recheck_ms = plan.recheck_after.map_or(RECHECK_MS, |seconds| (seconds.max(1) * 1000).min(RECHECK_MS));
+        let recheck_ms =
+            plan.recheck_after.map_or(RECHECK_MS, |seconds| (seconds.max(1) * 1000).min(RECHECK_MS));
         self.planner.recheck_at = Some(self.now.monotonic_ms + recheck_ms);
         self.planner.awaiting_since = None;
         if plan.is_empty() {
@@ -406,10 +414,14 @@ impl Node {
             return;
         }
         self.planner.settled_said = None;
-        let steps: Vec<String> = plan.actions.iter().map(|action| {
-            let node = action.node.as_ref().map_or("", |node| node.uname.as_str());
-            format!("{} {node}", action.operation_key())
-        }).collect();
+        let steps: Vec<String> = plan
+            .actions
+            .iter()
+            .map(|action| {
+                let node = action.node.as_ref().map_or("", |node| node.uname.as_str());
+                format!("{} {node}", action.operation_key())
+            })
+            .collect();
         if steps == self.planner.last_plan {
             self.planner.repeats += 1;
             let pause = REPEAT_PAUSE_MS << self.planner.repeats.min(5);
@@ -430,7 +442,12 @@ impl Node {
         match Driver::start(plan, properties) {
             Ok(driver) => self.planner.driver = Some(driver),
             Err(error) => {
-                self.event("plan-refused", "", format!("transition {number} cannot be driven: {error}"), "linted");
+                self.event(
+                    "plan-refused",
+                    "",
+                    format!("transition {number} cannot be driven: {error}"),
+                    "linted",
+                );
                 self.planner.not_before = self.now.monotonic_ms + REPEAT_PAUSE_MAXIMUM_MS;
                 self.planner.cause = Some("the last plan could not be driven".to_string());
             }
@@ -479,7 +496,8 @@ impl Node {
             .ready_since
             .filter(|_| !planner.started_said && !self.replica.seasoned)
             .map(|since| since + self.settings.startup_wait_ms);
-        let held_back = planner.cause.as_ref().map(|_| planner.not_before).filter(|&at| at > self.now.monotonic_ms);
+        let held_back =
+            planner.cause.as_ref().map(|_| planner.not_before).filter(|&at| at > self.now.monotonic_ms);
         let overdue = planner.awaiting_since.map(|_| self.now.monotonic_ms + ANSWER_MARGIN_MS / 4);
         let driver = planner.driver.as_ref().and_then(Driver::poll_timeout);
         [lost, start, held_back, overdue, driver, planner.recheck_at].into_iter().flatten().min()

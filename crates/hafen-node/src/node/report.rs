@@ -51,7 +51,10 @@ impl Node {
     fn host_report(&self, id: u32, record: &HostRecord) -> HostReport {
         let permanent = self.node_attributes(&record.uname);
         let has = |name: &str| {
-            permanent.get(name).or_else(|| record.status.attributes.get(name)).is_some_and(|value| value == "on" || value == "true")
+            permanent
+                .get(name)
+                .or_else(|| record.status.attributes.get(name))
+                .is_some_and(|value| value == "on" || value == "true")
         };
         let (state, reason) = match &record.standing {
             Standing::Unseen => ("offline", "not seen since the cluster started".to_string()),
@@ -80,7 +83,9 @@ impl Node {
             .filter(|node| node.attribute("uname") == Some(uname))
             .flat_map(|node| node.children_named("instance_attributes"))
             .flat_map(|set| set.children_named("nvpair"))
-            .filter_map(|pair| Some((pair.attribute("name")?.to_string(), pair.attribute("value")?.to_string())))
+            .filter_map(|pair| {
+                Some((pair.attribute("name")?.to_string(), pair.attribute("value")?.to_string()))
+            })
             .collect()
     }
 
@@ -104,7 +109,9 @@ impl Node {
         let mut failed = None;
         for record in self.replica.hosts.values() {
             let histories = record.status.resources.iter();
-            let its = histories.filter(|(name, _)| **name == id || name.strip_prefix(&id).is_some_and(|rest| rest.starts_with(':')));
+            let its = histories.filter(|(name, _)| {
+                **name == id || name.strip_prefix(&id).is_some_and(|rest| rest.starts_with(':'))
+            });
             for (_, history) in its {
                 if history::is_active(history) {
                     hosts.push(record.uname.clone());
@@ -125,19 +132,35 @@ impl Node {
             _ if failed.is_some() => "failed",
             _ => "stopped",
         };
-        ResourceReport { id, agent, virtual_machine, state: state.to_string(), hosts, reason: failed.unwrap_or_default() }
+        ResourceReport {
+            id,
+            agent,
+            virtual_machine,
+            state: state.to_string(),
+            hosts,
+            reason: failed.unwrap_or_default(),
+        }
     }
 
     fn fencing_lines(&self) -> Vec<String> {
         let flying = self.replica.fencings.values().map(|start| {
-            format!("{} of {} is under way, by {}: {}", start.action, start.target_uname, self.replica.uname(start.by.host), start.cause)
+            format!(
+                "{} of {} is under way, by {}: {}",
+                start.action,
+                start.target_uname,
+                self.replica.uname(start.by.host),
+                start.cause
+            )
         });
         let ended = self.replica.fence_history.iter().rev().take(FENCINGS_SHOWN).map(|entry| {
             let outcome = match &entry.result.outcome {
                 Ok(_) => "succeeded".to_string(),
                 Err(error) => format!("failed: {error}"),
             };
-            format!("{} of {} {outcome} ({})", entry.start.action, entry.start.target_uname, entry.start.cause)
+            format!(
+                "{} of {} {outcome} ({})",
+                entry.start.action, entry.start.target_uname, entry.start.cause
+            )
         });
         flying.chain(ended).collect()
     }
@@ -147,8 +170,15 @@ impl Node {
         for record in self.replica.hosts.values() {
             for (id, history) in &record.status.resources {
                 if let Some(failure) = history::last_failure(history) {
-                    let reason = if failure.exit_reason.is_empty() { String::new() } else { format!(": {}", failure.exit_reason) };
-                    lines.push(format!("{} of {id} on {} ended with {}{reason}", failure.task, record.uname, failure.rc));
+                    let reason = if failure.exit_reason.is_empty() {
+                        String::new()
+                    } else {
+                        format!(": {}", failure.exit_reason)
+                    };
+                    lines.push(format!(
+                        "{} of {id} on {} ended with {}{reason}",
+                        failure.task, record.uname, failure.rc
+                    ));
                 }
             }
         }
@@ -161,7 +191,8 @@ impl Node {
             let id = constraint.attribute("id")?;
             let left_by_move = id.starts_with("cli-prefer-") || id.starts_with("cli-ban-");
             let resource = constraint.attribute("rsc").unwrap_or("a resource");
-            left_by_move.then(|| format!("{id} holds {resource}; `hafen vm migrate {resource} --clear` removes it"))
+            left_by_move
+                .then(|| format!("{id} holds {resource}; `hafen vm migrate {resource} --clear` removes it"))
         });
         left.collect()
     }

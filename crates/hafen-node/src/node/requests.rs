@@ -146,7 +146,12 @@ impl Node {
 
     fn refuse_detached(&mut self, request: u64) {
         let text = format!("{} is not joined to the cluster now", self.identity.uname);
-        self.refuse(request, "no-coordinator", text, "wait, or ask another host; `hafen status` tells what it waits for");
+        self.refuse(
+            request,
+            "no-coordinator",
+            text,
+            "wait, or ask another host; `hafen status` tells what it waits for",
+        );
     }
 
     fn clean_up(&mut self, request: u64, resource: &str, host: Option<&str>) {
@@ -275,8 +280,14 @@ impl Node {
                 match change.state {
                     State::Applied(_) | State::Unsure => self.outcome_unknown(request),
                     State::Waiting | State::Sent => {
-                        let text = "the change could not be made in 30 s: no coordinator has a term open".to_string();
-                        self.refuse(request, "timeout", text, "`hafen status` tells what the cluster waits for");
+                        let text = "the change could not be made in 30 s: no coordinator has a term open"
+                            .to_string();
+                        self.refuse(
+                            request,
+                            "timeout",
+                            text,
+                            "`hafen status` tells what the cluster waits for",
+                        );
                     }
                 }
             }
@@ -336,9 +347,10 @@ impl Node {
         edits::apply(&mut next, &change.edits)?;
         let mut next = super::without_status(next);
         edits::ensure_nodes(&mut next, &self.settings.hosts);
-        if next.digest() == self.replica.digest() {
+        if next.refresh_digest() == self.replica.digest() {
             return Ok(None);
         }
+        edits::check(base, &next)?;
         let Version { admin_epoch, .. } = next.version();
         let epoch = base.version().epoch + 1;
         next.set_version(Version { admin_epoch, epoch, num_updates: 0 });
@@ -350,7 +362,7 @@ impl Node {
             lineage,
             base_digest: self.replica.digest().to_string(),
             patchset: Some(Patchset::diff(base, &next).to_xml()),
-            result_digest: next.digest(),
+            result_digest: next.refresh_digest(),
             without_quorum: forced,
             origin: change.origin.clone(),
             wall_ms: self.now.wall_ms,

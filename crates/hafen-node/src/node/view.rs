@@ -121,10 +121,12 @@ impl Node {
                 self.membership.failed_disks.insert(member.host, reason);
             }
         }
-        let healthy = self.membership.hellos.get(&base).is_some_and(|hello| hello.disk_healthy && hello.complete);
+        let healthy =
+            self.membership.hellos.get(&base).is_some_and(|hello| hello.disk_healthy && hello.complete);
         self.membership.coordinator = healthy.then_some(base);
         self.membership.synchronised = self.membership.equal_to(base);
-        let base_name = self.membership.hellos.get(&base).map(|hello| hello.uname.clone()).unwrap_or_default();
+        let base_name =
+            self.membership.hellos.get(&base).map(|hello| hello.uname.clone()).unwrap_or_default();
         let text = if healthy {
             format!("{base_name} coordinates")
         } else {
@@ -215,7 +217,9 @@ impl Node {
     fn copy_arrived(&mut self, from: MemberId, copy: StateCopy) {
         let parsed = serde_json::from_str::<CopyPayload>(&copy.payload)
             .map_err(|error| error.to_string())
-            .and_then(|payload| Cib::parse(&payload.cib).map(|cib| (cib, payload)).map_err(|error| error.to_string()));
+            .and_then(|payload| {
+                Cib::parse(&payload.cib).map(|cib| (cib, payload)).map_err(|error| error.to_string())
+            });
         let (cib, payload) = match parsed {
             Ok(parsed) => parsed,
             Err(error) => {
@@ -229,7 +233,12 @@ impl Node {
         self.complete = true;
         self.membership.phase = Phase::Synchronised;
         let name = self.replica.uname(from.host);
-        self.event("copied", &name, format!("took over the full copy of {name}"), "this host was at another state");
+        self.event(
+            "copied",
+            &name,
+            format!("took over the full copy of {name}"),
+            "this host was at another state",
+        );
         self.became_synchronised();
         for Waiting { position, from, message } in std::mem::take(&mut self.membership.waiting) {
             if position > copy.position {
@@ -257,7 +266,12 @@ impl Node {
     /// The replicas were found to differ: stop applying, and come back by a full copy.
     pub(super) fn diverged(&mut self, text: &str) {
         self.complete = false;
-        self.event("diverged", "", format!("this host's state differs from its peers': {text}"), "a digest differs");
+        self.event(
+            "diverged",
+            "",
+            format!("this host's state differs from its peers': {text}"),
+            "a digest differs",
+        );
         self.outputs.push_back(Output::Bus(Transmission::Leave));
         self.outputs.push_back(Output::Exit { reason: format!("state differs: {text}") });
         self.membership.detach();

@@ -121,10 +121,9 @@ fn the_machines_of_a_lost_host_start_elsewhere_after_it_is_fenced() {
     world.until("vm1 runs again", |world| settled(world, survivor) && !running_on(world, "vm1").is_empty());
     assert_ne!(running_on(&world, "vm1"), [lost]);
     let at = |kind: &str| world.events.iter().position(|event| event.kind == kind);
-    let started = world
-        .events
-        .iter()
-        .position(|event| event.kind == "execute" && event.subject == "vm1" && event.text.starts_with("start"));
+    let started = world.events.iter().position(|event| {
+        event.kind == "execute" && event.subject == "vm1" && event.text.starts_with("start")
+    });
     assert!(at("host-lost") < at("fence-start"), "{}", world.story());
     assert!(at("fence-result").is_some() && at("fence-result") < started, "{}", world.story());
 }
@@ -143,4 +142,19 @@ fn nothing_moves_while_a_daemon_is_started_again() {
     let moved: Vec<_> = world.ran.iter().filter(|(_, task, _)| task != "monitor").collect();
     assert!(moved.is_empty(), "{moved:?}\n{}", world.story());
     assert_eq!(running_on(&world, "vm1"), [host]);
+}
+
+#[test]
+fn a_constraint_on_what_does_not_exist_is_refused_with_a_mend() {
+    let mut world = World::new(3, EMPTY);
+    world.until("a cluster", |world| all_synchronised(world, &[1, 2, 3]));
+    let xml = r#"<rsc_location id="l1" rsc="nothing" node="host1" score="100"/>"#.to_string();
+    let edits = vec![Edit::Create { section: "constraints".to_string(), xml }];
+    let request =
+        world.ask(1, Request::Change { edits, without_quorum: false, origin: "a test".to_string() });
+    world.until("an answer", |world| world.replies.contains_key(&request));
+    let Reply::Failed(failure) = &world.replies[&request] else { panic!("{:?}", world.replies[&request]) };
+    assert_eq!(failure.kind, "invalid");
+    assert!(failure.message.contains("nothing"), "{failure:?}");
+    assert!(!failure.mend.is_empty());
 }

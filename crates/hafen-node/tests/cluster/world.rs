@@ -92,8 +92,16 @@ impl World {
         let member = MemberId { host, incarnation: Incarnation(self.counter) };
         let disk = self.hosts.remove(&host).map(|old| old.disk).unwrap_or_default();
         let boot = self.counter;
-        let state =
-            Host { node: None, member, boot, disk, remembered: None, active: BTreeSet::new(), sequence: 0, full: false };
+        let state = Host {
+            node: None,
+            member,
+            boot,
+            disk,
+            remembered: None,
+            active: BTreeSet::new(),
+            sequence: 0,
+            full: false,
+        };
         self.hosts.insert(host, state);
         self.sequencer(sequencer::Input::HostUp(host));
         self.start_daemon(host);
@@ -125,7 +133,8 @@ impl World {
         let node = Node::new(identity, settings, &files, state.remembered.as_deref(), now).expect("a node");
         state.node = Some(node);
         let member = state.member;
-        let connected = Input::ExecutorConnected { accepted: Vec::new(), results: Vec::new(), recovered: false };
+        let connected =
+            Input::ExecutorConnected { accepted: Vec::new(), results: Vec::new(), recovered: false };
         self.input(host, connected);
         self.sequencer(sequencer::Input::ProcessJoin(member));
     }
@@ -226,7 +235,9 @@ impl World {
         match due {
             Due::AgentEnds(host, boot, order) => {
                 let now = self.now();
-                let Some(state) = self.hosts.get_mut(&host).filter(|state| state.boot == boot.0) else { return };
+                let Some(state) = self.hosts.get_mut(&host).filter(|state| state.boot == boot.0) else {
+                    return;
+                };
                 let rc = match order.task.as_str() {
                     "monitor" if !state.active.contains(&order.resource) => 7,
                     "start" | "migrate_from" => {
