@@ -126,6 +126,9 @@ impl<'a> Cluster<'a> {
             return false;
         }
         let (first, then) = (self.act(first), self.act(then));
+        if flags == relation::ORDERED && first.migratable && then.task == "stop" && then.resource != first.resource {
+            return false;
+        }
         if flags & relation::IF_REQUIRED_ON_SAME_NODE != 0 && first.node != then.node {
             return false;
         }

@@ -59,10 +59,13 @@ impl<'a> Cluster<'a> {
                 ("start" | "running", "start") if then_moves && primitive(*then) => {
                     if first_moves && primitive(*first) {
                         add("migrate_from", "migrate_to");
+                    } else if self.rsc(*then).parent != Some(*first) {
+                        add(first_task, "migrate_to");
                     }
+                }
+                ("stop" | "stopped", "stop") if then_moves && !first_moves && primitive(*then) && self.rsc(*then).parent != Some(*first) => {
                     add(first_task, "migrate_to");
                 }
-                ("stop" | "stopped", "stop") if then_moves && primitive(*then) => add(first_task, "migrate_to"),
                 _ => {}
             }
         }

@@ -338,9 +338,9 @@ impl<'a> Cluster<'a> {
         if flags & THEN_IMPLIES_FIRST != 0 {
             if !self.act(then).optional && before.optional {
                 self.act_mut(first).optional = false;
-            }
-            if self.act(first).migratable && !self.act(then).migratable {
-                self.act_mut(first).migratable = false;
+                if self.act(first).migratable && !self.act(then).migratable {
+                    self.act_mut(first).migratable = false;
+                }
             }
         }
         if flags & PROMOTED_THEN_IMPLIES_FIRST != 0 && !self.act(then).optional && self.is_promoted(then) {
