@@ -15,7 +15,9 @@
 //! kill HOST | boot HOST        the power of a host; `all` is all of them at once
 //! cut HOST | heal              the network
 //! signal HOST WORD...          kill -9 the processes of HOST whose command line holds the words
-//! hafen WORD...                a command as a user gives it
+//! hafen WORD...                a command as a user gives it (a file of the scenario's folder may be named)
+//! refused WORD...              such a command, which must be refused with a reason and an exit status of its own
+//! fill HOST | free HOST        the disk of a host
 //! wait-event KIND SUBJECT      wait for such an event after the note
 //! same-boot VM                 since the note (`all`: each)       other-boot VM    it was started anew
 //! runs-on VM HOST              where it runs                      leaves HOST      nothing of the note's runs there
@@ -28,6 +30,7 @@ mod play;
 mod story;
 pub(crate) mod world;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,27 +38,32 @@ use crate::LabError;
 
 pub use play::{Report, play};
 
-/// The scenarios that are part of the program, by name: commands and story.
-const BUILT_IN: [(&str, &str, &str); 4] = [
-    (
-        "failover",
-        include_str!("../../scenarios/failover/commands"),
-        include_str!("../../scenarios/failover/events"),
-    ),
-    (
-        "migrate",
-        include_str!("../../scenarios/migrate/commands"),
-        include_str!("../../scenarios/migrate/events"),
-    ),
-    (
-        "daemon-killed",
-        include_str!("../../scenarios/daemon-killed/commands"),
-        include_str!("../../scenarios/daemon-killed/events"),
-    ),
-    (
-        "power-cut",
-        include_str!("../../scenarios/power-cut/commands"),
-        include_str!("../../scenarios/power-cut/events"),
+/// A folder that is part of the program: its name, and its files by name.
+type BuiltIn = (&'static str, &'static [(&'static str, &'static str)]);
+
+macro_rules! built_in {
+    ($name:literal, $($file:literal),+) => {
+        ($name, &[$(($file, include_str!(concat!("../../scenarios/", $name, "/", $file)))),+])
+    };
+}
+
+/// The scenarios that are part of the program.
+const BUILT_IN: [BuiltIn; 8] = [
+    built_in!("failover", "commands", "events"),
+    built_in!("migrate", "commands", "events"),
+    built_in!("daemon-killed", "commands", "events"),
+    built_in!("power-cut", "commands", "events"),
+    built_in!("cut", "commands", "events"),
+    built_in!("guest-killed", "commands", "events"),
+    built_in!("disk-full", "commands", "events"),
+    built_in!(
+        "broken-input",
+        "commands",
+        "events",
+        "broken.xml",
+        "entities.xml",
+        "not-a-cib.xml",
+        "dangling.xml"
     ),
 ];
 
@@ -68,31 +76,36 @@ pub struct Scenario {
     pub commands: Vec<(usize, Vec<String>)>,
     /// The lines of `events`: kind and subject (`*`: any).
     pub story: Vec<(String, String)>,
+    /// The other files of the folder, by name.
+    pub files: BTreeMap<String, String>,
 }
 
 impl Scenario {
     /// A scenario by its name, or by the path of its folder.
     pub fn load(name: &str) -> Result<Self, LabError> {
-        if let Some((_, commands, events)) = BUILT_IN.iter().find(|(known, ..)| *known == name) {
-            return Self::parse(name, commands, events);
+        if let Some((_, files)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+            let files = files.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned()));
+            return Self::parse(name, files.collect());
         }
         let folder = PathBuf::from(name);
         if !folder.join("commands").exists() {
-            let names = BUILT_IN.map(|(name, ..)| name).join(", ");
+            let names = names().join(", ");
             let text = format!(
                 "there is no scenario '{name}': there are {names}, and folders with a file `commands`"
             );
             return Err(LabError::State(text));
         }
-        let read = |file: &str| -> Result<String, LabError> {
-            let path = folder.join(file);
-            fs::read_to_string(&path).map_err(LabError::system("read", &path))
-        };
-        let events = if folder.join("events").exists() { read("events")? } else { String::new() };
-        Self::parse(&base_name(&folder), &read("commands")?, &events)
+        let mut files = BTreeMap::new();
+        for entry in fs::read_dir(&folder).map_err(LabError::system("read", &folder))? {
+            let path = entry.map_err(LabError::system("read", &folder))?.path();
+            let text = fs::read_to_string(&path).map_err(LabError::system("read", &path))?;
+            files.insert(base_name(&path), text);
+        }
+        Self::parse(&base_name(&folder), files)
     }
 
-    fn parse(name: &str, commands: &str, events: &str) -> Result<Self, LabError> {
+    fn parse(name: &str, mut files: BTreeMap<String, String>) -> Result<Self, LabError> {
+        let (commands, events) = (files.remove("commands"), files.remove("events"));
         let words = |text: &str| -> Vec<(usize, Vec<String>)> {
             let lines = text.lines().enumerate().map(|(index, line)| {
                 let line = line.split('#').next().unwrap_or_default();
@@ -101,7 +114,7 @@ impl Scenario {
             lines.filter(|(_, words)| !words.is_empty()).collect()
         };
         let mut story = Vec::new();
-        for (number, line) in words(events) {
+        for (number, line) in words(&events.unwrap_or_default()) {
             match &line[..] {
                 [kind] => story.push((kind.clone(), "*".to_owned())),
                 [kind, subject] => story.push((kind.clone(), subject.clone())),
@@ -111,13 +124,13 @@ impl Scenario {
                 }
             }
         }
-        Ok(Self { name: name.to_owned(), commands: words(commands), story })
+        Ok(Self { name: name.to_owned(), commands: words(&commands.unwrap_or_default()), story, files })
     }
 }
 
 /// The names of the scenarios that are part of the program.
 pub fn names() -> Vec<&'static str> {
-    BUILT_IN.map(|(name, ..)| name).to_vec()
+    BUILT_IN.map(|(name, _)| name).to_vec()
 }
 
 fn base_name(folder: &Path) -> String {
@@ -132,7 +145,7 @@ mod tests {
     fn all_built_in_scenarios_can_be_read() {
         for name in names() {
             let scenario = Scenario::load(name).expect(name);
-            assert!(!scenario.commands.is_empty() && !scenario.story.is_empty(), "{name}");
+            assert!(!scenario.commands.is_empty(), "{name}");
         }
     }
 
@@ -144,8 +157,16 @@ mod tests {
 
     #[test]
     fn comments_and_blank_lines_are_no_commands() {
-        let scenario =
-            Scenario::parse("x", "# a\n\nkill host1 # now\n", "view\nhost-lost $v\n").expect("read");
+        let scenario = {
+            let files = [
+                ("commands", "# a\n\nkill host1 # now\n"),
+                ("events", "view\nhost-lost $v\n"),
+                ("a.xml", "<a/>"),
+            ];
+            let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+            Scenario::parse("x", files.into()).expect("read")
+        };
+        assert_eq!(scenario.files.keys().collect::<Vec<_>>(), ["a.xml"]);
         assert_eq!(scenario.commands, [(3, vec!["kill".to_owned(), "host1".to_owned()])]);
         assert_eq!(scenario.story[1], ("host-lost".to_owned(), "$v".to_owned()));
     }

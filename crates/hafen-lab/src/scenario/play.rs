@@ -1,7 +1,7 @@
 //! Plays a scenario's commands against a lab.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use super::world::{self, Machines};
@@ -41,6 +41,7 @@ pub fn play(lab: &Lab, scenario: &Scenario, tell: &mut dyn FnMut(&str)) -> Repor
         noted: Machines::default(),
         noted_ms: 0,
         findings: Vec::new(),
+        files: scenario.files.clone(),
     };
     player.play(scenario, tell, began)
 }
@@ -51,6 +52,7 @@ struct Player<'a> {
     noted: Machines,
     noted_ms: u64,
     findings: Vec<String>,
+    files: BTreeMap<String, String>,
 }
 
 impl Player<'_> {
@@ -107,10 +109,14 @@ impl Player<'_> {
         self.findings.push(text);
     }
 
-    /// A word with its variable put in.
+    /// A word with its variables put in.
     fn resolved(&self, word: &str) -> String {
-        let value = word.strip_prefix('$').and_then(|name| self.variables.get(name));
-        value.cloned().unwrap_or_else(|| word.to_owned())
+        // Longer names first: `$vm2` is not `$vm` and a 2.
+        let mut names: Vec<(&String, &String)> = self.variables.iter().collect();
+        names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        names
+            .into_iter()
+            .fold(word.to_owned(), |word, (name, value)| word.replace(&format!("${name}"), value))
     }
 
     fn step(&mut self, words: &[&str]) -> Result<(), String> {
@@ -135,6 +141,9 @@ impl Player<'_> {
                 Err(error) => Err(error.to_string()),
             },
             ["hafen", arguments @ ..] => self.hafen(arguments),
+            ["refused", arguments @ ..] => self.refused(arguments),
+            ["fill", host] => self.lab.fill_disk(host).map(drop).map_err(system),
+            ["free", host] => self.lab.free_disk(host).map_err(system),
             ["wait-event", kind, subject] => self.wait_event(kind, subject),
             ["same-boot", vm] => self.boots(vm, true),
             ["other-boot", vm] => self.boots(vm, false),
@@ -203,13 +212,44 @@ impl Player<'_> {
     }
 
     fn hafen(&self, arguments: &[&str]) -> Result<(), String> {
-        let mut command = Command::new(self.lab.layout().executable());
-        command.args(arguments).env(FOLDER_VARIABLE, self.lab.layout().root());
-        let output = command.output().map_err(|error| error.to_string())?;
+        let output = self.run_hafen(arguments)?;
         if output.status.success() {
             return Ok(());
         }
         Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim()))
+    }
+
+    /// A refusal names a reason, and has an exit status of `sysexits.h`.
+    fn refused(&mut self, arguments: &[&str]) -> Result<(), String> {
+        let output = self.run_hafen(arguments)?;
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        match output.status.code() {
+            Some(64..=78) if !said.is_empty() && !said.contains("panicked") => {
+                self.found(format!("refused: {}", said.lines().next().unwrap_or_default()));
+                Ok(())
+            }
+            _ => Err(format!("not refused as it should be: {}: {said}", output.status)),
+        }
+    }
+
+    /// Files of the scenario are written into the lab's folder, and named by their paths there.
+    fn run_hafen(&self, arguments: &[&str]) -> Result<Output, String> {
+        let folder = self.lab.layout().root();
+        let mut command = Command::new(self.lab.layout().executable());
+        command.env(FOLDER_VARIABLE, folder);
+        for argument in arguments {
+            match self.files.get(*argument) {
+                Some(text) => {
+                    let path = folder.join(argument);
+                    std::fs::write(&path, text).map_err(|error| error.to_string())?;
+                    command.arg(path);
+                }
+                None => {
+                    command.arg(argument);
+                }
+            }
+        }
+        command.output().map_err(|error| error.to_string())
     }
 
     fn wait_event(&self, kind: &str, subject: &str) -> Result<(), String> {
