@@ -126,7 +126,11 @@ impl<'a> Cluster<'a> {
             return false;
         }
         let (first, then) = (self.act(first), self.act(then));
-        if flags == relation::ORDERED && first.migratable && then.task == "stop" && then.resource != first.resource {
+        if flags == relation::ORDERED
+            && first.migratable
+            && then.task == "stop"
+            && then.resource != first.resource
+        {
             return false;
         }
         if flags & relation::IF_REQUIRED_ON_SAME_NODE != 0 && first.node != then.node {
@@ -239,9 +243,7 @@ impl<'a> Cluster<'a> {
         let mut attributes = BTreeMap::new();
         if let Some(resource) = known.resource {
             let variant = self.rsc(resource).variant;
-            if variant == Variant::Primitive && !matches!(known.task.as_str(), "clear_failcount") {
-                attributes.extend(self.parameters(resource, known.node));
-            } else if variant == Variant::Primitive {
+            if variant == Variant::Primitive {
                 attributes.extend(self.parameters(resource, known.node));
             }
             self.add_settings(action, &mut attributes);

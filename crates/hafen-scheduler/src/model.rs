@@ -56,16 +56,6 @@ impl Role {
         }
     }
 
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Role::Unknown => "Unknown",
-            Role::Stopped => "Stopped",
-            Role::Started => "Started",
-            Role::Unpromoted => "Unpromoted",
-            Role::Promoted => "Promoted",
-        }
-    }
-
     pub(crate) fn is_active(self) -> bool {
         self > Role::Stopped
     }
@@ -99,7 +89,6 @@ pub(crate) struct Properties {
     pub(crate) symmetric: bool,
     pub(crate) stonith: bool,
     pub(crate) stonith_action: String,
-    pub(crate) have_watchdog: bool,
     pub(crate) concurrent_fencing: bool,
     pub(crate) startup_fencing: bool,
     pub(crate) maintenance: bool,
@@ -113,7 +102,6 @@ pub(crate) struct Properties {
     pub(crate) shutdown_lock: bool,
     pub(crate) shutdown_lock_limit_seconds: i64,
     pub(crate) node_pending_timeout_seconds: i64,
-    pub(crate) priority_fencing_delay_seconds: i64,
 }
 
 /// A cluster member.
@@ -135,9 +123,7 @@ pub(crate) struct Node {
     pub(crate) maintenance: bool,
     pub(crate) is_dc: bool,
     pub(crate) unpacked: bool,
-    pub(crate) unfence: bool,
     pub(crate) fence_reason: Option<String>,
-    pub(crate) score: i32,
     pub(crate) health: i32,
     /// Permanent, transient and built-in (`#uname`) attributes.
     pub(crate) attributes: Values,
@@ -146,7 +132,6 @@ pub(crate) struct Node {
     pub(crate) load: u32,
     pub(crate) running: Vec<ResourceId>,
     pub(crate) assigned: Vec<ResourceId>,
-    pub(crate) probed: bool,
 }
 
 impl Node {
@@ -255,7 +240,6 @@ pub(crate) struct Resource<'a> {
     pub(crate) critical: bool,
     pub(crate) stonith_device: bool,
     pub(crate) fence_device_unfences: bool,
-    pub(crate) needs_reload: bool,
     pub(crate) reload: bool,
     pub(crate) requires: Requires,
     pub(crate) priority: i32,
@@ -338,7 +322,6 @@ pub(crate) enum LossPolicy {
 /// A resource's dependence on a ticket.
 #[derive(Clone, Debug)]
 pub(crate) struct TicketConstraint {
-    pub(crate) id: String,
     pub(crate) resource: ResourceId,
     pub(crate) role: Option<Role>,
     pub(crate) ticket: String,
@@ -350,16 +333,6 @@ pub(crate) struct TicketConstraint {
 pub(crate) struct Ticket {
     pub(crate) granted: bool,
     pub(crate) standby: bool,
-}
-
-/// A failed operation, for people.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure<'a> {
-    pub(crate) node: NodeIndex,
-    pub(crate) op: Element<'a>,
-    pub(crate) key: String,
-    pub(crate) rc: i32,
-    pub(crate) status: i32,
 }
 
 /// The whole working state of one run.
@@ -382,7 +355,6 @@ pub(crate) struct Cluster<'a> {
     pub(crate) actions: Vec<Action>,
     pub(crate) action_keys: BTreeMap<String, Vec<ActionId>>,
     pub(crate) orders: Vec<Order>,
-    pub(crate) failures: Vec<Failure<'a>>,
     pub(crate) history: BTreeMap<(NodeIndex, String), Element<'a>>,
     pub(crate) unfencing: bool,
     pub(crate) have_stonith_devices: bool,

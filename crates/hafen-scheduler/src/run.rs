@@ -63,7 +63,6 @@ fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         actions: Vec::new(),
         action_keys: BTreeMap::new(),
         orders: Vec::new(),
-        failures: Vec::new(),
         history: BTreeMap::new(),
         unfencing: false,
         have_stonith_devices: false,

@@ -4,7 +4,7 @@ use md5::{Digest, Md5};
 
 use crate::input::history::Record;
 use crate::input::nvpairs::Values;
-use crate::model::{Cluster, NodeIndex, ResourceId, Role, Variant};
+use crate::model::{Cluster, NodeIndex, ResourceId, Variant};
 use crate::order::{End, relation};
 use crate::score;
 
@@ -99,7 +99,6 @@ impl<'a> Cluster<'a> {
             return;
         }
         if !known.running_on.contains(&node) {
-            self.clear_stale_probe_failures(resource, node, operations);
             return;
         }
         let mut since = None;
@@ -121,14 +120,6 @@ impl<'a> Cluster<'a> {
             let record = Record::read(*op);
             self.check_operation(resource, node, &record);
         }
-    }
-
-    fn clear_stale_probe_failures(
-        &mut self,
-        _resource: ResourceId,
-        _node: NodeIndex,
-        _operations: &[hafen_cib::xml::Element<'a>],
-    ) {
     }
 
     fn check_operation(&mut self, resource: ResourceId, node: NodeIndex, record: &Record<'a>) {
@@ -168,9 +159,6 @@ impl<'a> Cluster<'a> {
             }
             Verdict::Reload | Verdict::Restart => {
                 self.rsc_mut(resource).restart_parameters_changed = true;
-                if record.task == "monitor" || record.interval_ms > 0 {
-                    // A changed parameter shows in whatever ran last; the start is what has to be repeated.
-                }
                 if let Some(place) = self.rsc(resource).assigned_to {
                     let start = self.resource_action(resource, "start", Some(place), false);
                     self.act_mut(start).reason = Some("resource definition change".into());
@@ -196,7 +184,6 @@ impl<'a> Cluster<'a> {
                 return Verdict::Restart;
             }
         }
-        let plain = parameters_digest(&parameters);
         if record.interval_ms > 0 {
             let settings = self.operation_settings(resource, record.task, record.interval_ms);
             let timeout =
@@ -207,11 +194,7 @@ impl<'a> Cluster<'a> {
             return Verdict::Same;
         }
         if record.interval_ms > 0 {
-            return if record.element.attribute("op-restart-digest").is_some() || plain == known {
-                Verdict::Reschedule
-            } else {
-                Verdict::Reschedule
-            };
+            return Verdict::Reschedule;
         }
         if record.element.attribute("op-restart-digest").is_some() {
             Verdict::Reload
@@ -236,11 +219,6 @@ impl<'a> Cluster<'a> {
 
     /// Forgets a resource that is no longer configured.
     fn clean_up_orphan(&mut self, resource: ResourceId, node: NodeIndex) {
-        if self.rsc(resource).role.is_active() && !self.rsc(resource).running_on.contains(&node)
-            || self.rsc(resource).role.is_active()
-        {
-            let _ = Role::Stopped;
-        }
         let delete = self.resource_action(resource, "delete", Some(node), false);
         self.act_mut(delete).reason = Some("orphan".into());
     }

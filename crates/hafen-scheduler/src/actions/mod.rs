@@ -38,7 +38,6 @@ pub(crate) struct Action {
     /// Further values for the graph's `CRM_meta_*`.
     pub(crate) meta: Values,
     pub(crate) settings: Values,
-    pub(crate) configured: bool,
     pub(crate) before: Vec<(ActionId, u32)>,
     pub(crate) after: Vec<(ActionId, u32)>,
     pub(crate) reason: Option<String>,
@@ -137,8 +136,6 @@ impl<'a> Cluster<'a> {
             }
             _ => Values::new(),
         };
-        let configured =
-            resource.is_some_and(|resource| self.configured_operation(resource, task, interval_ms).is_some());
         let requires = match resource {
             Some(resource) => self.requires(resource, task, &settings),
             None => Requires::Nothing,
@@ -160,7 +157,6 @@ impl<'a> Cluster<'a> {
             priority: 0,
             meta: Values::new(),
             settings,
-            configured,
             before: Vec::new(),
             after: Vec::new(),
             reason: None,

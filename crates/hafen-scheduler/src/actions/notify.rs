@@ -54,7 +54,11 @@ impl<'a> Cluster<'a> {
     fn stage_of(&self, clone: ResourceId, stage: usize) -> Option<(usize, ActionId, ActionId)> {
         let (task, done) = STAGES[stage];
         let find = |task: &str| {
-            self.rsc(clone).actions.iter().copied().find(|action| self.act(*action).task == task && self.act(*action).pseudo)
+            self.rsc(clone)
+                .actions
+                .iter()
+                .copied()
+                .find(|action| self.act(*action).task == task && self.act(*action).pseudo)
         };
         let (begin, end) = (find(task)?, find(done)?);
         let known = self.act(begin);
@@ -141,7 +145,14 @@ impl<'a> Cluster<'a> {
         self.hears_before(member)
     }
 
-    fn notify_joint(&mut self, clone: ResourceId, type_: &str, task: &str, what: &str, operation: &str) -> ActionId {
+    fn notify_joint(
+        &mut self,
+        clone: ResourceId,
+        type_: &str,
+        task: &str,
+        what: &str,
+        operation: &str,
+    ) -> ActionId {
         let key = format!("{}_{type_}_notify_{what}_0", self.rsc(clone).id);
         let joint = self.action_for(Some(clone), &key, task, None, false);
         let known = self.act_mut(joint);
@@ -236,17 +247,24 @@ impl<'a> Cluster<'a> {
             environment.insert(format!("notify_{kind}_uname"), joined(&nodes));
         }
         inactive.sort();
-        environment
-            .insert("notify_inactive_resource".into(), joined(&inactive.iter().map(String::as_str).collect::<Vec<_>>()));
+        environment.insert(
+            "notify_inactive_resource".into(),
+            joined(&inactive.iter().map(String::as_str).collect::<Vec<_>>()),
+        );
         for (old, new) in [("master", "promoted"), ("slave", "unpromoted")] {
             for what in ["resource", "uname"] {
                 let value = environment.get(&format!("notify_{new}_{what}")).cloned().unwrap_or_default();
                 environment.insert(format!("notify_{old}_{what}"), value);
             }
         }
-        let all: Vec<&str> = self.nodes.iter().filter(|node| !node.ping).map(|node| node.uname.as_str()).collect();
-        let available: Vec<&str> =
-            self.nodes.iter().filter(|node| node.online && !node.unclean && !node.ping).map(|node| node.uname.as_str()).collect();
+        let all: Vec<&str> =
+            self.nodes.iter().filter(|node| !node.ping).map(|node| node.uname.as_str()).collect();
+        let available: Vec<&str> = self
+            .nodes
+            .iter()
+            .filter(|node| node.online && !node.unclean && !node.ping)
+            .map(|node| node.uname.as_str())
+            .collect();
         environment.insert("notify_all_uname".into(), joined(&all));
         environment.insert("notify_available_uname".into(), joined(&available));
         environment

@@ -59,11 +59,7 @@ impl<'a> Cluster<'a> {
             if running {
                 let cancel = self.cancel(resource, node, name, interval_ms, "changed role");
                 let task = if wants_promoted { "demote" } else { "promote" };
-                if wants_promoted {
-                    self.order(End::Action(cancel), End::Task(resource, task), relation::ORDERED);
-                } else {
-                    self.order(End::Action(cancel), End::Task(resource, task), relation::ORDERED);
-                }
+                self.order(End::Action(cancel), End::Task(resource, task), relation::ORDERED);
             }
             return;
         }

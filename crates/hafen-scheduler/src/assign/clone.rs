@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::model::{Cluster, NodeIndex, ResourceId, Variant, Weight};
+use crate::model::{Cluster, NodeIndex, ResourceId, Weight};
 use crate::score::INFINITY;
 
 impl<'a> Cluster<'a> {
@@ -144,8 +144,8 @@ impl<'a> Cluster<'a> {
         if self.rsc(instance).assigning {
             return None;
         }
-        for at in 0..self.nodes.len() {
-            let full = counts[at] >= node_max;
+        for (at, count) in counts.iter().enumerate() {
+            let full = *count >= node_max;
             let weight = self.rsc(clone).allowed[at];
             let closed = !weight.present || weight.score < 0 || !self.nodes[at].available();
             if full || closed {

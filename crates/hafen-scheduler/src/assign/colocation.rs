@@ -55,14 +55,20 @@ impl<'a> Cluster<'a> {
     fn mandatory_for_rest_of_group(&self, resource: ResourceId) -> Vec<usize> {
         let Some(group) = self.rsc(resource).parent else { return Vec::new() };
         let known = self.rsc(group);
-        if known.variant != Variant::Group || known.children.first() != Some(&resource) || !self.group_is_colocated(group) {
+        if known.variant != Variant::Group
+            || known.children.first() != Some(&resource)
+            || !self.group_is_colocated(group)
+        {
             return Vec::new();
         }
         let mut list = Vec::new();
         for &member in &known.children[1..] {
             for &at in &self.rsc(member).this_with {
                 let colocation = &self.colocations[at];
-                if !colocation.internal && colocation.score.abs() >= INFINITY && self.rsc(colocation.primary).parent != Some(group) {
+                if !colocation.internal
+                    && colocation.score.abs() >= INFINITY
+                    && self.rsc(colocation.primary).parent != Some(group)
+                {
                     list.push(at);
                 }
             }
@@ -291,7 +297,8 @@ impl<'a> Cluster<'a> {
         let factor = f64::from(colocation.score) / f64::from(INFINITY);
         let for_clone = self.rsc(resource).variant == Variant::Clone;
         let table = self.rsc(resource).allowed.clone();
-        let table = self.with_wishes_of(colocation.dependent, resource, table, &colocation, factor, for_clone, 0);
+        let table =
+            self.with_wishes_of(colocation.dependent, resource, table, &colocation, factor, for_clone, 0);
         if self.explain {
             for node in self.node_indices() {
                 let change =

@@ -33,7 +33,9 @@ impl<'a> Cluster<'a> {
             }
         }
         self.ban_where_too_small(resource);
-        let shown = !self.rsc(resource).orphan && (self.target_role(resource) != Some(Role::Stopped) || !self.rsc(resource).running_on.is_empty());
+        let shown = !self.rsc(resource).orphan
+            && (self.target_role(resource) != Some(Role::Stopped)
+                || !self.rsc(resource).running_on.is_empty());
         if shown {
             self.show_scores(resource, "pcmk__primitive_assign");
         }

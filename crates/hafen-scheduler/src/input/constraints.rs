@@ -342,7 +342,7 @@ impl<'a> Cluster<'a> {
             let loss = if !explicit && role == Some(Role::Promoted) { LossPolicy::Demote } else { loss };
             let at = self.ticket_constraints.len();
             let ticket = ticket.to_owned();
-            self.ticket_constraints.push(TicketConstraint { id: id.clone(), resource, role, ticket, loss });
+            self.ticket_constraints.push(TicketConstraint { resource, role, ticket, loss });
             self.rsc_mut(resource).tickets.push(at);
         }
     }

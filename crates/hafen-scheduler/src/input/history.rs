@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use hafen_cib::xml::Element;
 
-use crate::model::{Cluster, Failure, NodeIndex, ResourceId, Role};
+use crate::model::{Cluster, NodeIndex, ResourceId, Role};
 use crate::plan::TransitionKey;
 use crate::score::{self, INFINITY};
 
@@ -314,17 +314,6 @@ impl<'a> Cluster<'a> {
             self.rsc_mut(resource).role = Role::Stopped;
         }
         let on_fail = self.on_fail(resource, record.task, record.interval_ms);
-        self.failures.push(Failure {
-            node,
-            op: record.element,
-            key: crate::actions::operation_key(
-                &self.rsc(resource).history_id,
-                record.task,
-                record.interval_ms,
-            ),
-            rc: record.rc,
-            status: record.status,
-        });
         if on_fail == OnFail::Ignore && outcome == Outcome::Error {
             self.rsc_mut(resource).failure_ignored = true;
             if record.task == "stop" {

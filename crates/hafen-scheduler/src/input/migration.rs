@@ -2,7 +2,7 @@
 
 use hafen_cib::xml::Element;
 
-use super::history::{NodeHistory, Record};
+use super::history::{NodeHistory, Record, by_age};
 use crate::model::{Cluster, NodeIndex, ResourceId, Role};
 use crate::score;
 
@@ -90,7 +90,8 @@ impl<'a> Cluster<'a> {
                 return newer(op, left, None);
             }
             match arrival {
-                Some(arrival) => call_id(op) > call_id(arrival) && known.task == "stop",
+                // An arrival that has not ended has no call id yet: it is newer than what has one.
+                Some(arrival) => known.task == "stop" && by_age(op, arrival).is_gt(),
                 None => newer(op, left, None) && known.task != "monitor",
             }
         })
@@ -108,7 +109,7 @@ impl<'a> Cluster<'a> {
         let arrival = self.find_operation(resource, target, "migrate_from", Some(source));
         let stop = self.find_operation(resource, target, "stop", None);
         let stopped_there = match (stop, arrival) {
-            (Some(stop), Some(arrival)) => call_id(stop) > call_id(arrival),
+            (Some(stop), Some(arrival)) => by_age(stop, arrival).is_gt(),
             (Some(stop), None) => newer(stop, score_time(record.element), None),
             (None, _) => false,
         };

@@ -33,7 +33,6 @@ impl<'a> Cluster<'a> {
                 is_dc: !dc.is_empty() && dc == id,
                 unclean: self.properties.startup_fencing && self.properties.stonith,
                 unseen: true,
-                score: element.attribute("score").and_then(score::parse).unwrap_or(0),
                 ..Node::default()
             };
             self.add_builtin_attributes(&mut node, element);

@@ -31,6 +31,9 @@ struct Branch {
     to_end: bool,
 }
 
+/// Where a match may go on: the piece, the place in the text, and the submatches so far.
+type Choice = (usize, usize, Vec<(usize, usize)>);
+
 /// Steps that one match may take; a pattern that needs more does not match.
 const STEP_LIMIT: usize = 100_000;
 
@@ -131,7 +134,7 @@ fn accepts(piece: &Piece, letter: char) -> bool {
 
 /// Tries the branch at one place: an explicit stack of choices, longest first.
 fn match_from(branch: &Branch, text: &[char], start: usize) -> Option<Vec<String>> {
-    let mut choices: Vec<(usize, usize, Vec<(usize, usize)>)> = vec![(0, start, vec![(start, start); 10])];
+    let mut choices: Vec<Choice> = vec![(0, start, vec![(start, start); 10])];
     let mut steps = 0;
     while let Some((mut piece, mut at, mut groups)) = choices.pop() {
         loop {

@@ -81,7 +81,6 @@ fn decode(values: Values, have_quorum: bool) -> Properties {
         symmetric: flag("symmetric-cluster", true),
         stonith,
         stonith_action: stonith_action.to_owned(),
-        have_watchdog: flag("have-watchdog", false),
         concurrent_fencing: flag("concurrent-fencing", true),
         startup_fencing: flag("startup-fencing", true),
         maintenance: flag("maintenance-mode", false),
@@ -95,7 +94,6 @@ fn decode(values: Values, have_quorum: bool) -> Properties {
         shutdown_lock: flag("shutdown-lock", false),
         shutdown_lock_limit_seconds: seconds("shutdown-lock-limit"),
         node_pending_timeout_seconds: seconds("node-pending-timeout"),
-        priority_fencing_delay_seconds: seconds("priority-fencing-delay"),
         values,
     }
 }

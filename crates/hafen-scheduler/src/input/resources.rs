@@ -417,7 +417,6 @@ pub(crate) fn blank(id: String, element: Element<'_>, variant: Variant) -> Resou
         critical: true,
         stonith_device: false,
         fence_device_unfences: false,
-        needs_reload: false,
         reload: false,
         requires: Requires::default(),
         priority: 0,

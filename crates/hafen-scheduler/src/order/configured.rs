@@ -4,8 +4,8 @@ use hafen_cib::xml::Element;
 
 use super::End;
 use super::relation::{
-    ASYMMETRIC, FIRST_IMPLIES_THEN, FIRST_IMPLIES_THEN_GRAPHED, INTERMEDIATE_STOP, MIN_RUNNABLE, ORDERED, SERIALIZE, THEN_IMPLIES_FIRST,
-    UNRUNNABLE_FIRST_BLOCKS,
+    ASYMMETRIC, FIRST_IMPLIES_THEN, FIRST_IMPLIES_THEN_GRAPHED, INTERMEDIATE_STOP, MIN_RUNNABLE, ORDERED,
+    SERIALIZE, THEN_IMPLIES_FIRST, UNRUNNABLE_FIRST_BLOCKS,
 };
 use crate::input::constraints::Set;
 use crate::model::{ActionId, Cluster, ResourceId, Variant};
@@ -110,7 +110,8 @@ impl<'a> Cluster<'a> {
             };
             self.order(
                 End::Task(instance, task),
-                End::Action(joint), MIN_RUNNABLE | FIRST_IMPLIES_THEN_GRAPHED,
+                End::Action(joint),
+                MIN_RUNNABLE | FIRST_IMPLIES_THEN_GRAPHED,
             );
         }
         let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS };

@@ -1,7 +1,7 @@
 //! Probes come before what their results may change.
 
-use super::relation::{FIRST_IMPLIES_THEN, ORDERED};
 use super::relation::IF_REQUIRED_ON_SAME_NODE;
+use super::relation::{FIRST_IMPLIES_THEN, ORDERED};
 use super::{End, Order};
 use crate::model::{ActionId, Cluster, Variant};
 use crate::score::INFINITY;
@@ -11,7 +11,9 @@ impl<'a> Cluster<'a> {
     pub(crate) fn order_probes_before_stops(&mut self) {
         let mut more = Vec::new();
         for order in &self.orders {
-            let (End::Task(first, "stop"), End::Task(then, task)) = (&order.first, &order.then) else { continue };
+            let (End::Task(first, "stop"), End::Task(then, task)) = (&order.first, &order.then) else {
+                continue;
+            };
             let same_node_start = *task == "start" && order.flags & IF_REQUIRED_ON_SAME_NODE != 0;
             if first == then || !(matches!(*task, "stop" | "stopped") || same_node_start) {
                 continue;
@@ -30,7 +32,10 @@ impl<'a> Cluster<'a> {
     pub(crate) fn order_anti_colocated(&mut self) {
         for at in 0..self.colocations.len() {
             let colocation = &self.colocations[at];
-            if colocation.score > -INFINITY || colocation.dependent_role.is_some() || colocation.primary_role.is_some() {
+            if colocation.score > -INFINITY
+                || colocation.dependent_role.is_some()
+                || colocation.primary_role.is_some()
+            {
                 continue;
             }
             let (one, other) = (colocation.dependent, colocation.primary);
@@ -46,14 +51,24 @@ impl<'a> Cluster<'a> {
     pub(crate) fn order_migrations(&mut self, configured: usize) {
         let mut more = Vec::new();
         for order in &self.orders[configured..] {
-            let (End::Task(first, first_task), End::Task(then, then_task)) = (&order.first, &order.then) else { continue };
-            let (first_moves, then_moves) = (self.rsc(*first).allow_migrate, self.rsc(*then).allow_migrate);
+            let (End::Task(first, first_task), End::Task(then, then_task)) = (&order.first, &order.then)
+            else {
+                continue;
+            };
+            let moves = |resource: crate::model::ResourceId| {
+                self.rsc(resource).actions.iter().any(|action| self.act(*action).task.starts_with("migrate_"))
+            };
+            let (first_moves, then_moves) = (moves(*first), moves(*then));
             if first == then || !then_moves && !first_moves {
                 continue;
             }
             let primitive = |resource| self.rsc(resource).variant == Variant::Primitive;
             let mut add = |first_task: &'static str, then_task: &'static str| {
-                more.push(Order { first: End::Task(*first, first_task), then: End::Task(*then, then_task), flags: order.flags });
+                more.push(Order {
+                    first: End::Task(*first, first_task),
+                    then: End::Task(*then, then_task),
+                    flags: order.flags,
+                });
             };
             match (*first_task, *then_task) {
                 ("start" | "running", "start") if then_moves && primitive(*then) => {
@@ -63,7 +78,12 @@ impl<'a> Cluster<'a> {
                         add(first_task, "migrate_to");
                     }
                 }
-                ("stop" | "stopped", "stop") if then_moves && !first_moves && primitive(*then) && self.rsc(*then).parent != Some(*first) => {
+                ("stop" | "stopped", "stop")
+                    if then_moves
+                        && !first_moves
+                        && primitive(*then)
+                        && self.rsc(*then).parent != Some(*first) =>
+                {
                     add(first_task, "migrate_to");
                 }
                 _ => {}

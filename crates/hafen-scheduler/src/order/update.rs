@@ -67,7 +67,9 @@ impl<'a> Cluster<'a> {
                 self.act_mut(then).before[at].1 = 0;
                 continue;
             }
-            let before = self.flags_of(first, then_node);
+            // A migration begins on its source, but depends on what happens on its target.
+            let seen_from = if self.act(then).task == "migrate_to" { None } else { then_node };
+            let before = self.flags_of(first, seen_from);
             let changed = self.apply_relation(first, then, before, flags);
             for part in std::mem::take(&mut self.touched) {
                 open.extend(self.act(part).after.iter().map(|(after, _)| *after));
@@ -335,12 +337,10 @@ impl<'a> Cluster<'a> {
         if flags & ASYMMETRIC != 0 {
             self.apply_asymmetric(first, then);
         }
-        if flags & THEN_IMPLIES_FIRST != 0 {
-            if !self.act(then).optional && before.optional {
-                self.act_mut(first).optional = false;
-                if self.act(first).migratable && !self.act(then).migratable {
-                    self.act_mut(first).migratable = false;
-                }
+        if flags & THEN_IMPLIES_FIRST != 0 && !self.act(then).optional && before.optional {
+            self.act_mut(first).optional = false;
+            if self.act(first).migratable && !self.act(then).migratable {
+                self.act_mut(first).migratable = false;
             }
         }
         if flags & PROMOTED_THEN_IMPLIES_FIRST != 0 && !self.act(then).optional && self.is_promoted(then) {
@@ -361,6 +361,14 @@ impl<'a> Cluster<'a> {
             let known = self.act_mut(then);
             known.runnable = false;
             known.migratable = false;
+        }
+        if flags & FIRST_IMPLIES_THEN != 0
+            && self.act(then).task == "migrate_to"
+            && !before.optional
+            && matches!(self.act(first).task.as_str(), "start" | "running")
+        {
+            // What has to start first would come too late for something that only moves.
+            self.act_mut(then).runnable = false;
         }
         if flags & FIRST_IMPLIES_THEN != 0
             && self.act(then).optional
