@@ -128,7 +128,10 @@ impl<'a> Cluster<'a> {
                 return;
             }
             if self.rsc(resource).maintenance && !self.rsc(resource).managed {
-                self.cancel(resource, node, record.task, record.interval_ms, "maintenance mode");
+                let cancel = self.cancel(resource, node, record.task, record.interval_ms, "maintenance mode");
+                if let Some(call) = record.element.attribute("call-id") {
+                    self.act_mut(cancel).meta.insert("call_id".into(), call.to_owned());
+                }
                 return;
             }
             if self.configured_operation(resource, record.task, record.interval_ms).is_none() {
