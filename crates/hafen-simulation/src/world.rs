@@ -38,6 +38,9 @@ pub const EPOCH_MS: u64 = 1_760_000_000_000;
 /// A run in which more happens than this does not end by itself.
 pub const HAPPENINGS_MAXIMUM: u64 = 20_000_000;
 
+/// How many inputs of the scheduler are kept.
+const INPUTS_MAXIMUM: usize = 6;
+
 /// What happens at some time. What concerns a run of a daemon, or a boot, names it, and is void after its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Happening {
@@ -114,11 +117,13 @@ pub struct World {
     causes: Causes,
     failed_stops: BTreeMap<HostId, u64>,
     observed: Observed,
-    merged: BTreeSet<ViewId>,
+    /// When each view was first delivered to anybody.
+    views: BTreeMap<ViewId, u64>,
     /// What was reached.
     pub table: Table,
     /// The log.
     pub trace: Trace,
+    inputs: VecDeque<(String, String, u64)>,
     violation: Option<Violation>,
     dice: Dice,
     disk_dice: Dice,
@@ -145,6 +150,8 @@ pub struct Report {
     pub simulated_ms: u64,
     /// Changes that were acknowledged, refused, and of unknown outcome.
     pub changes: (u64, u64, u64),
+    /// The last inputs of the scheduler: the host's name and the transition's number, the CIB, and the date.
+    pub inputs: Vec<(String, String, u64)>,
     /// The end of the log.
     pub tail: Vec<String>,
     /// The options, to read.
@@ -180,9 +187,10 @@ impl World {
             causes: Causes::default(),
             failed_stops: BTreeMap::new(),
             observed: Observed::default(),
-            merged: BTreeSet::new(),
+            views: BTreeMap::new(),
             table: Table::default(),
             trace: Trace::new(keep_all),
+            inputs: VecDeque::new(),
             violation: None,
             dice: Dice::new(seed, "world"),
             disk_dice: Dice::new(seed, "disks"),
@@ -304,6 +312,14 @@ impl World {
         self.note(None, format_args!("reached {situation:?}"));
     }
 
+    /// Keeps an input of the scheduler for whoever plays the seed again.
+    fn save_input(&mut self, host: HostId, number: u64, xml: String, now: u64) {
+        if self.inputs.len() >= INPUTS_MAXIMUM {
+            self.inputs.pop_front();
+        }
+        self.inputs.push_back((format!("{}-{number}", uname(host.0)), xml, now));
+    }
+
     fn fault(&self, index: usize) -> Fault {
         self.options.faults[index]
     }
@@ -319,6 +335,7 @@ impl World {
             faults: self.struck,
             simulated_ms: self.now_ms(),
             changes: (self.clients.acknowledged, self.clients.refused, self.clients.unknown),
+            inputs: self.inputs.iter().cloned().collect(),
             tail: self.trace.tail().map(str::to_owned).collect(),
             options: self.options.to_string(),
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -34,6 +35,9 @@ struct Arguments {
     /// Print the whole log of each seed.
     #[arg(long)]
     log: bool,
+    /// With --log: write the scheduler's last inputs to this folder.
+    #[arg(long)]
+    inputs: Option<PathBuf>,
 }
 
 fn mutant(name: &str) -> Result<Mutant, String> {
@@ -82,6 +86,14 @@ fn play_aloud(arguments: &Arguments) -> ExitCode {
         let report = runner::run_seed(seed, arguments.mutant, true);
         print!("{}", runner::describe(&report, arguments.mutant, usize::MAX));
         println!("hash {:016x} over {} lines", report.hash, report.lines);
+        if let Some(folder) = &arguments.inputs {
+            for (name, xml, now) in &report.inputs {
+                let path = folder.join(format!("seed-{seed}-{name}-at-{now}.xml"));
+                if let Err(error) = std::fs::write(&path, xml) {
+                    eprintln!("{} cannot be written: {error}", path.display());
+                }
+            }
+        }
         good &= report.violation.is_none();
     }
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -34,11 +34,16 @@ pub fn value_of(cib: &Cib, key: &Key) -> Value {
     }
 }
 
-/// Looks at a configuration that must hold everything that was acknowledged. What is missing.
-pub fn acknowledged_changes_survive(clients: &Clients, cib: &Cib, whose: &str) -> Option<String> {
+/// Looks at a configuration that must hold everything that was acknowledged before a time. What is missing.
+pub fn acknowledged_changes_survive(
+    clients: &Clients,
+    cib: &Cib,
+    whose: &str,
+    before_us: u64,
+) -> Option<String> {
     for (key, known) in &clients.ledger {
-        let Some((acknowledged, _)) = &known.acknowledged else { continue };
-        if clients.pending().any(|(_, pending)| pending.key == *key) {
+        let Some((acknowledged, at_us)) = &known.acknowledged else { continue };
+        if *at_us >= before_us || clients.pending().any(|(_, pending)| pending.key == *key) {
             continue;
         }
         let found = value_of(cib, key);

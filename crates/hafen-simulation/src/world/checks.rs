@@ -39,7 +39,10 @@ impl World {
         if !open || was_open || self.options.hosts == 2 || !self.majority_shares_view(member.host) {
             return;
         }
-        self.check_survival(member.host);
+        // This member may lag behind others of its view: what they have acknowledged in it comes later here.
+        let view = self.hosts.get(&member.host).and_then(|host| host.daemon.as_ref()?.view.as_ref());
+        let Some(&began_us) = view.and_then(|view| self.views.get(&view.id())) else { return };
+        self.check_survival(member.host, began_us);
     }
 
     /// Whether a majority of all hosts is in the same view as this one, and at its state: then no other part can
@@ -55,13 +58,13 @@ impl World {
         sharing * 2 > self.hosts.len()
     }
 
-    fn check_survival(&mut self, id: HostId) {
+    fn check_survival(&mut self, id: HostId, before_us: u64) {
         if !self.survival_is_claimed() {
             return;
         }
         let Some(host) = self.hosts.get(&id) else { return };
         let Some(node) = host.node() else { return };
-        if let Some(text) = acknowledged_changes_survive(&self.clients, node.replica().cib(), &host.uname) {
+        if let Some(text) = acknowledged_changes_survive(&self.clients, node.replica().cib(), &host.uname, before_us) {
             self.violate(Invariant::AcknowledgedChangesSurvive, text);
         }
     }
@@ -89,7 +92,7 @@ impl World {
             return self.violate(Invariant::Settles, text);
         }
         let Some(member) = coordinator else { return };
-        self.check_survival(member.host);
+        self.check_survival(member.host, self.now_us);
         self.feed(member, Input::Client { request: STATUS_REQUEST, body: Request::Status });
     }
 

@@ -194,7 +194,8 @@ impl World {
                 self.note(Some(from.host), format_args!("exits: {reason}"));
                 self.exited(from);
             }
-            Output::SaveInput { .. } | Output::Watchdog { .. } => {}
+            Output::SaveInput { number, xml, now } => self.save_input(from.host, number, xml, now),
+            Output::Watchdog { .. } => {}
         }
     }
 

@@ -210,9 +210,10 @@ impl World {
     /// The first member is told of a view: whether parts meet in it that each have changed the configuration since
     /// they parted.
     fn count_merge(&mut self, view: &View) {
-        if !self.merged.insert(view.id()) {
+        if self.views.contains_key(&view.id()) {
             return;
         }
+        self.views.insert(view.id(), self.now_us);
         let mut changed: BTreeSet<String> = BTreeSet::new();
         for member in view.member_ids() {
             let host = self.hosts.get_mut(&member.host);
