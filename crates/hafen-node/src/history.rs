@@ -271,10 +271,21 @@ fn tidy_after_success(history: &mut ResourceHistory, order: &Execute) {
                 id.ends_with("_last_failure_0") || !watches_active(record.interval_ms, &record.transition_key)
             });
             history.pending.retain(|_, order| !watches_active(order.interval_ms, &order.transition_key));
+            // What arrived here or left from here before is over: kept, it would answer for the next migration.
+            forget_migration(history, "migrate_to");
+            forget_migration(history, "migrate_from");
         }
         "start" => history.operations.retain(|_, record| !record.task.starts_with("migrate_")),
+        // The other half of an earlier migration says nothing about this one.
+        "migrate_to" => forget_migration(history, "migrate_from"),
+        "migrate_from" => forget_migration(history, "migrate_to"),
         _ => {}
     }
+}
+
+/// Forgets the record of a migration's half, unless it is that of a failure.
+fn forget_migration(history: &mut ResourceHistory, task: &str) {
+    history.operations.retain(|id, record| record.task != task || id.ends_with("_last_failure_0"));
 }
 
 /// Raises the failure count of the operation. Probes only look, and what they find is no failure of the host's doing.
