@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hafen_scheduler::crm_simulate::{Arguments, run};
+use hafen_scheduler::crm_simulate::{Arguments, exit, run};
 
 fn main() -> ExitCode {
     match try_main() {
@@ -17,20 +17,21 @@ fn main() -> ExitCode {
 }
 
 fn try_main() -> Result<(), (String, u8)> {
-    let arguments = Arguments::parse(std::env::args().skip(1)).map_err(|error| (error.to_string(), 64))?;
+    let arguments =
+        Arguments::parse(std::env::args().skip(1)).map_err(|error| (error.to_string(), exit::USAGE))?;
     let Some(file) = &arguments.xml_file else {
-        return Err(("crm_simulate: name a CIB with -x".to_owned(), 64));
+        return Err(("crm_simulate: name a CIB with -x".to_owned(), exit::USAGE));
     };
-    let source =
-        std::fs::read_to_string(file).map_err(|error| (format!("crm_simulate: {file}: {error}"), 66))?;
-    let cib =
-        hafen_cib::Cib::parse(&source).map_err(|error| (format!("crm_simulate: {file}: {error}"), 78))?;
+    let source = std::fs::read_to_string(file)
+        .map_err(|error| (format!("crm_simulate: {file}: {error}"), exit::NO_INPUT))?;
+    let cib = hafen_cib::Cib::parse(&source)
+        .map_err(|error| (format!("crm_simulate: {file}: {error}"), exit::CONFIG))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let outcome = run(&arguments, &cib, now);
     for (target, content) in [(&arguments.graph_file, &outcome.graph), (&arguments.dot_file, &outcome.dot)] {
         if let Some(target) = target {
             std::fs::write(target, content)
-                .map_err(|error| (format!("crm_simulate: {target}: {error}"), 73))?;
+                .map_err(|error| (format!("crm_simulate: {target}: {error}"), exit::CANNOT_CREATE))?;
         }
     }
     print!("{}", outcome.text);

@@ -5,6 +5,32 @@ use hafen_cib::Cib;
 use crate::date;
 use crate::run::{self, Options};
 
+/// Exit statuses, as Pacemaker's tools give them.
+pub mod exit {
+    /// The command line was wrong.
+    pub const USAGE: u8 = 64;
+    /// The CIB could not be read.
+    pub const NO_INPUT: u8 = 66;
+    /// A file could not be written.
+    pub const CANNOT_CREATE: u8 = 73;
+    /// The CIB is not well-formed or not a CIB.
+    pub const CONFIG: u8 = 78;
+}
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+crm_simulate: what the cluster would do with a CIB
+
+  -x, --xml-file FILE       read the CIB from FILE
+  -S, --simulate            plan, and print the summary
+  -R, --run                 plan
+  -Q, --quiet               print less
+  -s, --show-scores         print the scores that decide where resources run
+  -G, --save-graph FILE     write the transition graph
+  -D, --save-dotfile FILE   write the transition graph for Graphviz
+  -t, --set-date DATE       plan as if it were this time
+";
+
 /// What the command line asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "independent switches of an existing tool")]
@@ -37,7 +63,7 @@ pub struct UsageError(pub String);
 
 impl std::fmt::Display for UsageError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "crm_simulate: {}", self.0)
+        f.write_str(&self.0)
     }
 }
 
