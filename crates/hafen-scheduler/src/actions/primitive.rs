@@ -1,6 +1,6 @@
 //! What a primitive may have to do to get from where it is to where it should be.
 
-use crate::model::{ActionId, Cluster, NodeIndex, Recovery, ResourceId, Role};
+use crate::model::{ActionId, Cluster, NodeIndex, Recovery, Requires, ResourceId, Role};
 use crate::order::{End, relation};
 
 impl<'a> Cluster<'a> {
@@ -61,7 +61,9 @@ impl<'a> Cluster<'a> {
     /// Decides whether a half-finished migration goes on; returns whether the resource is active in too many places.
     fn settle_partial_migration(&mut self, resource: ResourceId, chosen: Option<NodeIndex>) -> bool {
         let known = self.rsc(resource);
-        let several = known.running_on.len() > 1;
+        let fenced_first = matches!(known.requires, Requires::Fencing | Requires::Unfencing);
+        let counted = known.running_on.iter().filter(|node| fenced_first || !self.node(**node).unclean).count();
+        let several = counted > 1;
         if let (Some(source), Some(target)) = (known.migration_source, known.migration_target) {
             let both = known.running_on.contains(&source) && known.running_on.contains(&target);
             if known.running_on.len() == 2 && both && chosen == Some(target) {

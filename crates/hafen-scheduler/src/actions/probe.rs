@@ -1,5 +1,6 @@
 //! Probes: finding out what runs where nothing is known.
 
+use crate::input::status::base_name;
 use crate::model::{Cluster, Discovery, NodeIndex, ResourceId, Role, Variant};
 use crate::order::{End, relation};
 
@@ -7,7 +8,8 @@ impl<'a> Cluster<'a> {
     pub(crate) fn create_probes(&mut self) {
         for node in self.node_indices() {
             let known = self.node(node);
-            if !known.online || known.unclean || known.pending || known.ping || known.remote {
+            let joining = known.pending && !known.unclean;
+            if !(known.online || joining) || known.unclean || known.ping || known.remote {
                 continue;
             }
             for resource in self.top.clone() {
@@ -75,6 +77,16 @@ impl<'a> Cluster<'a> {
         }
         self.act_mut(probe).optional = false;
         let top = self.clone_of(resource).unwrap_or(resource);
+        if self.node(node).pending {
+            // What a joining node runs is not known yet, and it cannot be asked: until then nothing starts that runs nowhere.
+            self.act_mut(probe).runnable = false;
+            for member in self.family(top) {
+                let same = base_name(&self.rsc(member).id) == base_name(&self.rsc(resource).id);
+                if same && self.rsc(member).running_on.is_empty() {
+                    self.order(End::Action(probe), End::Task(member, "start"), relation::UNRUNNABLE_FIRST_BLOCKS);
+                }
+            }
+        }
         self.order(End::Action(probe), End::Task(top, "start"), relation::ORDERED);
         self.order(End::Action(probe), End::Task(top, "reload-agent"), relation::ORDERED);
         true

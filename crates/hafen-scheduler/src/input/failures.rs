@@ -63,12 +63,6 @@ impl<'a> Cluster<'a> {
 
     /// Whether a failure on this node blocks the resource; such failures do not expire.
     fn blocked_by_failure(&self, resource: ResourceId, node: NodeIndex) -> bool {
-        let blocking =
-            self.rsc(resource).ops.iter().any(|op| op.element.attribute("on-fail") == Some("block"))
-                || !self.properties.stonith && self.rsc(resource).ops.is_empty();
-        if !blocking {
-            return false;
-        }
         self.record_of(resource, node).is_some_and(|history| {
             history.children_named("lrm_rsc_op").any(|op| {
                 let known = Record::read(op);
@@ -123,6 +117,9 @@ impl<'a> Cluster<'a> {
                 }
                 if failures.expired {
                     self.forget_failures(resource, node);
+                    continue;
+                }
+                if self.rsc(resource).failure_ignored {
                     continue;
                 }
                 let threshold = self.rsc(resource).migration_threshold;
