@@ -138,7 +138,11 @@ impl<'a> Cluster<'a> {
         }
         if flags & relation::IF_ON_SAME_NODE_OR_TARGET != 0 {
             if first.task == "load_stopped" {
-                return first.node == then.node || then.task == "migrate_to";
+                let target = match then.resource {
+                    Some(resource) if then.task == "migrate_to" => self.rsc(resource).assigned_to,
+                    _ => then.node,
+                };
+                return first.node == target;
             }
             return first.node == then.node;
         }

@@ -371,6 +371,8 @@ pub(crate) struct Cluster<'a> {
     pub(crate) touched: BTreeSet<ActionId>,
     pub(crate) shutdowns: Vec<ActionId>,
     pub(crate) fencings: Vec<ActionId>,
+    /// Whether secrets in the CIB may be blotted out.
+    pub(crate) sanitized: bool,
     /// Whether contributions are written into the ledger.
     pub(crate) explain: bool,
 }

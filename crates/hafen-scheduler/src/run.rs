@@ -15,6 +15,8 @@ use crate::plan::Plan;
 pub struct Options {
     /// Fill `Plan::ledger`.
     pub explain: bool,
+    /// The CIB was passed around, and its secrets may be blotted out: do not take that for a change.
+    pub sanitized: bool,
 }
 
 /// A plan and the texts that `crm_simulate` prints about it.
@@ -75,6 +77,7 @@ fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         touched: BTreeSet::new(),
         shutdowns: Vec::new(),
         fencings: Vec::new(),
+        sanitized: options.sanitized,
         explain: options.explain,
     };
     cluster.find_unfencing();

@@ -110,12 +110,12 @@ impl<'a> Cluster<'a> {
             if self.rsc(member).variant != Variant::Primitive {
                 continue;
             }
-            if let Some(node) = self.hears_before(member) {
+            if let Some(node) = self.hears(member, stage, false) {
                 let told = self.notify_member(member, node, "pre", task, task, environment);
                 self.order_actions(before, told, ORDERED);
                 self.order_actions(told, before_done, ORDERED);
             }
-            if let Some(node) = self.hears_after(member) {
+            if let Some(node) = self.hears(member, stage, true) {
                 let told = self.notify_member(member, node, "post", task, done, environment);
                 self.act_mut(told).priority = INFINITY;
                 self.order_actions(after, told, ORDERED);
@@ -129,20 +129,17 @@ impl<'a> Cluster<'a> {
         self.node(node).online && !self.node(node).unclean
     }
 
-    fn hears_before(&self, member: ResourceId) -> Option<NodeIndex> {
+    /// Where a member is told of a change: those that run just before it, or just after it.
+    fn hears(&self, member: ResourceId, stage: usize, after: bool) -> Option<NodeIndex> {
         let known = self.rsc(member);
-        known.running_on.first().copied().filter(|node| known.role.is_active() && self.usable(*node))
-    }
-
-    fn hears_after(&self, member: ResourceId) -> Option<NodeIndex> {
-        let known = self.rsc(member);
-        if let Some(node) = self.will(member, "start") {
-            return Some(node).filter(|node| self.usable(*node));
+        let here = known.running_on.first().copied().filter(|node| known.role.is_active() && self.usable(*node));
+        let stays = here.filter(|_| self.will(member, "stop").is_none());
+        let starts = self.will(member, "start").filter(|node| self.usable(*node));
+        match (STAGES[stage].0, after) {
+            ("demote", _) | ("stop", false) => here,
+            ("stop", true) | ("start", false) => stays,
+            _ => starts.or(stays),
         }
-        if self.will(member, "stop").is_some() || !known.next_role.is_active() {
-            return None;
-        }
-        self.hears_before(member)
     }
 
     fn notify_joint(

@@ -207,10 +207,14 @@ impl<'a> Cluster<'a> {
                 }
             }
         }
-        let Some(node) = self.rsc(resource).assigned_to else { return };
-        let load = self.load_stopped(node);
-        for task in ["start", "migrate_to"] {
-            self.order(End::Action(load), End::Task(resource, task), relation::IF_ON_SAME_NODE_OR_TARGET);
+        for node in self.node_indices() {
+            if !self.rsc(resource).allowed[node.at()].present {
+                continue;
+            }
+            let load = self.load_stopped(node);
+            for task in ["start", "migrate_to"] {
+                self.order(End::Action(load), End::Task(resource, task), relation::IF_ON_SAME_NODE_OR_TARGET);
+            }
         }
     }
 
