@@ -42,6 +42,11 @@ pub fn record_pending(status: &mut HostStatus, order: &Execute) {
     }
 }
 
+/// Records on the target of a migration that the resource may be there from now on.
+pub fn record_arriving(status: &mut HostStatus, order: &Execute) {
+    status.arriving.insert(order.resource.clone(), order.clone());
+}
+
 /// The order was never carried out.
 pub fn drop_pending(status: &mut HostStatus, order: &Execute) {
     if let Some(history) = status.resources.get_mut(&order.resource) {
@@ -75,6 +80,9 @@ pub fn record_result(
         return Consequence { changed: was_pending, ..Consequence::default() };
     }
     let failed = is_failure(result);
+    if order.interval_ms == 0 {
+        status.arriving.remove(&order.resource);
+    }
     // A recurring operation keeps its number through all of its results.
     let call_id = known.map_or(call_id, |(_, _, known)| known);
     write_record(history, record_of(result, uname, call_id), failed);

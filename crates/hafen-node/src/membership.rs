@@ -104,14 +104,15 @@ impl Membership {
             .is_some_and(|view| view.member_ids().all(|member| self.hellos.contains_key(&member)))
     }
 
-    /// Whose state the view begins with: a healthy disk and a complete state before others; then the order of merges;
-    /// then a member that knows the absent hosts, then the last coordinator (so that a joining host changes nothing),
-    /// then the lowest number.
+    /// Whose state the view begins with: a complete one before others; then the order of merges; then the member that
+    /// saw a quorate ring last (it knows best about absent hosts); then a healthy disk; then the last coordinator (so
+    /// that a joining host changes nothing); then the lowest number. The version comes before the disk: what was
+    /// acknowledged may be in the memory of a member whose disk has filled since.
     pub fn elect(&self) -> Option<MemberId> {
         let rank = |(member, hello): &(&MemberId, &Hello)| {
             let lowest_first = std::cmp::Reverse(member.host);
-            let usable = (hello.complete, hello.disk_healthy);
-            (usable, hello.version, hello.seasoned, hello.coordinated, lowest_first)
+            let knowledge = (hello.complete, hello.version, hello.quorate_ring, hello.seasoned);
+            (knowledge, hello.disk_healthy, hello.coordinated, lowest_first)
         };
         self.hellos.iter().max_by_key(rank).map(|(&member, _)| member)
     }

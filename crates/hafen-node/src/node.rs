@@ -36,6 +36,10 @@ pub struct Node {
     quorum: QuorumJoiner,
     membership: Membership,
     replica: Replica,
+    /// The last ring with quorum in which this member was synchronised.
+    quorate_ring: u64,
+    /// When a member that could not greet gives up, on the monotonic clock.
+    greet_by: Option<u64>,
     /// False after the replicas were found to differ: then a full copy is needed.
     complete: bool,
     store: Store,
@@ -74,6 +78,8 @@ impl Node {
             quorum: QuorumJoiner::new(),
             membership: Membership::default(),
             replica,
+            quorate_ring: 0,
+            greet_by: None,
             complete: !recovered.damaged,
             store,
             disk: disk::Disk::default(),
@@ -168,6 +174,7 @@ impl Node {
 
     /// What follows from the state, after every input.
     fn step(&mut self) {
+        self.step_greeting();
         self.step_disk();
         self.step_local();
         self.step_plan();
@@ -210,7 +217,10 @@ impl Machine for Node {
     }
 
     fn poll_timeout(&self) -> Option<u64> {
-        [self.store.poll_timeout(), self.plan_timeout(), self.requests_timeout()].into_iter().flatten().min()
+        [self.store.poll_timeout(), self.plan_timeout(), self.requests_timeout(), self.greet_by]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn driver_settings(cib: &Cib) -> DriverSettings {
         uuid: String::new(),
         cluster_delay_ms: cib.property_duration_ms("cluster-delay"),
         batch_limit: number("batch-limit", 0),
-        migration_limit: number("migration-limit", -1),
+        migration_limit: Some(number("migration-limit", -1)).filter(|limit| *limit > 0).unwrap_or(-1),
     }
 }
 

@@ -181,7 +181,13 @@ impl Replica {
         for (&host, record) in &mut self.hosts {
             let running =
                 matches!(record.standing, Standing::Joining | Standing::Member | Standing::DaemonLost);
-            if view.members.contains_key(&host) {
+            if let Some(&incarnation) = view.members.get(&host) {
+                // Whatever was known of it is over: should it be lost before it has greeted here, it may already have
+                // been given something to run by those whom it did greet.
+                if !matches!(record.standing, Standing::Joining | Standing::Member) {
+                    record.standing = Standing::Joining;
+                }
+                record.incarnation = Some(incarnation);
                 continue;
             }
             if !view.hosts.contains(&host) {

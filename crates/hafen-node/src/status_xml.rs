@@ -9,11 +9,11 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::{Cib, Document, NodeId};
 use hafen_protocol::HostId;
-use hafen_protocol::message::{HostStatus, ResourceHistory};
+use hafen_protocol::message::{Execute, HostStatus, ResourceHistory};
 
 use crate::replica::Standing;
 
@@ -46,11 +46,13 @@ struct Place {
 
 /// Replaces the status section. Versions are not touched.
 pub fn write<'a>(cib: &mut Cib, hosts: impl IntoIterator<Item = HostSnapshot<'a>>) {
+    let hosts: Vec<HostSnapshot<'a>> = hosts.into_iter().collect();
+    let told = departures(&hosts);
     let status = cib.status_or_new();
     let document = cib.document_mut();
     document.clear(status);
-    for snapshot in hosts {
-        write_host(document, status, &snapshot);
+    for snapshot in &hosts {
+        write_host(document, status, snapshot, &told);
     }
 }
 
@@ -77,7 +79,45 @@ fn place_of(standing: &Standing) -> Option<Place> {
     }
 }
 
-fn write_host(document: &mut Document, status: NodeId, snapshot: &HostSnapshot<'_>) {
+/// Resources and the names of the hosts that they migrate to, as far as their sources' records tell.
+type Departures = BTreeSet<(String, String)>;
+
+fn departures(hosts: &[HostSnapshot<'_>]) -> Departures {
+    let mut told = Departures::new();
+    let with_history =
+        |host: &&HostSnapshot<'_>| place_of(host.standing).is_some_and(|place| place.has_history);
+    for host in hosts.iter().filter(with_history) {
+        for (resource, history) in &host.status.resources {
+            let ended = history.operations.values().filter(|record| record.task == "migrate_to");
+            let ended = ended.filter_map(|record| record.migration.clone());
+            let pending = history.pending.values().filter(|order| order.task == "migrate_to");
+            let pending = pending.filter_map(crate::history::migration_of);
+            told.extend(ended.chain(pending).map(|(_, target)| (resource.clone(), target)));
+        }
+    }
+    told
+}
+
+/// What the source of a migration would have told, had its record not gone with it: whether the resource arrived is
+/// not known. Where an agent can be asked the history is left out, so that it is asked; elsewhere the resource counts
+/// as there.
+fn write_unknown_arrival(
+    document: &mut Document,
+    resources: NodeId,
+    place: &Place,
+    order: &Execute,
+    uname: &str,
+) {
+    if !place.left_alone && place.in_ccm == "true" {
+        return;
+    }
+    let element =
+        write_resource(document, resources, &order.resource, &order.class, order.provider.as_deref());
+    document.set_attribute(element, "type", &order.agent);
+    operation::write_as_started(document, element, order, uname);
+}
+
+fn write_host(document: &mut Document, status: NodeId, snapshot: &HostSnapshot<'_>, told: &Departures) {
     let Some(place) = place_of(snapshot.standing) else { return };
     let id = snapshot.host.to_string();
     let state = document.append_element(status, "node_state");
@@ -103,8 +143,15 @@ fn write_host(document: &mut Document, status: NodeId, snapshot: &HostSnapshot<'
     let lrm = document.append_element(state, "lrm");
     document.set_attribute(lrm, "id", &id);
     let resources = document.append_element(lrm, "lrm_resources");
-    for (resource, history) in &snapshot.status.resources {
-        write_history(document, resources, resource, history, snapshot.uname);
+    let unknown = |resource: &str| {
+        snapshot.status.arriving.contains_key(resource)
+            && !told.contains(&(resource.to_owned(), snapshot.uname.to_owned()))
+    };
+    for (resource, history) in snapshot.status.resources.iter().filter(|(resource, _)| !unknown(resource)) {
+        write_history(document, resources, resource, history, snapshot.uname, place.left_alone);
+    }
+    for (_, order) in snapshot.status.arriving.iter().filter(|(resource, _)| unknown(resource)) {
+        write_unknown_arrival(document, resources, &place, order, snapshot.uname);
     }
 }
 
@@ -127,21 +174,38 @@ fn as_id(name: &str) -> String {
     name.chars().map(|c| if fits(c) { c } else { '.' }).collect()
 }
 
+fn write_resource(
+    document: &mut Document,
+    resources: NodeId,
+    resource: &str,
+    class: &str,
+    provider: Option<&str>,
+) -> NodeId {
+    let element = document.append_element(resources, "lrm_resource");
+    document.set_attribute(element, "id", resource);
+    document.set_attribute(element, "class", class);
+    if let Some(provider) = provider {
+        document.set_attribute(element, "provider", provider);
+    }
+    element
+}
+
 fn write_history(
     document: &mut Document,
     resources: NodeId,
     resource: &str,
     history: &ResourceHistory,
     uname: &str,
+    left_alone: bool,
 ) {
-    let element = document.append_element(resources, "lrm_resource");
-    document.set_attribute(element, "id", resource);
-    document.set_attribute(element, "class", &history.class);
-    if let Some(provider) = &history.provider {
-        document.set_attribute(element, "provider", provider);
-    }
+    let provider = history.provider.as_deref();
+    let element = write_resource(document, resources, resource, &history.class, provider);
     document.set_attribute(element, "type", &history.agent);
-    let pending = operation::pending_of(resource, history, uname);
+    let mut pending = operation::pending_of(resource, history, uname);
+    if left_alone {
+        // Whether a stop has ended there nobody can tell: until then the resource counts as running.
+        pending.retain(|_, record| record.task != "stop");
+    }
     for (id, record) in &history.operations {
         // What is being done takes the place of what was done before.
         if !pending.contains_key(id) {

@@ -167,8 +167,11 @@ pub struct Hello {
     /// The coordinator's copy that it stands on is complete (false in a node that was never synchronised since it
     /// started and lost its place in a transfer).
     pub complete: bool,
-    /// The member has been in a cluster that planned (`Started`), and so knows about absent hosts.
+    /// The member has been in a cluster that planned (`Started`).
     pub seasoned: bool,
+    /// The sequence of the last ring with quorum in which the member was synchronised in this run; 0: none. What it
+    /// knows about absent hosts is as new as that.
+    pub quorate_ring: u64,
     /// The member coordinated the last view that it was in.
     pub coordinated: bool,
     /// What runs on its own host, from that host itself.
@@ -205,6 +208,10 @@ pub struct HostStatus {
     pub resources: BTreeMap<String, ResourceHistory>,
     /// Transient attributes (`fail-count-…`, `shutdown`, …).
     pub attributes: BTreeMap<String, String>,
+    /// Resources that were ordered to migrate here, with the order to their source, until an operation on this host
+    /// tells whether they are here. The source's record tells it too, but goes with the source.
+    #[serde(default)]
+    pub arriving: BTreeMap<String, Execute>,
     /// The highest `OperationResult::sequence` that is recorded here: a result seen again counts once.
     pub results_through: u64,
 }

@@ -30,9 +30,11 @@ impl Disk {
     }
 
     /// The state at this position was taken over; it is durable when what the store holds now is.
-    pub(super) fn synchronised(&mut self, position: u64) {
+    /// `said_failed`: the others take this disk for failed, from this member's greeting.
+    pub(super) fn synchronised(&mut self, position: u64, said_failed: bool) {
         self.told = position;
         self.durable = position;
+        self.told_failed = said_failed;
     }
 }
 
@@ -126,7 +128,7 @@ impl Node {
     }
 
     /// Another member takes over coordination within the view: all synchronised members are at the same state.
-    fn succeed(&mut self, cause: &str) {
+    pub(super) fn succeed(&mut self, cause: &str) {
         self.membership.coordinator = self.membership.successor();
         self.membership.coordinated = self.membership.coordinator == Some(self.me());
         self.membership.term = None;

@@ -25,6 +25,14 @@ pub(super) struct Attempt {
 impl Node {
     /// A fencing begins; the member that does it hands it to its shell.
     pub(super) fn fence_started(&mut self, start: FenceStart) {
+        self.planner.operator_fencings.remove(&start.target);
+        if self.replica.fencings.values().any(|flying| flying.target == start.target) {
+            if let Some(key) = &start.transition_key {
+                let text = format!("{} is being fenced already", start.target_uname);
+                self.planner.step_ended(key, Outcome::Failed(text));
+            }
+            return;
+        }
         let target = start.target_uname.clone();
         let by = self.replica.uname(start.by.host);
         let text = format!("{by} fences {target} ({})", start.action);
@@ -56,8 +64,8 @@ impl Node {
             let text = format!("{target} had rejoined before its fencing was proven");
             self.event("fence-result-after-rejoin", &target, text, "the proof means its earlier run");
         }
-        let success = result.outcome.is_ok();
-        self.note_attempt(start.target, success);
+        let enough = down.is_some() || start.action == "on" || present_anew;
+        self.note_attempt(start.target, result.outcome.is_ok(), enough);
         let mut as_planned = false;
         if let Some(key) = &start.transition_key {
             let outcome = match &result.outcome {
@@ -73,15 +81,18 @@ impl Node {
         }
     }
 
-    fn note_attempt(&mut self, target: HostId, success: bool) {
-        if success {
+    /// `answered`: the agent succeeded; `enough`: what it proves is enough. To repeat a fencing whose proof is too weak
+    /// helps nobody, so that waits long.
+    fn note_attempt(&mut self, target: HostId, answered: bool, enough: bool) {
+        if answered && enough {
             self.planner.attempts.remove(&target);
             return;
         }
         let maximum = fencing::attempts_maximum(self.replica.cib());
         let attempt = self.planner.attempts.entry(target).or_default();
         attempt.failed = attempt.failed.saturating_add(1);
-        let pause_ms = if attempt.failed < maximum { FENCE_PAUSE_MS } else { FENCE_PAUSE_LONG_MS };
+        let pause_ms =
+            if !answered && attempt.failed < maximum { FENCE_PAUSE_MS } else { FENCE_PAUSE_LONG_MS };
         attempt.not_before_ms = self.now.monotonic_ms + pause_ms;
     }
 }

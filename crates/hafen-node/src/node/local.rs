@@ -23,6 +23,9 @@ pub struct Remembered {
     pub status: HostStatus,
     /// The recurring operations that were set up.
     pub recurring: Vec<Execute>,
+    /// Whether the cluster had planned.
+    #[serde(default)]
+    pub seasoned: bool,
 }
 
 /// This member's own host.
@@ -42,6 +45,8 @@ pub(super) struct Local {
     results_said: BTreeSet<u64>,
     fence_results: BTreeMap<String, FenceResult>,
     fence_results_said: BTreeSet<String>,
+    was_seasoned: bool,
+    watchdog_fed: Option<bool>,
     leaving: bool,
     leaving_said: bool,
     changed: bool,
@@ -56,10 +61,21 @@ impl Local {
             && let Some(record) = replica.hosts.get_mut(&identity.host)
         {
             record.status = recalled.status;
+            local.was_seasoned = recalled.seasoned;
             local.recurring =
                 recalled.recurring.into_iter().map(|order| (recurring_key(&order), order)).collect();
         }
         local
+    }
+
+    /// Whether the executor has said what it holds.
+    pub(super) fn knows_its_host(&self) -> bool {
+        self.known
+    }
+
+    /// Whether an earlier run of the daemon in this boot was in a cluster that had planned.
+    pub(super) fn was_seasoned(&self) -> bool {
+        self.was_seasoned
     }
 
     /// Whether the view can be greeted now; true once a view.
@@ -140,7 +156,7 @@ impl Node {
             .resources
             .values()
             .flat_map(|history| history.pending.values())
-            .filter(|order| !known.contains(order.transition_key.as_str()))
+            .filter(|order| order.interval_ms == 0 && !known.contains(order.transition_key.as_str()))
             .cloned()
             .collect();
         for order in accepted.iter().filter(|order| order.interval_ms == 0) {
@@ -149,7 +165,7 @@ impl Node {
                 .resources
                 .get(&order.resource)
                 .is_some_and(|history| history.pending.contains_key(&order.operation_key));
-            if !on_record {
+            if first && !on_record {
                 history::record_pending(&mut record.status, order);
             }
         }
@@ -262,8 +278,24 @@ impl Node {
         }
     }
 
+    /// The watchdog may be fed while there is quorum, or policy permits to go on without, or nothing runs here.
+    fn step_watchdog(&mut self) {
+        let permits = |policy: Option<&str>| matches!(policy, Some("ignore" | "freeze"));
+        let runs_nothing = || {
+            let record = self.replica.hosts.get(&self.me().host);
+            record.is_none_or(|record| !record.status.resources.values().any(history::is_active))
+        };
+        let feed =
+            self.quorate() || permits(self.replica.cib().property("no-quorum-policy")) || runs_nothing();
+        if self.local.watchdog_fed != Some(feed) {
+            self.local.watchdog_fed = Some(feed);
+            self.outputs.push_back(Output::Watchdog { feed });
+        }
+    }
+
     /// Says what did not come back yet, and remembers what changed.
     pub(super) fn step_local(&mut self) {
+        self.step_watchdog();
         if self.membership.phase == Phase::Synchronised {
             self.say_results();
             if self.local.leaving && !self.local.leaving_said {
@@ -314,6 +346,7 @@ impl Node {
             boot_id: self.identity.boot_id.clone(),
             status: record.status.clone(),
             recurring: self.local.recurring.values().cloned().collect(),
+            seasoned: self.replica.seasoned || self.local.was_seasoned,
         };
         if let Ok(bytes) = serde_json::to_vec(&remembered) {
             self.outputs.push_back(Output::Remember(bytes));

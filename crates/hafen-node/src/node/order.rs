@@ -4,6 +4,7 @@ use hafen_protocol::message::{Change, Execute, Message, OperationResult, Operato
 use hafen_protocol::{HostId, Incarnation, MemberId};
 
 use super::Node;
+use super::plan::OperatorFencing;
 use crate::driver::Outcome;
 use crate::history;
 use crate::replica::{Refusal, Standing};
@@ -40,7 +41,12 @@ impl Node {
             Message::FenceStart(start) if by_coordinator => self.fence_started(*start),
             Message::FenceResult(result) => self.fence_result_ordered(&result, position),
             Message::Leaving => self.member_leaves(from, position),
-            Message::Operator(operator) => self.operator_asks(operator, position),
+            Message::Operator(operator) => {
+                if from == self.me() {
+                    self.asked_delivered();
+                }
+                self.operator_asks(operator, position);
+            }
             Message::Term { .. }
             | Message::Started
             | Message::Settled { .. }
@@ -83,6 +89,7 @@ impl Node {
         match applied {
             Ok(()) => {
                 self.persist_change(change, position);
+                self.requests.applied_at(position);
                 if opens {
                     self.membership.term_open = true;
                 } else {
@@ -93,6 +100,7 @@ impl Node {
                     self.disturbed(position, &format!("the configuration changed to {version}"));
                 }
             }
+            Err(Refusal::Stale) if opens && from == self.me() => self.planner.opening_refused(),
             Err(Refusal::Stale) => {}
             Err(Refusal::Diverged(text)) => return self.diverged(&text),
         }
@@ -104,11 +112,25 @@ impl Node {
     fn execute_ordered(&mut self, position: u64, order: Execute) {
         let Some(record) = self.replica.hosts.get_mut(&order.host) else { return };
         history::record_pending(&mut record.status, &order);
+        self.expect_arrival(&order);
         self.requests.disturbed_quietly(position);
         if order.host == self.me().host {
             let text = format!("{} {} begins", order.task, order.resource);
             self.event("execute", &order.resource, text, order.transition_key.clone());
             self.run_here(order);
+        }
+    }
+
+    /// A migration begins: from now on the resource may be at its target.
+    fn expect_arrival(&mut self, order: &Execute) {
+        if order.task != "migrate_to" {
+            return;
+        }
+        let target = history::migration_of(order).and_then(|(_, target)| self.replica.host_by_name(&target));
+        let record = target.and_then(|target| self.replica.hosts.get_mut(&target));
+        if let Some(record) = record {
+            history::record_arriving(&mut record.status, order);
+            self.local.changed();
         }
     }
 
@@ -125,7 +147,8 @@ impl Node {
         let uname = record.uname.clone();
         let consequence = history::record_result(&mut record.status, result, &uname, start_failure_is_fatal);
         if from == self.me() {
-            self.local.changed();
+            // Remembered first: what the executor may forget must be on record here.
+            self.remember();
             self.outputs.push_back(crate::api::Output::AcknowledgeResults { through: result.sequence });
         }
         let order = &result.order;
@@ -133,8 +156,10 @@ impl Node {
             if result.exit_reason.is_empty() { String::new() } else { format!(" ({})", result.exit_reason) };
         let text = format!("{} {} on {uname} ended: {}{reason}", order.task, order.resource, outcome(result));
         self.event("result", &order.resource, text, order.transition_key.clone());
-        self.requests.disturbed_quietly(position);
         let as_planned = self.planner.operation_ended(result);
+        if as_planned || consequence.changed {
+            self.requests.disturbed_quietly(position);
+        }
         if !as_planned && consequence.changed {
             let cause = format!("{} {} on {uname}: {}", order.task, order.resource, outcome(result));
             self.disturbed(position, &cause);
@@ -151,6 +176,10 @@ impl Node {
     ) {
         let Some(record) = self.replica.hosts.get_mut(&host) else { return };
         let uname = record.uname.clone();
+        if operation.is_none() && record.standing != Standing::Member {
+            // A host that cannot be probed afresh keeps its history: it is all that is known of what runs there.
+            return;
+        }
         match &operation {
             Some((task, interval_ms)) => {
                 history::forget_recurring(&mut record.status, resource, task, *interval_ms)
@@ -242,9 +271,9 @@ impl Node {
     fn operator_asks(&mut self, operator: Operator, position: u64) {
         match operator {
             Operator::Fence { host, action, origin } => {
-                if self.is_coordinator() {
-                    self.planner.operator_fencings.insert(host, (action, origin));
-                }
+                let asked_at_ms = self.now.monotonic_ms;
+                let asked = OperatorFencing { action, origin, asked_at_ms, said: false };
+                self.planner.operator_fencings.insert(host, asked);
             }
             Operator::ConfirmOff { host, origin } => {
                 let name = self.replica.uname(host);

@@ -22,8 +22,23 @@ const ANSWER_MARGIN_MS: u64 = 60_000;
 const REPEAT_PAUSE_MS: u64 = 1_000;
 /// And at most this long.
 const REPEAT_PAUSE_MAXIMUM_MS: u64 = 30_000;
+/// What an operator asked for so long ago is not done any more, in milliseconds.
+const OPERATOR_FENCING_MAXIMUM_MS: u64 = 60_000;
 /// Pacemaker's `cluster-recheck-interval`, in milliseconds.
 const RECHECK_MS: u64 = 15 * 60 * 1000;
+
+/// A fencing that an operator asked for.
+#[derive(Debug, Clone)]
+pub(super) struct OperatorFencing {
+    /// `reboot` or `off`.
+    pub(super) action: String,
+    /// Who asked.
+    pub(super) origin: String,
+    /// When, on this member's monotonic clock.
+    pub(super) asked_at_ms: u64,
+    /// Whether it was ordered.
+    pub(super) said: bool,
+}
 
 /// What the coordinator is doing.
 #[derive(Debug, Default)]
@@ -34,8 +49,8 @@ pub(super) struct Planner {
     transition: u64,
     /// Failed attempts to fence.
     pub(super) attempts: Attempts,
-    /// Fencings that an operator asked for: action and who asked.
-    pub(super) operator_fencings: BTreeMap<HostId, (String, String)>,
+    /// Fencings that an operator asked for; all members know them, the coordinator does them.
+    pub(super) operator_fencings: BTreeMap<HostId, OperatorFencing>,
     /// Since when a host's daemon is gone, on the monotonic clock.
     lost_since: BTreeMap<HostId, u64>,
     declared: BTreeSet<HostId>,
@@ -49,6 +64,7 @@ pub(super) struct Planner {
     settled_said: Option<u64>,
     recheck_at: Option<u64>,
     not_before: u64,
+    started_at_ms: u64,
     repeats: u32,
     last_plan: Vec<String>,
     fence_number: u64,
@@ -62,10 +78,21 @@ impl Planner {
             transition: self.transition,
             fence_number: self.fence_number,
             attempts: std::mem::take(&mut self.attempts),
+            operator_fencings: std::mem::take(&mut self.operator_fencings),
             cause: self.cause.take(),
             warnings: std::mem::take(&mut self.warnings),
             ..Planner::default()
         };
+    }
+
+    /// Nothing is planned before that time, on the monotonic clock.
+    pub(super) fn hold_back_until(&mut self, monotonic_ms: u64) {
+        self.not_before = self.not_before.max(monotonic_ms);
+    }
+
+    /// The term's first change was refused: it is to be made again.
+    pub(super) fn opening_refused(&mut self) {
+        self.opening_said = false;
     }
 
     /// Something happened that the plan does not know of.
@@ -150,7 +177,7 @@ impl Node {
 
     /// The coordinator's next steps.
     pub(super) fn step_plan(&mut self) {
-        if !self.is_coordinator() {
+        if !self.is_coordinator() || self.quorum.quorate().is_none() {
             return;
         }
         self.step_term();
@@ -230,6 +257,13 @@ impl Node {
         if self.replica.seasoned {
             return true;
         }
+        let without_quorum = self.replica.cib().property("no-quorum-policy") == Some("ignore");
+        if !self.quorate() && !without_quorum {
+            // The wait begins with quorum. A daemon that was started again in a cluster that had planned obeys
+            // no-quorum-policy at once.
+            self.planner.ready_since = None;
+            return self.local.was_seasoned();
+        }
         let since = *self.planner.ready_since.get_or_insert(self.now.monotonic_ms);
         let is_here = |host: &HostId| {
             self.replica.hosts.get(host).is_some_and(|record| record.standing == Standing::Member)
@@ -265,6 +299,10 @@ impl Node {
             if self.planner.cause.is_none() {
                 self.planner.cause = Some(format!("transition {number} ended"));
             }
+            if self.planner.started_at_ms == self.now.monotonic_ms {
+                // It ended in the instant in which it began: nothing else would wake the coordinator.
+                self.planner.hold_back_until(self.now.monotonic_ms + REPEAT_PAUSE_MS);
+            }
         } else {
             self.planner.driver = Some(driver);
         }
@@ -272,6 +310,12 @@ impl Node {
 
     /// Carries out one step. False: the bus has no room, and the plan ends here.
     fn fire(&mut self, driver: &mut Driver, firing: Firing) -> bool {
+        if self.is_left_alone(&firing) {
+            // Nothing is ended or forgotten on a host that cannot answer; the next plan asks again.
+            let Firing::Forget { transition_key, .. } = firing else { return true };
+            driver.completed(&transition_key, Outcome::Done);
+            return true;
+        }
         let said = match firing {
             Firing::Execute(order) => self.say(&Message::Execute(order)),
             Firing::Fence { target, action, transition_key, .. } => {
@@ -299,6 +343,15 @@ impl Node {
             driver.abort("the bus has no room");
         }
         said
+    }
+
+    /// Whether a step would end a recurring operation on a host that is no member at the coordinator's state.
+    fn is_left_alone(&self, firing: &Firing) -> bool {
+        let Firing::Forget { host, .. } = firing else { return false };
+        self.replica
+            .hosts
+            .get(host)
+            .is_some_and(|record| matches!(record.standing, Standing::DaemonLost | Standing::Joining))
     }
 
     /// Why a host is to be fenced, for the record.
@@ -375,9 +428,16 @@ impl Node {
     }
 
     fn step_operator_fencings(&mut self) {
-        let Some((&host, _)) = self.planner.operator_fencings.first_key_value() else { return };
-        let Some((action, origin)) = self.planner.operator_fencings.remove(&host) else { return };
-        self.order_fencing(host, &action, format!("{origin} asked for it"), None);
+        let now_ms = self.now.monotonic_ms;
+        self.planner
+            .operator_fencings
+            .retain(|_, asked| now_ms < asked.asked_at_ms + OPERATOR_FENCING_MAXIMUM_MS);
+        let unsaid = self.planner.operator_fencings.iter().find(|(_, asked)| !asked.said);
+        let Some((host, asked)) = unsaid.map(|(&host, asked)| (host, asked.clone())) else { return };
+        let said = self.order_fencing(host, &asked.action, format!("{} asked for it", asked.origin), None);
+        if let Some(asked) = self.planner.operator_fencings.get_mut(&host) {
+            asked.said = said;
+        }
     }
 
     /// Plans, when there is a reason and nothing of an earlier plan is under way.
@@ -439,6 +499,7 @@ impl Node {
             uuid: self.settings.transition_uuid.clone(),
             ..properties::driver_settings(self.replica.cib())
         };
+        self.planner.started_at_ms = self.now.monotonic_ms;
         match Driver::start(plan, properties) {
             Ok(driver) => self.planner.driver = Some(driver),
             Err(error) => {
@@ -476,8 +537,9 @@ impl Node {
             })
             .collect();
         for (host, incarnation, cause) in overdue {
-            if self.planner.declared.insert(host) {
-                self.say(&Message::DeclareUnclean { host, incarnation, cause });
+            let said = self.planner.declared.contains(&host);
+            if !said && self.say(&Message::DeclareUnclean { host, incarnation, cause }) {
+                self.planner.declared.insert(host);
             }
         }
         false

@@ -1,9 +1,10 @@
 //! What clients ask: reads are answered from the replica, changes travel as patchsets and are answered when they are
 //! acknowledged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use hafen_cib::{Patchset, Version};
+use hafen_protocol::HostId;
 use hafen_protocol::client::{Edit, Failure, Reply, Request};
 use hafen_protocol::message::{Change, Lineage, Message, Operator};
 
@@ -11,6 +12,7 @@ use super::Node;
 use crate::api::Output;
 use crate::edits;
 use crate::membership::Phase;
+use crate::replica::Standing;
 
 /// How long a change may take before its client is told that it did not come to pass, in milliseconds.
 const CHANGE_TIMEOUT_MS: u64 = 30_000;
@@ -41,12 +43,25 @@ struct ChangeRequest {
     deadline_ms: u64,
 }
 
+/// What is asked of the coordinator.
+#[derive(Debug, Clone)]
+enum Asked {
+    Operator(Operator),
+    CleanUp { resource: String, host: Option<HostId> },
+}
+
 /// The requests that are not answered yet.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     changes: BTreeMap<u64, ChangeRequest>,
     awaiting_settled: Vec<u64>,
     awaiting_leave: Vec<u64>,
+    /// What was asked of the coordinator and did not come back in the total order yet; one is said at a time.
+    asked: VecDeque<(u64, Asked)>,
+    asked_said: bool,
+    leave_said: bool,
+    /// The place in the view of the last change that was applied.
+    applied_at: Option<u64>,
     /// The place in the view of the last thing that no plan knew of; what is settled before it is not settled.
     disturbed_at: u64,
     settled: bool,
@@ -67,6 +82,11 @@ impl Requests {
     /// The coordinator found nothing to do at a position.
     pub(super) fn settled(&mut self, position: u64) {
         self.settled = position >= self.disturbed_at;
+    }
+
+    /// A change of the configuration was applied at a position.
+    pub(super) fn applied_at(&mut self, position: u64) {
+        self.applied_at = Some(position);
     }
 
     /// Whether nothing is left to do.
@@ -101,11 +121,15 @@ impl Node {
             Request::Cleanup { resource, host } => self.clean_up(request, &resource, host.as_deref()),
             Request::Shutdown => self.ask_to_leave(request),
             Request::Fence { host, action, origin } => match self.replica.host_by_name(&host) {
-                Some(host) => self.ask_coordinator(request, Operator::Fence { host, action, origin }),
+                Some(host) => {
+                    self.ask_coordinator(request, Asked::Operator(Operator::Fence { host, action, origin }));
+                }
                 None => self.refuse_host(request, &host),
             },
             Request::ConfirmOff { host, origin } => match self.replica.host_by_name(&host) {
-                Some(host) => self.ask_coordinator(request, Operator::ConfirmOff { host, origin }),
+                Some(host) => {
+                    self.ask_coordinator(request, Asked::Operator(Operator::ConfirmOff { host, origin }));
+                }
                 None => self.refuse_host(request, &host),
             },
             Request::Events { .. } => {
@@ -136,12 +160,41 @@ impl Node {
         self.refuse(request, "not-found", format!("there is no host {host}"), &mend);
     }
 
-    fn ask_coordinator(&mut self, request: u64, operator: Operator) {
-        if self.membership.phase == Phase::Synchronised && self.say(&Message::Operator(operator)) {
-            let note = Some("asked; `hafen events` tells how it goes".to_string());
-            return self.reply(request, Reply::Done { note });
+    fn ask_coordinator(&mut self, request: u64, asked: Asked) {
+        if self.membership.phase == Phase::Detached || self.requests.asked.len() >= REQUESTS_MAXIMUM {
+            return self.refuse_detached(request);
         }
-        self.refuse_detached(request);
+        self.requests.asked.push_back((request, asked));
+    }
+
+    /// Says what is asked, one at a time, again in each view until it comes back in the total order.
+    fn say_asked(&mut self) {
+        if self.requests.asked_said || self.membership.phase != Phase::Synchronised {
+            return;
+        }
+        let Some((_, asked)) = self.requests.asked.front().cloned() else { return };
+        let operator = match asked {
+            Asked::Operator(operator) => operator,
+            Asked::CleanUp { resource, host } => {
+                for message in self.clean_up_messages(&resource, host) {
+                    self.say(&message);
+                }
+                Operator::Replan { cause: format!("clean-up of {resource}") }
+            }
+        };
+        self.requests.asked_said = self.say(&Message::Operator(operator));
+    }
+
+    /// What was asked came back: all who are here know it.
+    pub(super) fn asked_delivered(&mut self) {
+        self.requests.asked_said = false;
+        if let Some((request, asked)) = self.requests.asked.pop_front() {
+            let note = match asked {
+                Asked::Operator(_) => Some("asked; `hafen events` tells how it goes".to_string()),
+                Asked::CleanUp { .. } => None,
+            };
+            self.reply(request, Reply::Done { note });
+        }
     }
 
     fn refuse_detached(&mut self, request: u64) {
@@ -155,17 +208,26 @@ impl Node {
     }
 
     fn clean_up(&mut self, request: u64, resource: &str, host: Option<&str>) {
-        if self.membership.phase != Phase::Synchronised {
-            return self.refuse_detached(request);
-        }
         let only = match host.map(|name| (name, self.replica.host_by_name(name))) {
             Some((name, None)) => return self.refuse_host(request, name),
             Some((_, found)) => found,
             None => None,
         };
+        let known = self.replica.hosts.values().any(|record| record.status.resources.contains_key(resource));
+        if !known && self.replica.cib().document().by_id(resource).is_none() {
+            let text = format!("there is no resource {resource}");
+            return self.refuse(request, "not-found", text, "see what there is with `hafen status`");
+        }
+        self.ask_coordinator(request, Asked::CleanUp { resource: resource.to_string(), host: only });
+    }
+
+    /// What forgets the failures and the history of a resource. A host that is not a member keeps its history: it is
+    /// all that is known of what runs there.
+    fn clean_up_messages(&self, resource: &str, only: Option<HostId>) -> Vec<Message> {
         let prefixes = [format!("fail-count-{resource}#"), format!("last-failure-{resource}#")];
-        let mut found = false;
-        let records = self.replica.hosts.iter().filter(|(id, _)| only.is_none_or(|only| only == **id));
+        let records = self.replica.hosts.iter().filter(|(id, record)| {
+            only.is_none_or(|only| only == **id) && record.standing == Standing::Member
+        });
         let mut messages = Vec::new();
         for (&host, record) in records {
             let is_its = |name: &&String| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
@@ -175,31 +237,38 @@ impl Node {
                 messages.push(Message::Attributes { host, values, transition_key: None });
             }
             if record.status.resources.contains_key(resource) {
-                found = true;
                 let resource = resource.to_string();
                 messages.push(Message::Forget { host, resource, operation: None, transition_key: None });
             }
         }
-        if !found && self.replica.cib().document().by_id(resource).is_none() {
-            let text = format!("there is no resource {resource}");
-            return self.refuse(request, "not-found", text, "see what there is with `hafen status`");
-        }
-        for message in messages {
-            self.say(&message);
-        }
-        self.say(&Message::Operator(Operator::Replan { cause: format!("clean-up of {resource}") }));
-        self.reply(request, Reply::Done { note: None });
+        messages
     }
 
     fn ask_to_leave(&mut self, request: u64) {
-        let host = self.me().host;
-        let since = self.now.epoch_seconds().to_string();
-        let values = BTreeMap::from([("shutdown".to_string(), Some(since))]);
-        let message = Message::Attributes { host, values, transition_key: None };
-        if self.membership.phase != Phase::Synchronised || !self.say(&message) {
+        if self.membership.phase == Phase::Detached {
             return self.refuse_detached(request);
         }
         self.requests.awaiting_leave.push(request);
+    }
+
+    /// Says that this host wants to leave, in each view until it is on record.
+    fn say_leave(&mut self) {
+        let host = self.me().host;
+        let on_record = self
+            .replica
+            .hosts
+            .get(&host)
+            .is_some_and(|record| record.status.attributes.contains_key("shutdown"));
+        if self.requests.awaiting_leave.is_empty()
+            || self.requests.leave_said
+            || on_record
+            || self.membership.phase != Phase::Synchronised
+        {
+            return;
+        }
+        let since = self.now.epoch_seconds().to_string();
+        let values = BTreeMap::from([("shutdown".to_string(), Some(since))]);
+        self.requests.leave_said = self.say(&Message::Attributes { host, values, transition_key: None });
     }
 
     /// This host has left in good order.
@@ -213,6 +282,9 @@ impl Node {
     pub(super) fn requests_view_changed(&mut self) {
         self.requests.disturbed_at = 0;
         self.requests.settled = false;
+        self.requests.asked_said = false;
+        self.requests.leave_said = false;
+        self.requests.applied_at = None;
         for change in self.requests.changes.values_mut() {
             change.state = match change.state {
                 State::Waiting | State::Sent => State::Waiting,
@@ -259,6 +331,8 @@ impl Node {
     pub(super) fn step_requests(&mut self) {
         self.answer_changes();
         self.send_changes();
+        self.say_asked();
+        self.say_leave();
         if self.requests.settled && self.membership.phase == Phase::Synchronised {
             for request in std::mem::take(&mut self.requests.awaiting_settled) {
                 self.reply(request, Reply::Done { note: None });
@@ -314,8 +388,12 @@ impl Node {
         }
         match self.make_change(request, &change, forced) {
             Ok(None) => {
-                self.requests.changes.remove(&request);
-                self.reply(request, Reply::Done { note: Some("nothing to change".to_string()) });
+                // What is there already counts as done when it is acknowledged.
+                let position = self.requests.applied_at.unwrap_or(0);
+                if let Some(change) = self.requests.changes.get_mut(&request) {
+                    change.state = State::Applied(position);
+                }
+                self.answer_changes();
             }
             Ok(Some(message)) if self.say(&message) => {
                 if let Some(change) = self.requests.changes.get_mut(&request) {
@@ -357,12 +435,20 @@ impl Node {
         let term = self.membership.term.map_or(0, |(term, _)| term);
         let coordinator = self.membership.coordinator.map_or(0, |member| member.host.0);
         let lineage = if forced { self.replica.lineage } else { Lineage { term, host: coordinator } };
+        let patchset = Patchset::diff(base, &next);
+        let result_digest = next.refresh_digest();
+        let mut proof = base.clone();
+        let applies = patchset.apply(&mut proof).is_ok() && proof.refresh_digest() == result_digest;
+        if !applies {
+            let message = "the change cannot be written as a patchset that leads to it".to_string();
+            return Err(Failure { kind: "invalid".into(), message, mend: "make it in smaller steps".into() });
+        }
         let message = Change {
             request,
             lineage,
             base_digest: self.replica.digest().to_string(),
-            patchset: Some(Patchset::diff(base, &next).to_xml()),
-            result_digest: next.refresh_digest(),
+            patchset: Some(patchset.to_xml()),
+            result_digest,
             without_quorum: forced,
             origin: change.origin.clone(),
             wall_ms: self.now.wall_ms,

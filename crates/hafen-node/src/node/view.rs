@@ -11,10 +11,17 @@ use crate::api::Output;
 use crate::membership::{Phase, Waiting};
 use crate::replica::{Shared, Standing};
 
+/// A quorum that is lost may be back at once: resources are not stopped before this has passed, in milliseconds.
+const QUORUM_LOST_PAUSE_MS: u64 = 2_000;
+
+/// A member whose executor does not answer holds up all others: after this it leaves, in milliseconds.
+const GREETING_MAXIMUM_MS: u64 = 15_000;
+
 /// What a full copy carries.
 #[derive(Debug, Serialize, Deserialize)]
 struct CopyPayload {
     cib: String,
+    digest: String,
     lineage: Lineage,
     shared: Shared,
 }
@@ -34,6 +41,7 @@ impl Node {
         }
         self.planner.forget_plan();
         self.membership.enter(view);
+        self.greet_by = Some(self.now.monotonic_ms + GREETING_MAXIMUM_MS);
         self.disk.view_changed();
         self.local.view_changed();
         self.requests_view_changed();
@@ -65,6 +73,21 @@ impl Node {
         self.requests_view_changed();
     }
 
+    /// A member that cannot greet leaves, since all others wait for it.
+    pub(super) fn step_greeting(&mut self) {
+        if self.membership.phase != Phase::Greeting || self.local.knows_its_host() {
+            self.greet_by = None;
+        }
+        if self.greet_by.is_some_and(|at| self.now.monotonic_ms >= at) {
+            self.greet_by = None;
+            let reason = "the executor does not answer, so this host cannot say what it runs".to_string();
+            self.event("executor", "", reason.clone(), "the other members wait for it");
+            self.outputs.push_back(Output::Bus(Transmission::Leave));
+            self.outputs.push_back(Output::Exit { reason });
+            self.membership.detach();
+        }
+    }
+
     /// Greets once per view, as soon as it is known what runs here.
     pub(super) fn greet_if_ready(&mut self) {
         let me = self.me();
@@ -83,6 +106,7 @@ impl Node {
             disk_healthy: self.store.failure().is_none(),
             complete: self.complete,
             seasoned: self.replica.seasoned,
+            quorate_ring: self.quorate_ring,
             coordinated: self.membership.coordinated,
             status,
             boot_id: self.identity.boot_id.clone(),
@@ -121,18 +145,16 @@ impl Node {
                 self.membership.failed_disks.insert(member.host, reason);
             }
         }
-        let healthy =
-            self.membership.hellos.get(&base).is_some_and(|hello| hello.disk_healthy && hello.complete);
-        self.membership.coordinator = healthy.then_some(base);
         self.membership.synchronised = self.membership.equal_to(base);
-        let base_name =
-            self.membership.hellos.get(&base).map(|hello| hello.uname.clone()).unwrap_or_default();
-        let text = if healthy {
-            format!("{base_name} coordinates")
+        self.membership.coordinator = self.first_coordinator(base);
+        let name = self.membership.coordinator.map(|member| self.greeted_name(member)).unwrap_or_default();
+        let text = if name.is_empty() {
+            "nobody can coordinate yet: no member has a complete state and a disk that takes writes"
+                .to_string()
         } else {
-            "nobody can coordinate: no member's disk takes writes".to_string()
+            format!("{name} coordinates")
         };
-        self.event("coordinator", &base_name, text, "all members have greeted");
+        self.event("coordinator", &name, text, "all members have greeted");
         if let Some(view) = self.membership.view.clone() {
             if base == self.me() {
                 self.send_copies(&view);
@@ -154,6 +176,29 @@ impl Node {
         }
     }
 
+    /// The member whose state the view begins with coordinates, or another one at that state when its disk takes no
+    /// writes. An incomplete state is accepted only where every configured host is here and none has a better one.
+    fn first_coordinator(&mut self, base: MemberId) -> Option<MemberId> {
+        let all_here = self
+            .membership
+            .view
+            .as_ref()
+            .is_some_and(|view| self.settings.hosts.keys().all(|host| view.members.contains_key(host)));
+        let complete = self.membership.hellos.get(&base).is_some_and(|hello| hello.complete);
+        if !complete && !all_here {
+            return None;
+        }
+        self.complete |= base == self.me();
+        if self.membership.failed_disks.contains_key(&base.host) {
+            return self.membership.successor();
+        }
+        Some(base)
+    }
+
+    fn greeted_name(&self, member: MemberId) -> String {
+        self.membership.hellos.get(&member).map(|hello| hello.uname.clone()).unwrap_or_default()
+    }
+
     /// Sends a full copy to each member that needs one. The place in the order is right after the last greeting.
     fn send_copies(&mut self, view: &View) {
         let behind: Vec<MemberId> =
@@ -163,6 +208,7 @@ impl Node {
         }
         let payload = CopyPayload {
             cib: self.replica.cib().to_xml(),
+            digest: self.replica.digest().to_string(),
             lineage: self.replica.lineage,
             shared: self.replica.shared(view),
         };
@@ -215,12 +261,7 @@ impl Node {
 
     /// The coordinator's copy is here: take it over, then catch up with what was ordered since.
     fn copy_arrived(&mut self, from: MemberId, copy: StateCopy) {
-        let parsed = serde_json::from_str::<CopyPayload>(&copy.payload)
-            .map_err(|error| error.to_string())
-            .and_then(|payload| {
-                Cib::parse(&payload.cib).map(|cib| (cib, payload)).map_err(|error| error.to_string())
-            });
-        let (cib, payload) = match parsed {
+        let (cib, payload) = match read_copy(&copy.payload) {
             Ok(parsed) => parsed,
             Err(error) => {
                 let name = self.replica.uname(from.host);
@@ -251,7 +292,9 @@ impl Node {
     /// This member is at the coordinator's state, at this place of the order.
     fn became_synchronised(&mut self) {
         self.local.synchronised();
-        self.disk.synchronised(self.membership.position);
+        let said_failed = self.membership.failed_disks.contains_key(&self.me().host);
+        self.disk.synchronised(self.membership.position, said_failed);
+        self.note_quorate_ring();
         self.planner.disturbed("the view changed");
         self.requests_synchronised();
     }
@@ -260,7 +303,21 @@ impl Node {
     pub(super) fn quorum_changed(&mut self) {
         let text = if self.quorate() { "the cluster has quorum" } else { "the cluster has no quorum" };
         self.event("quorum", "", text, "the bus said so");
+        self.note_quorate_ring();
+        if !self.quorate() {
+            self.planner.hold_back_until(self.now.monotonic_ms + QUORUM_LOST_PAUSE_MS);
+        }
         self.planner.disturbed("quorum changed");
+    }
+
+    /// What this member knows about absent hosts is as new as the last quorate ring in which it was synchronised.
+    fn note_quorate_ring(&mut self) {
+        if let Some(view) = &self.membership.view
+            && self.membership.phase == Phase::Synchronised
+            && self.quorum.quorate() == Some(true)
+        {
+            self.quorate_ring = self.quorate_ring.max(view.ring.sequence);
+        }
     }
 
     /// The replicas were found to differ: stop applying, and come back by a full copy.
@@ -285,10 +342,24 @@ impl Node {
         {
             record.standing = Standing::Member;
         }
+        if self.membership.coordinator.is_none() {
+            self.succeed("a member has caught up");
+        }
         let name = self.replica.uname(from.host);
         self.event("joined", &name, format!("{name} has joined"), "it caught up with the coordinator");
         self.planner.disturbed(&format!("{name} joined"));
     }
+}
+
+/// A copy as it was sent: its configuration has the digest that its sender gave it.
+fn read_copy(text: &str) -> Result<(Cib, CopyPayload), String> {
+    let payload: CopyPayload = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut cib = Cib::parse(&payload.cib).map_err(|error| error.to_string())?;
+    let digest = cib.refresh_digest();
+    if digest != payload.digest {
+        return Err(format!("its digest is {digest}, not {}", payload.digest));
+    }
+    Ok((cib, payload))
 }
 
 fn shared_digest(shared: &Shared) -> String {

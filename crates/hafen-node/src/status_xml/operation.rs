@@ -22,6 +22,20 @@ pub(super) fn pending_of(
     history.pending.values().map(|order| (id(order), pending_record(order, uname))).collect()
 }
 
+/// Appends a record that makes the resource of a migration count as active where it was to arrive.
+pub(super) fn write_as_started(document: &mut Document, parent: NodeId, order: &Execute, uname: &str) {
+    let record = OperationRecord {
+        operation_key: format!("{}_start_0", order.resource),
+        task: "start".to_owned(),
+        call_id: 1,
+        rc: 0,
+        op_status: 0,
+        migration: None,
+        ..pending_record(order, uname)
+    };
+    write(document, parent, &format!("{}_last_0", order.resource), &record);
+}
+
 fn pending_record(order: &Execute, uname: &str) -> OperationRecord {
     OperationRecord {
         operation_key: order.operation_key.clone(),
