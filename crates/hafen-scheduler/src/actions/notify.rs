@@ -46,7 +46,8 @@ impl<'a> Cluster<'a> {
                 self.order_actions(earlier.after_done, later.before, ORDERED);
             }
         }
-        let ends: Vec<ActionId> = boundaries.values().map(|boundary| boundary.after_done).collect();
+        let ends: Vec<(usize, ActionId)> =
+            boundaries.iter().map(|(stage, boundary)| (*stage, boundary.after_done)).collect();
         self.order_monitors_after(clone, &ends);
     }
 
@@ -103,6 +104,7 @@ impl<'a> Cluster<'a> {
         ] {
             self.order_actions(first, then, ORDERED);
         }
+        self.let_others_wait(clone, end, after_done);
         for joint in [after, after_done] {
             self.act_mut(joint).priority = INFINITY;
         }
@@ -123,6 +125,21 @@ impl<'a> Cluster<'a> {
             }
         }
         Boundary { before, after_done }
+    }
+
+    /// What waits for the end of a change waits until everyone has been told of it.
+    fn let_others_wait(&mut self, clone: ResourceId, end: ActionId, told: ActionId) {
+        for (then, flags) in self.act(end).after.clone() {
+            let other = self.act(then).resource.is_some_and(|resource| self.top_of(resource) != clone);
+            if other {
+                for before in &mut self.act_mut(then).before {
+                    if before.0 == end {
+                        before.0 = told;
+                    }
+                }
+                self.act_mut(told).after.push((then, flags));
+            }
+        }
     }
 
     fn usable(&self, node: NodeIndex) -> bool {
@@ -193,12 +210,15 @@ impl<'a> Cluster<'a> {
         told
     }
 
-    fn order_monitors_after(&mut self, clone: ResourceId, ends: &[ActionId]) {
+    fn order_monitors_after(&mut self, clone: ResourceId, ends: &[(usize, ActionId)]) {
         for member in self.family(clone) {
             for action in self.rsc(member).actions.clone() {
                 let known = self.act(action);
                 if known.interval_ms > 0 && known.task != "cancel" && !known.optional {
-                    for &end in ends {
+                    for &(stage, end) in ends {
+                        if STAGES[stage].0 == "stop" && self.will(member, "start").is_some() {
+                            continue;
+                        }
                         self.order_actions(end, action, ORDERED);
                     }
                 }

@@ -32,13 +32,13 @@ impl<'a> Cluster<'a> {
                 }
             }
         }
-        self.ban_where_too_small(resource);
         let shown = !self.rsc(resource).orphan
             && (self.target_role(resource) != Some(Role::Stopped)
                 || !self.rsc(resource).running_on.is_empty());
         if shown {
             self.show_scores(resource, "pcmk__primitive_assign");
         }
+        self.ban_where_too_small(resource);
         self.decide(resource, prefer);
         self.rsc_mut(resource).assigning = false;
         self.rsc(resource).assigned_to
