@@ -50,13 +50,20 @@ pub(crate) struct World {
 impl World {
     /// A cluster of so many hosts, all of them booted.
     pub(crate) fn new(count: u32, cib: &str) -> World {
+        World::with(count, cib, |_| ())
+    }
+
+    /// As `new`, with a bus that is not as calm.
+    pub(crate) fn with(count: u32, cib: &str, change: impl Fn(&mut sequencer::Settings)) -> World {
         let configured: BTreeSet<HostId> = (1..=count).map(HostId).collect();
+        let mut settings = sequencer::Settings::calm(configured.clone());
+        change(&mut settings);
         let mut world = World {
             now_ms: 1_000,
             events: Vec::new(),
             replies: BTreeMap::new(),
             ran: Vec::new(),
-            sequencer: Sequencer::new(sequencer::Settings::calm(configured.clone()), 1),
+            sequencer: Sequencer::new(settings, 1),
             hosts: BTreeMap::new(),
             due: BTreeMap::new(),
             counter: 0,
