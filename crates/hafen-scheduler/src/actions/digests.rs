@@ -211,7 +211,8 @@ impl<'a> Cluster<'a> {
 
     /// In CIBs that are passed around, secrets are blotted out; that is no change.
     fn only_secrets_differ(&self, parameters: &Values, record: &Record<'a>) -> bool {
-        let secure = record.element.attribute("op-secure-params").zip(record.element.attribute("op-secure-digest"));
+        let secure =
+            record.element.attribute("op-secure-params").zip(record.element.attribute("op-secure-digest"));
         let Some((names, digest)) = secure else { return false };
         let names: Vec<&str> = names.split_whitespace().collect();
         let open: Values = parameters

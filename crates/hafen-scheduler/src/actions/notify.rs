@@ -149,7 +149,8 @@ impl<'a> Cluster<'a> {
     /// Where a member is told of a change: those that run just before it, or just after it.
     fn hears(&self, member: ResourceId, stage: usize, after: bool) -> Option<NodeIndex> {
         let known = self.rsc(member);
-        let here = known.running_on.first().copied().filter(|node| known.role.is_active() && self.usable(*node));
+        let here =
+            known.running_on.first().copied().filter(|node| known.role.is_active() && self.usable(*node));
         let stays = here.filter(|_| self.will(member, "stop").is_none());
         let starts = self.will(member, "start").filter(|node| self.usable(*node));
         match (STAGES[stage].0, after) {

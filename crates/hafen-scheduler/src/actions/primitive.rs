@@ -62,7 +62,8 @@ impl<'a> Cluster<'a> {
     fn settle_partial_migration(&mut self, resource: ResourceId, chosen: Option<NodeIndex>) -> bool {
         let known = self.rsc(resource);
         let fenced_first = matches!(known.requires, Requires::Fencing | Requires::Unfencing);
-        let counted = known.running_on.iter().filter(|node| fenced_first || !self.node(**node).unclean).count();
+        let counted =
+            known.running_on.iter().filter(|node| fenced_first || !self.node(**node).unclean).count();
         let several = counted > 1;
         if let (Some(source), Some(target)) = (known.migration_source, known.migration_target) {
             let both = known.running_on.contains(&source) && known.running_on.contains(&target);

@@ -83,7 +83,11 @@ impl<'a> Cluster<'a> {
             for member in self.family(top) {
                 let same = base_name(&self.rsc(member).id) == base_name(&self.rsc(resource).id);
                 if same && self.rsc(member).running_on.is_empty() {
-                    self.order(End::Action(probe), End::Task(member, "start"), relation::UNRUNNABLE_FIRST_BLOCKS);
+                    self.order(
+                        End::Action(probe),
+                        End::Task(member, "start"),
+                        relation::UNRUNNABLE_FIRST_BLOCKS,
+                    );
                 }
             }
         }

@@ -21,6 +21,12 @@ impl<'a> Cluster<'a> {
             return;
         }
         if self.superseded(resource, source, target, arrival, record) {
+            if arrival.map(Record::read).is_some_and(|arrived| arrived.rc != 0 && arrived.status != -1) {
+                // It failed to arrive and was cleaned up there: it is still here, in an unknown state.
+                self.rsc_mut(resource).role = Role::Started;
+                self.rsc_mut(resource).failed = true;
+                return;
+            }
             // The target's history goes on after the migration: it alone knows the state.
             self.rsc_mut(resource).role = Role::Stopped;
             if arrival.is_some_and(|op| Record::read(op).rc == 0 && Record::read(op).status == 0)
@@ -201,5 +207,5 @@ fn score_time(op: Element<'_>) -> i64 {
 }
 
 fn newer(op: Element<'_>, than: i64, _limit: Option<i64>) -> bool {
-    score_time(op) > than
+    than > 0 && score_time(op) > than
 }

@@ -337,7 +337,11 @@ impl<'a> Cluster<'a> {
         if flags & ASYMMETRIC != 0 {
             self.apply_asymmetric(first, then);
         }
-        if flags & THEN_IMPLIES_FIRST != 0 && !self.act(then).optional && before.optional {
+        if flags & THEN_IMPLIES_FIRST != 0
+            && !self.act(then).optional
+            && before.optional
+            && !self.act(then).migratable
+        {
             self.act_mut(first).optional = false;
             if self.act(first).migratable && !self.act(then).migratable {
                 self.act_mut(first).migratable = false;
