@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -267,16 +268,34 @@ fn ignore_missing(outcome: std::io::Result<()>) -> std::io::Result<()> {
     }
 }
 
-/// Holds off other commands that set up or remove the same lab.
-fn lock(layout: &Layout) -> Result<File, LabError> {
+/// Holds off other commands that set up or remove the same lab, until it is dropped.
+struct Lock {
+    _file: File,
+    path: PathBuf,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Whoever waits for the lock of a removed file finds that out, and takes the next one.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn lock(layout: &Layout) -> Result<Lock, LabError> {
     let path = layout.lock();
     if let Some(folder) = path.parent() {
         create_folder(folder)?;
     }
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(LabError::system("open", &path))?;
-    file.lock().map_err(LabError::system("lock", &path))?;
-    Ok(file)
+    loop {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(LabError::system("open", &path))?;
+        file.lock().map_err(LabError::system("lock", &path))?;
+        let held = file.metadata().map_err(LabError::system("look at", &path))?;
+        let there = fs::metadata(&path);
+        if there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino())) {
+            return Ok(Lock { _file: file, path });
+        }
+    }
 }
 
 impl Lab {
