@@ -167,7 +167,7 @@ impl Node {
         self.membership.coordinated = self.membership.coordinator == Some(self.me());
         if self.membership.synchronised.contains(&self.me().host) {
             self.membership.phase = Phase::Synchronised;
-            self.became_synchronised();
+            self.became_synchronised(self.membership.position);
         } else {
             self.membership.phase = Phase::Copying;
             if let Some((from, copy)) = self.membership.early_copy.take() {
@@ -280,7 +280,7 @@ impl Node {
             format!("took over the full copy of {name}"),
             "this host was at another state",
         );
-        self.became_synchronised();
+        self.became_synchronised(copy.position);
         for Waiting { position, from, message } in std::mem::take(&mut self.membership.waiting) {
             if position > copy.position {
                 self.ordered(from, position, message);
@@ -290,10 +290,10 @@ impl Node {
     }
 
     /// This member is at the coordinator's state, at this place of the order.
-    fn became_synchronised(&mut self) {
+    fn became_synchronised(&mut self, position: u64) {
         self.local.synchronised();
         let said_failed = self.membership.failed_disks.contains_key(&self.me().host);
-        self.disk.synchronised(self.membership.position, said_failed);
+        self.disk.synchronised(position, said_failed);
         self.note_quorate_ring();
         self.planner.disturbed("the view changed");
         self.requests_synchronised();
