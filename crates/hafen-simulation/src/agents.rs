@@ -205,6 +205,11 @@ impl Agents {
         self.active.get(&host).into_iter().flatten().map(|(name, &instance)| (name.as_str(), instance))
     }
 
+    /// The hosts on which a resource runs.
+    pub fn active(&self, resource: &str) -> BTreeSet<HostId> {
+        self.active.iter().filter(|(_, here)| here.contains_key(resource)).map(|(&host, _)| host).collect()
+    }
+
     /// The hosts on which a resource runs and no agent has denied it.
     pub fn openly_active(&self, resource: &str) -> BTreeSet<HostId> {
         let open = |here: &BTreeMap<String, Instance>| here.get(resource).is_some_and(|one| !one.hidden);

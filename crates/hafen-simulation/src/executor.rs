@@ -167,7 +167,8 @@ impl Executor {
     pub fn again(&mut self, key: &RecurringKey, generation: u64) -> Option<Next> {
         let recurring = self.recurring.get(key).filter(|recurring| recurring.generation == generation)?;
         if !self.alive {
-            return Some(Next::Again(key.clone(), generation));
+            // The next executor arms it again.
+            return None;
         }
         let order = recurring.order.clone();
         self.enqueue(order)
@@ -213,13 +214,15 @@ impl Executor {
         }
     }
 
-    /// Runs of recurring operations that a new process must arm again.
-    pub fn rearm(&self) -> Vec<Next> {
-        let again = |(key, recurring): (&RecurringKey, &Recurring)| {
-            let queued = self.flights.values().any(|flight| key_of(&flight.order) == *key);
-            (!queued).then(|| Next::Again(key.clone(), recurring.generation))
-        };
-        self.recurring.iter().filter_map(again).collect()
+    /// Runs of recurring operations that a new process must arm again; those of the old one are void.
+    pub fn rearm(&mut self) -> Vec<Next> {
+        let mut next = Vec::new();
+        for (key, recurring) in &mut self.recurring {
+            self.serial += 1;
+            recurring.generation = self.serial;
+            next.push(Next::Again(key.clone(), recurring.generation));
+        }
+        next
     }
 
     /// What a daemon that connects is told: accepted operations, unacknowledged results, whether a lost executor's

@@ -9,7 +9,7 @@ use hafen_cib::Cib;
 use hafen_node::Node;
 use hafen_node::membership::Phase;
 use hafen_protocol::HostId;
-use hafen_protocol::client::StatusReport;
+use hafen_protocol::client::{ResourceReport, StatusReport};
 
 use crate::agents::Agents;
 use crate::configuration::uname;
@@ -57,13 +57,18 @@ fn nothing_to_do(cib: &Cib, now: u64) -> Option<String> {
     Some(format!("the scheduler still has {} actions: {}", plan.actions.len(), names.join(", ")))
 }
 
-/// What a coordinator reports to be active must really run, and nothing else openly.
+/// What a coordinator reports to run must really run there, and nothing else openly. Where a resource has failed and
+/// only an operator can help (a failed stop without fencing) nobody knows what it does.
 pub fn as_reported(report: &StatusReport, exclusive: &BTreeSet<String>, agents: &Agents) -> Option<String> {
-    for resource in report.resources.iter().filter(|resource| exclusive.contains(&resource.id)) {
+    let certain = |resource: &&ResourceReport| {
+        exclusive.contains(&resource.id) && matches!(resource.state.as_str(), "running" | "stopped")
+    };
+    for resource in report.resources.iter().filter(certain) {
         let reported: BTreeSet<String> = resource.hosts.iter().cloned().collect();
-        let real: BTreeSet<String> =
-            agents.openly_active(&resource.id).into_iter().map(|host| uname(host.0)).collect();
-        if reported != real {
+        let names = |hosts: BTreeSet<HostId>| hosts.into_iter().map(|host| uname(host.0)).collect();
+        let real: BTreeSet<String> = names(agents.active(&resource.id));
+        let open: BTreeSet<String> = names(agents.openly_active(&resource.id));
+        if !reported.is_subset(&real) || !open.is_subset(&reported) {
             return Some(format!("{} is reported on {reported:?} and runs on {real:?}", resource.id));
         }
     }
