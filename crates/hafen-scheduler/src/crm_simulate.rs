@@ -22,7 +22,7 @@ pub const HELP: &str = "\
 crm_simulate: what the cluster would do with a CIB
 
   -x, --xml-file FILE       read the CIB from FILE
-  -S, --simulate            plan, and print the summary
+  -S, --simulate            plan, and print the actions in their order
   -R, --run                 plan
   -Q, --quiet               print less
   -s, --show-scores         print the scores that decide where resources run
@@ -193,5 +193,11 @@ pub fn run(arguments: &Arguments, cib: &Cib, now: u64) -> Outcome {
     }
     let recheck_by = report.plan.recheck_after.map(|after| now + after);
     let graph = report.plan.to_graph_xml(1, recheck_by);
-    Outcome { text, graph, dot: String::from("digraph \"g\" {\n}\n") }
+    if arguments.simulate && !arguments.quiet {
+        for warning in &report.plan.warnings {
+            text.push_str(&format!("warning: {warning}\n"));
+        }
+        text.push_str(&report.plan.to_text());
+    }
+    Outcome { text, graph, dot: report.plan.to_dot() }
 }

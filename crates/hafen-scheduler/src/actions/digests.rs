@@ -170,6 +170,16 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// Whether a failed operation ran with other parameters than are configured now.
+    pub(crate) fn ran_with_other_parameters(
+        &self,
+        resource: ResourceId,
+        node: NodeIndex,
+        record: &Record<'a>,
+    ) -> bool {
+        self.compare_digests(resource, node, record) != Verdict::Same
+    }
+
     fn compare_digests(&self, resource: ResourceId, node: NodeIndex, record: &Record<'a>) -> Verdict {
         let Some(known) = record.element.attribute("op-digest") else { return Verdict::Same };
         let mut parameters = self.parameters(resource, Some(node));

@@ -67,7 +67,7 @@ impl<'a> Cluster<'a> {
             history.children_named("lrm_rsc_op").any(|op| {
                 let known = Record::read(op);
                 known.rc != known.expected
-                    && known.status > 0
+                    && known.status != -1
                     && self.on_fail(resource, known.task, known.interval_ms) == OnFail::Block
             })
         })

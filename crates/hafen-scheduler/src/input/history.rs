@@ -146,6 +146,13 @@ impl<'a> Cluster<'a> {
         if matches!(outcome, Outcome::Error | Outcome::Hard | Outcome::Fatal) || record.rc != record.expected
         {
             let expired = self.failure_expired(history, &record);
+            let is_last_failure = element.attribute("id").is_some_and(|id| id.contains("last_failure"));
+            if is_last_failure
+                && matches!(record.task, "start" | "monitor")
+                && self.ran_with_other_parameters(history.resource, history.node, &record)
+            {
+                self.forget_failures(history.resource, history.node);
+            }
             if expired && !matches!(outcome, Outcome::Done | Outcome::Pending) && record.task != "stop" {
                 if record.task == "migrate_from" {
                     return;

@@ -1,3 +1,4 @@
 //! What people and other programs read: the graph, the scores, the summary.
 
 mod graph;
+mod summary;

@@ -7,12 +7,15 @@ use hafen_cib::xml::{Document, Element};
 /// What makes an action the same in two graphs: kind, operation, key, place.
 pub(crate) type Identity = (String, String, String, String);
 
+/// An action with its attributes and its synapse's priority.
+pub(crate) type Detail = (Identity, Vec<(String, String)>, String);
+
 /// A graph without its numbers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Graph {
     pub(crate) actions: BTreeMap<Identity, usize>,
     pub(crate) edges: BTreeMap<(Identity, Identity), usize>,
-    pub(crate) details: BTreeMap<(Identity, Vec<(String, String)>, String), usize>,
+    pub(crate) details: BTreeMap<Detail, usize>,
 }
 
 fn identity(event: Element<'_>) -> Identity {
@@ -84,7 +87,7 @@ pub(crate) fn describe(graph: &Graph) -> String {
             text.push_str(&name(action));
             text.push('\n');
         }
-        for ((first, then), _) in &graph.edges {
+        for (first, then) in graph.edges.keys() {
             if then == action {
                 text.push_str(&format!("    after {}\n", name(first)));
             }

@@ -1,0 +1,107 @@
+//! A plan for people: its actions in an order in which they can happen, and a drawing for Graphviz.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::plan::{Action, ActionKind, Plan};
+
+impl Plan {
+    /// The actions in an order that respects every input; of those that could be next, the lowest number first.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<&Action> {
+        let mut done: BTreeSet<u32> = BTreeSet::new();
+        let mut ordered = Vec::with_capacity(self.actions.len());
+        loop {
+            let before = ordered.len();
+            for action in &self.actions {
+                if !done.contains(&action.id) && action.inputs.iter().all(|input| done.contains(input)) {
+                    done.insert(action.id);
+                    ordered.push(action);
+                }
+            }
+            if ordered.len() == before {
+                return ordered;
+            }
+        }
+    }
+
+    /// The list of actions as `crm_simulate -S` words them.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::from("Executing Cluster Transition:\n");
+        for action in self.in_order() {
+            let node = action.node.as_ref().map_or("", |node| node.uname.as_str());
+            let _ = match &action.kind {
+                ActionKind::Resource { resource, task, interval_ms, .. } => {
+                    let name = resource.long_id.as_deref().unwrap_or(&resource.id);
+                    let every = if *interval_ms > 0 { format!("={interval_ms}") } else { String::new() };
+                    writeln!(text, "  * Resource action: {name:<15} {task}{every} on {node}")
+                }
+                ActionKind::Pseudo { operation_key, .. } => {
+                    writeln!(text, "  * Pseudo action:   {operation_key}")
+                }
+                ActionKind::Cluster { task, resource, .. } => {
+                    let about =
+                        resource.as_ref().map_or(String::new(), |resource| format!("{} ", resource.id));
+                    writeln!(text, "  * Cluster action:  {task} for {about}on {node}")
+                }
+                ActionKind::Fence { target, action } => {
+                    writeln!(text, "  * Fencing {} ({})", target.uname, action.as_str())
+                }
+            };
+        }
+        text
+    }
+
+    /// The graph in the language of Graphviz.
+    #[must_use]
+    pub fn to_dot(&self) -> String {
+        let name = |action: &Action| {
+            let node = action.node.as_ref().map_or(String::new(), |node| format!(" {}", node.uname));
+            format!("{}{node}", action.operation_key()).replace('"', "'")
+        };
+        let mut text = String::from(" digraph \"g\" {\n");
+        for action in &self.actions {
+            for input in &action.inputs {
+                if let Some(input) = self.action(*input) {
+                    let _ = writeln!(text, "\"{}\" -> \"{}\" [ style = bold]", name(input), name(action));
+                }
+            }
+            let font = if matches!(action.kind, ActionKind::Pseudo { .. }) { "orange" } else { "black" };
+            let _ = writeln!(text, "\"{}\" [ style=bold color=\"green\" fontcolor=\"{font}\"]", name(action));
+        }
+        text.push_str("}\n");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pseudo(id: u32, inputs: Vec<u32>) -> Action {
+        Action {
+            id,
+            kind: ActionKind::Pseudo { task: "start".into(), operation_key: format!("a{id}_start_0") },
+            node: None,
+            router: None,
+            inputs,
+            priority: 0,
+            can_fail: false,
+            downed: Vec::new(),
+            attributes: std::collections::BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_waits_comes_later() {
+        let plan = Plan {
+            actions: vec![pseudo(1, vec![3]), pseudo(2, vec![]), pseudo(3, vec![2])],
+            ..Plan::default()
+        };
+        let order: Vec<u32> = plan.in_order().iter().map(|action| action.id).collect();
+        assert_eq!(order, [2, 3, 1]);
+        assert!(plan.to_dot().contains("\"a2_start_0\" -> \"a3_start_0\""));
+        assert!(plan.to_text().contains("Pseudo action:   a1_start_0"));
+    }
+}
