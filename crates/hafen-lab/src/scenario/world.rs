@@ -100,9 +100,10 @@ fn unsettled(lab: &Lab) -> Result<Vec<(String, Vec<String>)>, String> {
         if let Some(what) = &report.waiting_for {
             return Err(format!("{host} waits for {what}"));
         }
-        let away = |name: &String| !report.hosts.iter().any(|one| one.name == *name && one.state == "online");
+        let is_member = |state: &str| ["online", "standby", "maintenance"].contains(&state);
+        let away = |name: &String| !report.hosts.iter().any(|one| one.name == *name && is_member(&one.state));
         if let Some(name) = expected.iter().find(|name| away(name)) {
-            return Err(format!("{host} does not see {name} online"));
+            return Err(format!("{host} does not see {name} as a member"));
         }
         let resources = report.resources.iter().map(|one| (one.id.clone(), one.hosts.clone()));
         let seen: Vec<_> = resources.collect();
