@@ -116,6 +116,12 @@ impl<'a> Cluster<'a> {
         self.imply_stops(resource, fencing, target);
     }
 
+    /// The joint at which a clone begins to stop.
+    fn clone_stop(&self, resource: ResourceId) -> Option<ActionId> {
+        let clone = self.clone_of(resource)?;
+        self.rsc(clone).actions.iter().copied().find(|action| self.act(*action).task == "stop")
+    }
+
     /// What runs on a fenced node is stopped, or demoted, by the fencing.
     fn imply_stops(&mut self, resource: ResourceId, fencing: ActionId, target: NodeIndex) {
         let implied = self.node(target).unclean;
@@ -130,6 +136,9 @@ impl<'a> Cluster<'a> {
                     let action_known = self.act_mut(action);
                     action_known.pseudo = true;
                     action_known.runnable = true;
+                    if let Some(joint) = self.clone_stop(resource) {
+                        self.order_actions(fencing, joint, relation::ORDERED);
+                    }
                     if !device {
                         self.order_actions(fencing, action, relation::ORDERED);
                     }

@@ -201,6 +201,14 @@ impl<'a> Cluster<'a> {
         Flags { optional: flags.optional && own.optional, runnable: flags.runnable }
     }
 
+    /// Whether an action need not happen as far as one node is concerned: a clone that stops an instance elsewhere does
+    /// not stop here.
+    fn is_optional_at(&mut self, action: ActionId, node: Option<NodeIndex>) -> bool {
+        let joint =
+            self.act(action).resource.is_some_and(|resource| self.rsc(resource).variant == Variant::Clone);
+        if joint && node.is_some() { self.flags_of(action, node).optional } else { self.act(action).optional }
+    }
+
     fn clone_flags(
         &mut self,
         action: ActionId,
@@ -212,6 +220,13 @@ impl<'a> Cluster<'a> {
         let mut any_runnable = false;
         let mut any = false;
         for instance in self.rsc(clone).children.clone() {
+            let elsewhere = node.is_some_and(|node| {
+                !self.rsc(instance).running_on.contains(&node)
+                    && !self.assigned_nodes(instance).contains(&node)
+            });
+            if elsewhere && self.rsc(instance).variant == Variant::Group {
+                continue;
+            }
             let Some(part) = self.member_action(instance, task, node) else { continue };
             any = true;
             let part = self.flags_of(part, node);
@@ -323,7 +338,8 @@ impl<'a> Cluster<'a> {
             if variant == Variant::Clone && !self.flags_of(part, node).runnable {
                 continue;
             }
-            let part_changed = self.update_ordered(first, part, node, before, flags);
+            // Whether then is required was judged for the joint, as seen from first's node.
+            let part_changed = self.update_ordered(first, part, node, before, flags & !THEN_IMPLIES_FIRST);
             changed.merge(part_changed);
             if part_changed.then {
                 self.touched.insert(part);
@@ -338,7 +354,7 @@ impl<'a> Cluster<'a> {
             self.apply_asymmetric(first, then);
         }
         if flags & THEN_IMPLIES_FIRST != 0
-            && !self.act(then).optional
+            && !self.is_optional_at(then, self.act(first).node)
             && before.optional
             && !self.act(then).migratable
         {
