@@ -105,7 +105,11 @@ fn a_power_cut_takes_all_but_the_disk() {
     }
     let place = Place::new();
     let (lab, _lease) = up(&place, hosts(1));
-    shell(&lab, "host1", "echo kept >/var/lib/hafen/x; echo lost >/run/x; setsid sleep 600 >/dev/null 2>&1 & echo started");
+    shell(
+        &lab,
+        "host1",
+        "echo kept >/var/lib/hafen/x; echo lost >/run/x; setsid sleep 600 >/dev/null 2>&1 & echo started",
+    );
     let boot_id = std::fs::read_to_string(lab.layout().boot_id("host1")).expect("a boot id");
     lab.power().off("host1").expect("off");
     lab.power().on("host1").expect("on");

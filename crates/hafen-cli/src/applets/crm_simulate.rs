@@ -28,13 +28,15 @@ fn try_run(words: Vec<OsString>) -> Result<(), (String, u8)> {
     let Some(file) = &arguments.xml_file else {
         return Err(("name a CIB with -x FILE".to_owned(), exit::USAGE));
     };
-    let source = std::fs::read_to_string(file).map_err(|error| (format!("{file}: {error}"), exit::NO_INPUT))?;
+    let source =
+        std::fs::read_to_string(file).map_err(|error| (format!("{file}: {error}"), exit::NO_INPUT))?;
     let cib = Cib::parse(&source).map_err(|error| (format!("{file}: {error}"), exit::CONFIG))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let outcome = crm_simulate::run(&arguments, &cib, now);
     for (target, content) in [(&arguments.graph_file, &outcome.graph), (&arguments.dot_file, &outcome.dot)] {
         if let Some(target) = target {
-            std::fs::write(target, content).map_err(|error| (format!("{target}: {error}"), exit::CANNOT_CREATE))?;
+            std::fs::write(target, content)
+                .map_err(|error| (format!("{target}: {error}"), exit::CANNOT_CREATE))?;
         }
     }
     print!("{}", outcome.text);

@@ -15,6 +15,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// The state must be the same for this long before it counts as settled.
 const CALM: Duration = Duration::from_millis(500);
 
+/// The hosts of each resource.
+type Places = Vec<(String, Vec<String>)>;
+
 /// Where each virtual machine runs, and which boot of it was heard of last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Machines(pub(crate) BTreeMap<String, (String, String)>);
@@ -57,7 +60,7 @@ pub(crate) fn events_since(lab: &Lab, wall_ms: u64) -> Vec<Event> {
 /// Waits until the cluster has settled and every guest is heard. What is missing, if the time passes.
 pub(crate) fn settle(lab: &Lab, limit: Duration) -> Result<Machines, String> {
     let deadline = Instant::now() + limit;
-    let mut calm_since: Option<(Instant, Vec<(String, Vec<String>)>)> = None;
+    let mut calm_since: Option<(Instant, Places)> = None;
     let mut missing;
     loop {
         match unsettled(lab) {
@@ -88,7 +91,7 @@ pub(crate) fn settle(lab: &Lab, limit: Duration) -> Result<Machines, String> {
 }
 
 /// Where each resource is when all agree that nothing is left to do; else what is not as it should be.
-fn unsettled(lab: &Lab) -> Result<Vec<(String, Vec<String>)>, String> {
+fn unsettled(lab: &Lab) -> Result<Places, String> {
     let expected = expected_hosts(lab).map_err(|error| error.to_string())?;
     let statuses = statuses(lab);
     let mut places = Vec::new();
