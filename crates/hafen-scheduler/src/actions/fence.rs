@@ -136,7 +136,7 @@ impl<'a> Cluster<'a> {
                     let action_known = self.act_mut(action);
                     action_known.pseudo = true;
                     action_known.runnable = true;
-                    if let Some(joint) = self.clone_stop(resource) {
+                    if let Some(joint) = self.clone_stop(resource).filter(|_| !device) {
                         self.order_actions(fencing, joint, relation::ORDERED);
                     }
                     if !device {
