@@ -38,7 +38,17 @@ fn metadata() -> Metadata {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
     let output = Command::new(cargo)
-        .args(["tree", "--workspace", "--edges", "normal", "--prefix", "depth", "--format", " {p}", "--no-dedupe"])
+        .args([
+            "tree",
+            "--workspace",
+            "--edges",
+            "normal",
+            "--prefix",
+            "depth",
+            "--format",
+            " {p}",
+            "--no-dedupe",
+        ])
         .current_dir(root)
         .output()
         .expect("cargo runs");

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// No file may grow past this; those that are longer today may only shrink.
 const FILE_LINES_MAXIMUM: usize = 500;
-/// Generated tables and long expectations aside, no line is longer.
-const LINE_CHARACTERS_MAXIMUM: usize = 160;
+/// Tests with their documents aside, no line is longer.
+const LINE_CHARACTERS_MAXIMUM: usize = 180;
 /// Files that are longer than the maximum, with their lengths: a ratchet.
 const LONG_FILES: [(&str, usize); 0] = [];
 
@@ -34,12 +34,11 @@ fn sources() -> Vec<(String, String)> {
 
 #[test]
 fn no_leftover_markers() {
-    let markers = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("#[ig", "nore")];
+    let markers = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("#[ig", "nore")];
     for (name, text) in sources() {
         for (number, line) in text.lines().enumerate() {
             for marker in markers {
-                let template = line.contains(concat!("XX", "XXXX"));
-                assert!(template || !line.contains(marker), "{name}:{}: {marker}", number + 1);
+                assert!(!line.contains(marker), "{name}:{}: {marker}", number + 1);
             }
         }
     }
@@ -51,7 +50,8 @@ fn unsafe_lives_in_one_crate() {
         let allowed = name.starts_with("crates/hafen-sys/") || name.starts_with("xtask/");
         for (number, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or("");
-            let uses = code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl");
+            let uses =
+                code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl");
             assert!(allowed || !uses, "{name}:{}: unsafe", number + 1);
         }
     }
@@ -60,10 +60,13 @@ fn unsafe_lives_in_one_crate() {
 #[test]
 fn files_and_lines_stay_short() {
     for (name, text) in sources() {
-        let limit = LONG_FILES.iter().find(|(file, _)| *file == name).map_or(FILE_LINES_MAXIMUM, |(_, lines)| *lines);
+        let limit =
+            LONG_FILES.iter().find(|(file, _)| *file == name).map_or(FILE_LINES_MAXIMUM, |(_, lines)| *lines);
         let lines = text.lines().count();
         assert!(lines <= limit, "{name} has {lines} lines, {limit} are allowed: what does it hide?");
-        for (number, line) in text.lines().enumerate() {
+        let is_test = name.contains("/tests") || name.ends_with("tests.rs");
+        let code = text.lines().take_while(|line| !line.starts_with("mod tests {"));
+        for (number, line) in code.enumerate().filter(|_| !is_test) {
             let length = line.chars().count();
             assert!(length <= LINE_CHARACTERS_MAXIMUM, "{name}:{} has {length} characters", number + 1);
         }
@@ -76,7 +79,10 @@ fn every_crate_says_whether_it_is_pure() {
         let is_root = name.ends_with("src/lib.rs") && name.starts_with("crates/");
         if is_root {
             let first = text.lines().next().unwrap_or("");
-            let said = first.starts_with("//! Pure") || first.starts_with("//! Shell") || first.starts_with("//! Test");
+            let first_word = first.to_lowercase();
+            let said = ["pure", "shell", "test"]
+                .iter()
+                .any(|kind| first_word.trim_start_matches("//! ").trim_start_matches('`').starts_with(kind));
             assert!(said, "{name} begins with `{first}`");
         }
     }

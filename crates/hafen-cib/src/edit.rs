@@ -257,9 +257,11 @@ mod tests {
         cib.modify(change.root(), false).expect("modified");
         assert_eq!(
             cib.document().by_id("vm1").map(|vm| vm.to_xml_compact()).as_deref(),
-            Some(
-                "<primitive id=\"vm1\" class=\"ocf\" type=\"b\"><operations><op id=\"o\" name=\"monitor\" interval=\"10s\" timeout=\"5s\"/><op id=\"p\" name=\"start\"/></operations></primitive>"
-            )
+            Some(concat!(
+                r#"<primitive id="vm1" class="ocf" type="b"><operations>"#,
+                r#"<op id="o" name="monitor" interval="10s" timeout="5s"/>"#,
+                r#"<op id="p" name="start"/></operations></primitive>"#
+            ))
         );
         let missing = element("<primitive id='vm3'/>");
         assert!(matches!(cib.modify(missing.root(), false), Err(EditError::Missing(_))));

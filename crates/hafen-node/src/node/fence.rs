@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use hafen_protocol::HostId;
-use hafen_protocol::message::{FenceResult, FenceStart, ProofLevel};
+use hafen_protocol::message::{FenceResult, FenceStart, Message, ProofLevel};
 
 use super::Node;
+use super::plan::REPEAT_PAUSE_MAXIMUM_MS;
 use crate::api::Output;
 use crate::driver::Outcome;
 use crate::fencing;
+use crate::replica::Standing;
 
 /// How a fencing went so far, kept by the coordinator between attempts.
 pub(super) type Attempts = BTreeMap<HostId, Attempt>;
@@ -22,7 +24,100 @@ pub(super) struct Attempt {
     pub(super) not_before_ms: u64,
 }
 
+/// A fencing that an operator asked for.
+#[derive(Debug, Clone)]
+pub(super) struct OperatorFencing {
+    /// `reboot` or `off`.
+    pub(super) action: String,
+    /// Who asked.
+    pub(super) origin: String,
+    /// When, on this member's monotonic clock.
+    pub(super) asked_at_ms: u64,
+    /// Whether it was ordered.
+    pub(super) said: bool,
+}
+
+/// What an operator asked for so long ago is not done any more, in milliseconds.
+const OPERATOR_FENCING_MAXIMUM_MS: u64 = 60_000;
+
 impl Node {
+    /// Why a host is to be fenced, for the record.
+    pub(super) fn fencing_cause(&self, target: HostId) -> String {
+        match self.replica.hosts.get(&target).map(|record| &record.standing) {
+            Some(Standing::Unclean { cause }) => cause.clone(),
+            Some(Standing::Unseen) => "start-up: it was not seen since the cluster started".to_string(),
+            _ => "an operation on it failed in a way that only fencing mends".to_string(),
+        }
+    }
+
+    /// Tells all members that a host is to be fenced, and by whom. False: it cannot be done now.
+    pub(super) fn order_fencing(
+        &mut self,
+        target: HostId,
+        action: &str,
+        cause: String,
+        transition_key: Option<String>,
+    ) -> bool {
+        let Some(record) = self.replica.hosts.get(&target) else { return false };
+        let (uname, incarnation) = (record.uname.clone(), record.incarnation);
+        if self.replica.fencings.values().any(|start| start.target == target) {
+            return false;
+        }
+        let attempt = self.planner.attempts.get(&target).cloned().unwrap_or_default();
+        if self.now.monotonic_ms < attempt.not_before_ms {
+            self.planner.hold_back_until(attempt.not_before_ms);
+            return false;
+        }
+        let members: BTreeMap<HostId, String> = self
+            .membership
+            .synchronised
+            .iter()
+            .filter(|&&host| host != target)
+            .map(|&host| (host, self.replica.uname(host)))
+            .collect();
+        let choice = fencing::choose(self.replica.cib(), &uname, self.me().host, &members);
+        let by = choice.as_ref().and_then(|choice| {
+            let view = self.membership.view.as_ref()?;
+            view.member_ids().find(|member| member.host == choice.by)
+        });
+        let (Some(choice), Some(by)) = (choice, by) else {
+            let text = format!("no configured device can fence {uname}");
+            self.event("fence-failed", &uname, text, cause);
+            self.planner.hold_back_until(self.now.monotonic_ms + REPEAT_PAUSE_MAXIMUM_MS);
+            return false;
+        };
+        self.planner.fence_number += 1;
+        let me = self.me();
+        let id = format!("{}-{}-{}", me.host, me.incarnation.0, self.planner.fence_number);
+        let action = if action == "reboot" { choice.action.clone() } else { action.to_string() };
+        self.say(&Message::FenceStart(Box::new(FenceStart {
+            id,
+            target,
+            target_uname: uname,
+            target_incarnation: incarnation,
+            action,
+            cause,
+            by,
+            devices: choice.devices,
+            timeout_ms: choice.timeout_ms,
+            wall_ms: self.now.wall_ms,
+            transition_key,
+        })))
+    }
+
+    pub(super) fn step_operator_fencings(&mut self) {
+        let now_ms = self.now.monotonic_ms;
+        self.planner
+            .operator_fencings
+            .retain(|_, asked| now_ms < asked.asked_at_ms + OPERATOR_FENCING_MAXIMUM_MS);
+        let unsaid = self.planner.operator_fencings.iter().find(|(_, asked)| !asked.said);
+        let Some((host, asked)) = unsaid.map(|(&host, asked)| (host, asked.clone())) else { return };
+        let said = self.order_fencing(host, &asked.action, format!("{} asked for it", asked.origin), None);
+        if let Some(asked) = self.planner.operator_fencings.get_mut(&host) {
+            asked.said = said;
+        }
+    }
+
     /// A fencing begins; the member that does it hands it to its shell.
     pub(super) fn fence_started(&mut self, start: FenceStart) {
         self.planner.operator_fencings.remove(&start.target);

@@ -4,7 +4,7 @@ use hafen_protocol::message::{Change, Execute, Message, OperationResult, Operato
 use hafen_protocol::{HostId, Incarnation, MemberId};
 
 use super::Node;
-use super::plan::OperatorFencing;
+use super::fence::OperatorFencing;
 use crate::driver::Outcome;
 use crate::history;
 use crate::replica::{Refusal, Standing};

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::Cib;
 use hafen_protocol::HostId;
-use hafen_protocol::message::{Change, FenceStart, Lineage, Message, OperationResult};
+use hafen_protocol::message::{Change, Lineage, Message, OperationResult};
 use hafen_scheduler::schedule;
 
 use super::Node;
-use super::fence::Attempts;
+use super::fence::{Attempts, OperatorFencing};
 use crate::api::Output;
 use crate::driver::{Driver, DriverSettings, Firing, Matched, Outcome};
-use crate::fencing;
 use crate::properties;
 use crate::replica::Standing;
 use crate::status_xml;
@@ -21,24 +20,9 @@ const ANSWER_MARGIN_MS: u64 = 60_000;
 /// A plan that does the same as the one before is held back, at first this long, in milliseconds.
 const REPEAT_PAUSE_MS: u64 = 1_000;
 /// And at most this long.
-const REPEAT_PAUSE_MAXIMUM_MS: u64 = 30_000;
-/// What an operator asked for so long ago is not done any more, in milliseconds.
-const OPERATOR_FENCING_MAXIMUM_MS: u64 = 60_000;
+pub(super) const REPEAT_PAUSE_MAXIMUM_MS: u64 = 30_000;
 /// Pacemaker's `cluster-recheck-interval`, in milliseconds.
 const RECHECK_MS: u64 = 15 * 60 * 1000;
-
-/// A fencing that an operator asked for.
-#[derive(Debug, Clone)]
-pub(super) struct OperatorFencing {
-    /// `reboot` or `off`.
-    pub(super) action: String,
-    /// Who asked.
-    pub(super) origin: String,
-    /// When, on this member's monotonic clock.
-    pub(super) asked_at_ms: u64,
-    /// Whether it was ordered.
-    pub(super) said: bool,
-}
 
 /// What the coordinator is doing.
 #[derive(Debug, Default)]
@@ -67,7 +51,7 @@ pub(super) struct Planner {
     started_at_ms: u64,
     repeats: u32,
     last_plan: Vec<String>,
-    fence_number: u64,
+    pub(super) fence_number: u64,
     warnings: Vec<String>,
 }
 
@@ -354,15 +338,6 @@ impl Node {
             .is_some_and(|record| matches!(record.standing, Standing::DaemonLost | Standing::Joining))
     }
 
-    /// Why a host is to be fenced, for the record.
-    fn fencing_cause(&self, target: HostId) -> String {
-        match self.replica.hosts.get(&target).map(|record| &record.standing) {
-            Some(Standing::Unclean { cause }) => cause.clone(),
-            Some(Standing::Unseen) => "start-up: it was not seen since the cluster started".to_string(),
-            _ => "an operation on it failed in a way that only fencing mends".to_string(),
-        }
-    }
-
     fn clear_fail_count(&mut self, host: HostId, resource: &str, transition_key: String) -> bool {
         let Some(record) = self.replica.hosts.get(&host) else { return true };
         let prefixes = [format!("fail-count-{resource}#"), format!("last-failure-{resource}#")];
@@ -370,74 +345,6 @@ impl Node {
         let names = record.status.attributes.keys().filter(its);
         let values: BTreeMap<String, Option<String>> = names.map(|name| (name.clone(), None)).collect();
         self.say(&Message::Attributes { host, values, transition_key: Some(transition_key) })
-    }
-
-    /// Tells all members that a host is to be fenced, and by whom. False: it cannot be done now.
-    fn order_fencing(
-        &mut self,
-        target: HostId,
-        action: &str,
-        cause: String,
-        transition_key: Option<String>,
-    ) -> bool {
-        let Some(record) = self.replica.hosts.get(&target) else { return false };
-        let (uname, incarnation) = (record.uname.clone(), record.incarnation);
-        if self.replica.fencings.values().any(|start| start.target == target) {
-            return false;
-        }
-        let attempt = self.planner.attempts.get(&target).cloned().unwrap_or_default();
-        if self.now.monotonic_ms < attempt.not_before_ms {
-            self.planner.not_before = self.planner.not_before.max(attempt.not_before_ms);
-            return false;
-        }
-        let members: BTreeMap<HostId, String> = self
-            .membership
-            .synchronised
-            .iter()
-            .filter(|&&host| host != target)
-            .map(|&host| (host, self.replica.uname(host)))
-            .collect();
-        let choice = fencing::choose(self.replica.cib(), &uname, self.me().host, &members);
-        let by = choice.as_ref().and_then(|choice| {
-            let view = self.membership.view.as_ref()?;
-            view.member_ids().find(|member| member.host == choice.by)
-        });
-        let (Some(choice), Some(by)) = (choice, by) else {
-            let text = format!("no configured device can fence {uname}");
-            self.event("fence-failed", &uname, text, cause);
-            self.planner.not_before = self.now.monotonic_ms + REPEAT_PAUSE_MAXIMUM_MS;
-            return false;
-        };
-        self.planner.fence_number += 1;
-        let me = self.me();
-        let id = format!("{}-{}-{}", me.host, me.incarnation.0, self.planner.fence_number);
-        let action = if action == "reboot" { choice.action.clone() } else { action.to_string() };
-        self.say(&Message::FenceStart(Box::new(FenceStart {
-            id,
-            target,
-            target_uname: uname,
-            target_incarnation: incarnation,
-            action,
-            cause,
-            by,
-            devices: choice.devices,
-            timeout_ms: choice.timeout_ms,
-            wall_ms: self.now.wall_ms,
-            transition_key,
-        })))
-    }
-
-    fn step_operator_fencings(&mut self) {
-        let now_ms = self.now.monotonic_ms;
-        self.planner
-            .operator_fencings
-            .retain(|_, asked| now_ms < asked.asked_at_ms + OPERATOR_FENCING_MAXIMUM_MS);
-        let unsaid = self.planner.operator_fencings.iter().find(|(_, asked)| !asked.said);
-        let Some((host, asked)) = unsaid.map(|(&host, asked)| (host, asked.clone())) else { return };
-        let said = self.order_fencing(host, &asked.action, format!("{} asked for it", asked.origin), None);
-        if let Some(asked) = self.planner.operator_fencings.get_mut(&host) {
-            asked.said = said;
-        }
     }
 
     /// Plans, when there is a reason and nothing of an earlier plan is under way.
