@@ -66,7 +66,9 @@ fn files_and_lines_stay_short() {
         assert!(lines <= limit, "{name} has {lines} lines, {limit} are allowed: what does it hide?");
         let is_test = name.contains("/tests") || name.ends_with("tests.rs");
         let code = text.lines().take_while(|line| !line.starts_with("mod tests {"));
-        for (number, line) in code.enumerate().filter(|_| !is_test) {
+        for (number, line) in
+            code.enumerate().filter(|(_, line)| !is_test && !line.trim_start().starts_with('<'))
+        {
             let length = line.chars().count();
             assert!(length <= LINE_CHARACTERS_MAXIMUM, "{name}:{} has {length} characters", number + 1);
         }
