@@ -38,6 +38,8 @@ pub struct Node {
     replica: Replica,
     /// The last ring with quorum in which this member was synchronised.
     quorate_ring: u64,
+    /// Whether this run of the daemon was synchronised with a majority of the configured hosts at least once.
+    met_majority: bool,
     /// When a member that could not greet gives up, on the monotonic clock.
     greet_by: Option<u64>,
     /// False after the replicas were found to differ: then a full copy is needed.
@@ -79,6 +81,7 @@ impl Node {
             membership: Membership::default(),
             replica,
             quorate_ring: 0,
+            met_majority: false,
             greet_by: None,
             complete: !recovered.damaged,
             store,

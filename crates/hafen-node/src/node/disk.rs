@@ -161,6 +161,10 @@ impl Node {
         if without_quorum {
             return true;
         }
+        if !self.met_majority {
+            // Alone since it started: others may have gone on without it before, and this state may be an old one.
+            return false;
+        }
         let minimum = self.proof_minimum();
         let fencing = self.fencing_enabled();
         let absent_are_down =
@@ -172,7 +176,8 @@ impl Node {
             {
                 Some(Standing::Down { proof: None }) => true,
                 Some(Standing::Down { proof: Some(proof) }) => *proof >= minimum,
-                _ => !fencing,
+                // A daemon that is gone from a host in the ring may come back at any time, with what it has.
+                _ => !fencing && !view.hosts.contains(host),
             });
         self.quorate() && absent_are_down
     }

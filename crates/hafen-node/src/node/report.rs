@@ -107,6 +107,7 @@ impl Node {
         let mut hosts = Vec::new();
         let mut doing = None;
         let mut failed = None;
+        let mut blocked = false;
         for record in self.replica.hosts.values() {
             let histories = record.status.resources.iter();
             let its = histories.filter(|(name, _)| {
@@ -120,6 +121,7 @@ impl Node {
                     doing = Some(order.task.clone());
                 }
                 if let Some(record) = history::last_failure(history) {
+                    blocked |= record.task == "stop" && !self.fencing_enabled();
                     failed = Some(format!("{} ended with {} on {}", record.task, record.rc, record.on_node));
                 }
             }
@@ -128,6 +130,8 @@ impl Node {
             Some("start") => "starting",
             Some("stop") => "stopping",
             Some("migrate_to" | "migrate_from") => "migrating",
+            // Nobody knows what a failed stop left behind, and nobody may find out by fencing.
+            _ if blocked => "blocked",
             _ if !hosts.is_empty() => "running",
             _ if failed.is_some() => "failed",
             _ => "stopped",

@@ -41,6 +41,8 @@ struct ChangeRequest {
     state: State,
     attempts: u32,
     deadline_ms: u64,
+    /// It was sent in a view that ended before it came back: others may have applied it.
+    perhaps_applied: bool,
 }
 
 /// What is asked of the coordinator.
@@ -110,7 +112,16 @@ impl Node {
             Request::Change { edits, without_quorum, origin } => {
                 let deadline_ms = self.now.monotonic_ms + CHANGE_TIMEOUT_MS;
                 let (state, attempts) = (State::Waiting, 0);
-                let change = ChangeRequest { edits, without_quorum, origin, state, attempts, deadline_ms };
+                let perhaps_applied = false;
+                let change = ChangeRequest {
+                    edits,
+                    without_quorum,
+                    origin,
+                    state,
+                    attempts,
+                    deadline_ms,
+                    perhaps_applied,
+                };
                 if self.requests.changes.len() >= REQUESTS_MAXIMUM {
                     let text = "too many changes wait already".to_string();
                     return self.refuse(request, "busy", text, "try again later");
@@ -286,6 +297,7 @@ impl Node {
         self.requests.leave_said = false;
         self.requests.applied_at = None;
         for change in self.requests.changes.values_mut() {
+            change.perhaps_applied |= change.state == State::Sent;
             change.state = match change.state {
                 State::Waiting | State::Sent => State::Waiting,
                 State::Applied(_) | State::Unsure => State::Unsure,
@@ -352,8 +364,9 @@ impl Node {
             } else if self.now.monotonic_ms >= change.deadline_ms {
                 self.requests.changes.remove(&request);
                 match change.state {
-                    State::Applied(_) | State::Unsure => self.outcome_unknown(request),
-                    State::Waiting | State::Sent => {
+                    State::Applied(_) | State::Unsure | State::Sent => self.outcome_unknown(request),
+                    State::Waiting if change.perhaps_applied => self.outcome_unknown(request),
+                    State::Waiting => {
                         let text = "the change could not be made in 30 s: no coordinator has a term open"
                             .to_string();
                         self.refuse(
@@ -379,6 +392,9 @@ impl Node {
         let forced = change.without_quorum && self.quorum.quorate() == Some(false);
         if self.quorum.quorate() == Some(false) && !change.without_quorum {
             self.requests.changes.remove(&request);
+            if change.perhaps_applied {
+                return self.outcome_unknown(request);
+            }
             let text = "without quorum the configuration cannot be changed".to_string();
             let mend = "bring more hosts back, or add --without-quorum if you know that the others are off";
             return self.refuse(request, "no-quorum", text, mend);
@@ -402,6 +418,10 @@ impl Node {
                 }
             }
             Ok(Some(_)) => {}
+            Err(_) if change.perhaps_applied => {
+                self.requests.changes.remove(&request);
+                self.outcome_unknown(request);
+            }
             Err(failure) => {
                 self.requests.changes.remove(&request);
                 self.reply(request, Reply::Failed(failure));

@@ -295,6 +295,8 @@ impl Node {
         let said_failed = self.membership.failed_disks.contains_key(&self.me().host);
         self.disk.synchronised(position, said_failed);
         self.note_quorate_ring();
+        let here = self.membership.view.as_ref().map_or(0, |view| view.members.len());
+        self.met_majority |= here * 2 > self.settings.hosts.len();
         self.planner.disturbed("the view changed");
         self.requests_synchronised();
     }
