@@ -1,5 +1,7 @@
 //! The direction of dependencies, and what pure crates must not reach.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
