@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Set by Ctrl-C.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// What to try while the demo runs.
+/// What to try while the demo runs; `hafen` stands for the path of this executable.
 const HINTS: &str = "\
 Try, in another terminal (as root):
   hafen lab kill host2             cut the power of a host: its machines start elsewhere
@@ -81,16 +81,25 @@ fn play_and_report(lab: &Lab, scenario: &Scenario) -> anyhow::Result<ExitCode> {
 
 /// Shows the status and the last events until Ctrl-C.
 fn show(lab: &Lab) -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
+    let hints = hints();
     let mut last = String::new();
     loop {
-        let shown = picture(lab) + "\n" + HINTS;
+        let shown = picture(lab) + "\n" + &hints;
         if shown != last && !INTERRUPTED.load(Ordering::Relaxed) {
-            status::show(&mut out, &shown, true)?;
+            // The output is not held in between: the thread that ends the lab wants to say so.
+            status::show(&mut std::io::stdout().lock(), &shown, true)?;
             last = shown;
         }
         std::thread::sleep(LOOK_INTERVAL);
     }
+}
+
+/// The hints, with an alias where this executable is not on the path.
+fn hints() -> String {
+    let own = std::env::current_exe().unwrap_or_default();
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let is_known = std::env::split_paths(&folders).any(|folder| folder.join("hafen") == own);
+    if is_known { HINTS.to_owned() } else { format!("alias hafen={}\n{HINTS}", own.display()) }
 }
 
 /// Ctrl-C, `SIGTERM` and a lost terminal end the lab and the process. A scenario that is cut off has not passed.
