@@ -198,8 +198,13 @@ fn to_link_event(event: wire::Event) -> Option<LinkEvent> {
 ///
 /// # Errors
 /// When the agent's name is none, in a sentence.
+/// What stands for an agent of a class that is not run here: it is installed nowhere, so that every operation of it ends
+/// with "not installed" instead of never.
+const UNSUPPORTED_AGENT: &str = "class-not-supported";
+
 pub(crate) fn to_operation(order: &Execute) -> Result<wire::Operation, String> {
     let agent = AgentName::new(&order.class, order.provider.as_deref(), &order.agent)
+        .or_else(|_| AgentName::new("ocf", Some("hafen"), UNSUPPORTED_AGENT))
         .map_err(|error| error.to_string())?;
     Ok(wire::Operation {
         resource: order.resource.clone(),

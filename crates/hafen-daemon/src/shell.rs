@@ -10,7 +10,7 @@ use hafen_node::api::{Input, Output};
 use hafen_node::{Identity, Node, Settings};
 use hafen_protocol::client::{Event, Numbered, Reply, Request};
 use hafen_protocol::message::{Execute, FenceResult, FenceStart};
-use hafen_protocol::{HostId, Machine, MemberId};
+use hafen_protocol::{Delivery, HostId, Machine, MemberId};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -62,16 +62,24 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
         }
         let until = pause.map(|pause| Instant::now() + pause).unwrap_or_else(|| shell.next_deadline());
         tokio::select! {
-            delivery = shell.bus.receiver.receive() => match delivery {
-                Some(delivery) => shell.feed(Input::Bus(delivery)),
-                None => return Ok(()),
-            },
-            Some(event) = shell.link.events.recv() => shell.executor_event(event),
-            Some(ended) = shell.storage.ended.recv() => shell.storage_ended(ended),
-            Some(event) = shell.clients.recv() => shell.client_event(event),
-            _ = signals.recv() => shell.leave(),
-            () = tokio::time::sleep_until(until) => shell.timeout(),
-        }
+        delivery = receive(&mut shell.bus) => match delivery {
+                        Some(delivery) => shell.feed(Input::Bus(delivery)),
+                        None => return Ok(()),
+                    },
+                    Some(event) = shell.link.events.recv() => shell.executor_event(event),
+                    Some(ended) = shell.storage.ended.recv() => shell.storage_ended(ended),
+                    Some(event) = shell.clients.recv() => shell.client_event(event),
+                    _ = signals.recv() => shell.leave(),
+                    () = tokio::time::sleep_until(until) => shell.timeout(),
+                }
+    }
+}
+
+/// The next delivery; none ever while the bus is not open.
+async fn receive(bus: &mut Option<Bus>) -> Option<Delivery> {
+    match bus {
+        Some(bus) => bus.receiver.receive().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -96,7 +104,9 @@ struct Asker {
 struct Shell {
     node: Node,
     host: String,
-    bus: Bus,
+    /// Opened when the executor has said what it holds: a member that cannot greet holds up all others.
+    bus: Option<Bus>,
+    bus_settings: (EngineSettings, MemberId),
     storage: Storage,
     storage_failures: u64,
     link: Link,
@@ -141,7 +151,8 @@ impl Shell {
         Ok(Self {
             node,
             host: config.host.clone(),
-            bus: Bus::open(EngineSettings::Local { socket: hub.clone() }, member),
+            bus: None,
+            bus_settings: (EngineSettings::Local { socket: hub.clone() }, member),
             storage: storage.map_err(DaemonError::system("start", "the storage thread"))?,
             storage_failures: 0,
             link: executor::start(config.executor_socket(), executor_command(config)?),
@@ -209,11 +220,13 @@ impl Shell {
     /// Carries out one output, or gives it back when its receiver has no room.
     fn carry_out(&mut self, output: Output) -> Option<Output> {
         match output {
-            Output::Bus(transmission) => match self.bus.sender.try_send(transmission) {
-                Err(BusError::Full(transmission)) => return Some(Output::Bus(transmission)),
+            Output::Bus(transmission) => {
+                let sent = self.bus.as_mut().map(|bus| bus.sender.try_send(transmission));
                 // After the end of the bus the receiver says so too.
-                Ok(()) | Err(BusError::Ended) => {}
-            },
+                if let Some(Err(BusError::Full(transmission))) = sent {
+                    return Some(Output::Bus(transmission));
+                }
+            }
             Output::Storage { token, effect } => match self.storage.orders.try_reserve() {
                 Ok(place) => {
                     place.send(storage::Order { token, effect, failures_known: self.storage_failures });

@@ -44,6 +44,8 @@ impl Shell {
                 self.ordered = orders.collect();
                 self.refused.clear();
                 self.feed(Input::ExecutorConnected { accepted, results, recovered });
+                let (engine, member) = self.bus_settings.clone();
+                self.bus.get_or_insert_with(|| Bus::open(engine, member));
                 self.report();
             }
             LinkEvent::Lost { reason } => {
