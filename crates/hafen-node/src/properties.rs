@@ -18,6 +18,15 @@ pub(crate) fn driver_settings(cib: &Cib) -> DriverSettings {
     }
 }
 
+/// How long the coordinator goes at most without planning again, in milliseconds: `cluster-recheck-interval`, or its
+/// default where that is 0.
+pub(crate) fn recheck_interval_ms(cib: &Cib) -> u64 {
+    match cib.property_duration_ms("cluster-recheck-interval") {
+        0 => 15 * 60 * 1000,
+        interval_ms => interval_ms,
+    }
+}
+
 /// Whether hosts are fenced.
 pub(crate) fn fencing_enabled(cib: &Cib) -> bool {
     cib.property_boolean("stonith-enabled")

@@ -21,8 +21,6 @@ const ANSWER_MARGIN_MS: u64 = 60_000;
 const REPEAT_PAUSE_MS: u64 = 1_000;
 /// And at most this long.
 pub(super) const REPEAT_PAUSE_MAXIMUM_MS: u64 = 30_000;
-/// Pacemaker's `cluster-recheck-interval`, in milliseconds.
-const RECHECK_MS: u64 = 15 * 60 * 1000;
 
 /// What the coordinator is doing.
 #[derive(Debug, Default)]
@@ -53,6 +51,8 @@ pub(super) struct Planner {
     last_plan: Vec<String>,
     pub(super) fence_number: u64,
     warnings: Vec<String>,
+    /// A mistake for tests of the simulation's checks: an aborted plan is the last one for its cause.
+    pub(super) forgetful: bool,
 }
 
 impl Planner {
@@ -65,6 +65,7 @@ impl Planner {
             operator_fencings: std::mem::take(&mut self.operator_fencings),
             cause: self.cause.take(),
             warnings: std::mem::take(&mut self.warnings),
+            forgetful: self.forgetful,
             ..Planner::default()
         };
     }
@@ -157,6 +158,12 @@ impl Node {
         });
         status_xml::write(&mut cib, snapshots);
         cib
+    }
+
+    /// Gives this node a mistake, to see that the simulation catches it: what aborts a plan is not planned for.
+    #[doc(hidden)]
+    pub fn forget_to_plan_again(&mut self) {
+        self.planner.forgetful = true;
     }
 
     /// The coordinator's next steps.
@@ -283,6 +290,9 @@ impl Node {
             if self.planner.cause.is_none() {
                 self.planner.cause = Some(format!("transition {number} ended"));
             }
+            if self.planner.forgetful && driver.aborted().is_some() {
+                self.planner.cause = None;
+            }
             if self.planner.started_at_ms == self.now.monotonic_ms {
                 // It ended in the instant in which it began: nothing else would wake the coordinator.
                 self.planner.hold_back_until(self.now.monotonic_ms + REPEAT_PAUSE_MS);
@@ -298,6 +308,12 @@ impl Node {
             // Nothing is ended or forgotten on a host that cannot answer; the next plan asks again.
             let Firing::Forget { transition_key, .. } = firing else { return true };
             driver.completed(&transition_key, Outcome::Done);
+            return true;
+        }
+        if let Some(text) = self.forbidden_without_quorum(&firing) {
+            if let Firing::Execute(order) = &firing {
+                driver.completed(&order.transition_key, Outcome::Failed(text));
+            }
             return true;
         }
         let said = match firing {
@@ -327,6 +343,26 @@ impl Node {
             driver.abort("the bus has no room");
         }
         said
+    }
+
+    /// Without quorum nothing begins on a host that has not seen quorum since its daemon started: those who have
+    /// quorum may know it as proven off, and start elsewhere what runs there.
+    fn forbidden_without_quorum(&self, firing: &Firing) -> Option<String> {
+        let Firing::Execute(order) = firing else { return None };
+        if self.quorate() {
+            return None;
+        }
+        let target = match order.task.as_str() {
+            "start" | "promote" => Some(order.host),
+            "migrate_to" => {
+                crate::history::migration_of(order).and_then(|(_, target)| self.replica.host_by_name(&target))
+            }
+            _ => None,
+        }?;
+        let hellos = &self.membership.hellos;
+        let known = hellos.iter().any(|(member, hello)| member.host == target && hello.quorate_ring > 0);
+        let name = self.replica.uname(target);
+        (!known).then(|| format!("{name} has not seen quorum since its daemon started"))
     }
 
     /// Whether a step would end a recurring operation on a host that is no member at the coordinator's state.
@@ -368,8 +404,9 @@ impl Node {
         let now = self.now.epoch_seconds();
         let plan = schedule(&cib, now);
         self.planner.warnings = plan.warnings.clone();
-        let recheck_ms =
-            plan.recheck_after.map_or(RECHECK_MS, |seconds| (seconds.max(1) * 1000).min(RECHECK_MS));
+        let interval_ms = properties::recheck_interval_ms(self.replica.cib());
+        let due_ms = plan.recheck_after.map_or(interval_ms, |seconds| seconds.max(1) * 1000);
+        let recheck_ms = due_ms.min(interval_ms);
         self.planner.recheck_at = Some(self.now.monotonic_ms + recheck_ms);
         self.planner.awaiting_since = None;
         if plan.is_empty() {
