@@ -9,6 +9,8 @@ use crate::dice::{Bounds, Dice, bounds};
 pub enum FaultKind {
     /// A host's daemon is killed, and starts again after the fault's time.
     DaemonKilled,
+    /// The same, for an instant.
+    DaemonBlinks,
     /// A host's executor is killed, and starts again after the fault's time.
     ExecutorKilled,
     /// Both at once.
@@ -72,6 +74,8 @@ pub enum Aim {
     BusyHost,
     /// A host with unsynced writes.
     WritingHost,
+    /// A host whose client waits for a change.
+    ChangingHost,
 }
 
 /// One fault of a run.
@@ -98,6 +102,7 @@ pub const FAULTS: Bounds = bounds(21, 34);
 /// The kinds with the weights with which they are drawn, and how long each lasts in milliseconds.
 const KINDS: &[(FaultKind, u64, Bounds)] = &[
     (FaultKind::DaemonKilled, 14, bounds(100, 45_000)),
+    (FaultKind::DaemonBlinks, 5, bounds(10, 400)),
     (FaultKind::ExecutorKilled, 5, bounds(100, 5_000)),
     (FaultKind::DaemonAndExecutorKilled, 7, bounds(100, 30_000)),
     (FaultKind::DaemonLeaves, 4, bounds(5_000, 120_000)),
@@ -124,6 +129,8 @@ impl FaultKind {
     fn aims(self) -> &'static [(Aim, u64)] {
         use Aim::*;
         match self {
+            // While something runs: the next daemon finds it under way.
+            FaultKind::DaemonBlinks => &[(BusyHost, 1)],
             FaultKind::DaemonKilled => &[
                 (Anyone, 3),
                 (Coordinator, 2),
@@ -151,7 +158,7 @@ impl FaultKind {
             ],
             FaultKind::PowerCutOfAll => &[(Anyone, 1), (WritingHost, 2)],
             FaultKind::Partition => {
-                &[(Anyone, 4), (WritingHost, 3), (JoiningHost, 1), (FencingCoordinator, 1)]
+                &[(Anyone, 4), (WritingHost, 3), (ChangingHost, 6), (JoiningHost, 1), (FencingCoordinator, 1)]
             }
             FaultKind::SlowDisk | FaultKind::FailingDisk | FaultKind::FullDisk => {
                 &[(Anyone, 1), (Coordinator, 2)]

@@ -12,6 +12,7 @@ use hafen_protocol::{Delivery, HostId, Incarnation, MemberId, View};
 
 use crate::agents::Conduct;
 use crate::executor::Executor;
+use crate::trace::Hash;
 
 /// How a disk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,15 +49,35 @@ pub struct Daemon {
     pub held_back: Option<Delivery>,
     /// Whether its node was seen to coordinate with an open term.
     pub term_was_open: bool,
-    /// The configuration's digest when it last saw a live member leave its view.
-    pub parted_digest: Option<String>,
+    /// The digests that its configuration has had since the network was last parted, the latest one last.
+    pub since_parted: Option<Vec<String>>,
+    /// The hash over the messages that the network has delivered to it in its view, in their order.
+    pub delivered: Hash,
     /// When its last time-out was, in simulated microseconds.
     pub woken_us: u64,
     /// How many time-outs came before that in the same millisecond.
     pub wakes: u32,
 }
 
+/// So many digests are kept of what a daemon went through in one parting.
+const DIGESTS_MAXIMUM: usize = 256;
+
 impl Daemon {
+    /// The network is parted: from now on what becomes of its configuration is kept.
+    pub fn parted(&mut self) {
+        let digest = self.node.replica().digest().to_owned();
+        self.since_parted.get_or_insert_with(|| vec![digest]);
+    }
+
+    /// Keeps the configuration's digest if it changed, while the network is parted.
+    pub fn note_digest(&mut self) {
+        let Some(digests) = &mut self.since_parted else { return };
+        let digest = self.node.replica().digest();
+        if digests.len() < DIGESTS_MAXIMUM && digests.last().is_none_or(|last| last != digest) {
+            digests.push(digest.to_owned());
+        }
+    }
+
     /// A daemon that has just been started.
     pub fn new(node: Node, incarnation: Incarnation, now_us: u64) -> Daemon {
         Daemon {
@@ -70,7 +91,8 @@ impl Daemon {
             view: None,
             held_back: None,
             term_was_open: false,
-            parted_digest: None,
+            since_parted: None,
+            delivered: Hash::new(),
             woken_us: 0,
             wakes: 0,
         }

@@ -1,7 +1,7 @@
 //! Wrong clusters on purpose: one for each invariant, to prove that its check catches what it is there for.
 //!
-//! Where it is truly the same, the wrong thing is done at the boundary of a node, so that the node under test is
-//! the one that ships.
+//! Where it is truly the same, the wrong thing is done at the boundary of a node, so that the node under test is the one
+//! that ships; only forgetting to plan again is a switch in the node itself, off unless a test turns it on.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub enum Mutant {
     AcknowledgeBeforeSync,
     /// One host is given two messages the wrong way round now and then.
     ApplyOutOfOrder,
-    /// A node never hears that an operation failed, and so never plans for that.
+    /// What aborts a plan is not planned for afterwards.
     ForgetToPlanAgain,
     /// Each fencing is asked of the device twice.
     FenceTwice,

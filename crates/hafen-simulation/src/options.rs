@@ -56,7 +56,8 @@ impl Options {
         let daemon_restart_timeout_ms = 20_000;
         let startup_wait_ms = dice.within(bounds(10, 40)) * 1_000;
         let configuration = configuration::draw(hosts, fencing, &mut Dice::new(seed, "configuration"));
-        let faults = fault::draw(CALM_START_MS, FAULTS_UNTIL_MS - 120_000, fencing, &mut Dice::new(seed, "faults"));
+        let faults =
+            fault::draw(CALM_START_MS, FAULTS_UNTIL_MS - 120_000, fencing, &mut Dice::new(seed, "faults"));
         Options { seed, hosts, daemon_restart_timeout_ms, startup_wait_ms, overrides, configuration, faults }
     }
 }

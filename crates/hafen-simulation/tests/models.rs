@@ -137,7 +137,11 @@ fn one_cause_allows_one_fencing() {
     causes.succeeded(host, first);
     assert!(no_fencing_storm(&causes, host, &asked("b", 20, &["a", "b"], Some(5), false)).is_some());
     assert_eq!(no_fencing_storm(&causes, host, &asked("b", 20, &["b"], Some(5), false)), None, "nobody knew");
-    assert_eq!(no_fencing_storm(&causes, host, &asked("b", 20, &["a", "b"], Some(15), false)), None, "a new cause");
+    assert_eq!(
+        no_fencing_storm(&causes, host, &asked("b", 20, &["a", "b"], Some(15), false)),
+        None,
+        "a new cause"
+    );
     let unasked = asked("c", 30, &[], None, true);
     assert!(no_fencing_storm(&Causes::default(), host, &unasked).is_some(), "a member, and no cause at all");
 }

@@ -50,7 +50,7 @@ impl Causes {
 
 /// Looks at a request that the device carries out with success: what is wrong, if it had no cause of its own.
 pub fn no_fencing_storm(causes: &Causes, host: HostId, asked: &Asked) -> Option<String> {
-    let known = |before: &&Asked| before.us < asked.us && asked.known.contains(&before.id);
+    let known = |before: &&Asked| before.us <= asked.us && asked.known.contains(&before.id);
     let before = causes.successes.get(&host).and_then(|all| all.iter().rev().find(known));
     match (before, &asked.cause) {
         (Some(before), Some((cause_us, cause))) if *cause_us <= before.us => Some(format!(

@@ -1,5 +1,8 @@
-//! `same_order_same_state`: members of one view that have delivered the same number of its messages, and have taken
-//! over the coordinator's copy, are in the same state.
+//! `same_order_same_state`: members of one view that have delivered the same messages of it in the same order, and have
+//! taken over the coordinator's copy, are in the same state.
+//!
+//! The messages are compared, not their count: where a view ends, a member may have delivered one of its own that
+//! the others never see, in the place of another one.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +22,8 @@ const POSITIONS_MAXIMUM: usize = 4_096;
 /// What was seen at positions of views.
 #[derive(Debug, Default)]
 pub struct Observed {
-    states: BTreeMap<(ViewId, u64), (HostId, u64)>,
+    /// By view, position and hash over the messages: who was seen there first, and in which state.
+    states: BTreeMap<(ViewId, u64, u64), (HostId, u64)>,
 }
 
 struct Hashing<'a>(&'a mut Hash);
@@ -49,8 +53,14 @@ pub fn state_hash(node: &Node, whole: bool) -> u64 {
     hash.value()
 }
 
-/// Looks at a member after it delivered a message. What is wrong, if another one was in another state there.
-pub fn same_order_same_state(observed: &mut Observed, host: HostId, node: &Node) -> Option<String> {
+/// Looks at a member after it delivered a message; `delivered` is the hash over its messages in this view. What is wrong,
+/// if another one was in another state there.
+pub fn same_order_same_state(
+    observed: &mut Observed,
+    host: HostId,
+    delivered: u64,
+    node: &Node,
+) -> Option<String> {
     let membership = node.membership();
     let view = membership.view.as_ref()?.id();
     if membership.phase != Phase::Synchronised {
@@ -58,7 +68,7 @@ pub fn same_order_same_state(observed: &mut Observed, host: HostId, node: &Node)
     }
     let position = membership.position;
     let state = state_hash(node, position.is_multiple_of(WHOLE_EVERY));
-    let (other, expected) = *observed.states.entry((view, position)).or_insert((host, state));
+    let (other, expected) = *observed.states.entry((view, position, delivered)).or_insert((host, state));
     while observed.states.len() > POSITIONS_MAXIMUM {
         observed.states.pop_first();
     }

@@ -31,6 +31,7 @@ impl World {
                 coordinates && opening
             }
             Aim::BusyHost => host.executor.flights().any(|flight| flight.order.interval_ms == 0),
+            Aim::ChangingHost => self.clients.pending().any(|(member, _)| Some(member) == host.member()),
             Aim::WritingHost => host.daemon.as_ref().is_some_and(|daemon| !daemon.effects.is_empty()),
         }
     }

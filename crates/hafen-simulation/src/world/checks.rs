@@ -19,8 +19,9 @@ const PATIENCE_US: u64 = 300_000_000;
 impl World {
     /// A member has delivered a message.
     pub(super) fn check_same_order(&mut self, member: MemberId) {
-        let Some(node) = self.hosts.get(&member.host).and_then(|host| host.node()) else { return };
-        if let Some(text) = same_order_same_state(&mut self.observed, member.host, node) {
+        let Some(daemon) = self.hosts.get(&member.host).and_then(|host| host.daemon.as_ref()) else { return };
+        let delivered = daemon.delivered.value();
+        if let Some(text) = same_order_same_state(&mut self.observed, member.host, delivered, &daemon.node) {
             self.violate(Invariant::SameOrderSameState, text);
         }
     }
@@ -64,7 +65,9 @@ impl World {
         }
         let Some(host) = self.hosts.get(&id) else { return };
         let Some(node) = host.node() else { return };
-        if let Some(text) = acknowledged_changes_survive(&self.clients, node.replica().cib(), &host.uname, before_us) {
+        if let Some(text) =
+            acknowledged_changes_survive(&self.clients, node.replica().cib(), &host.uname, before_us)
+        {
             self.violate(Invariant::AcknowledgedChangesSurvive, text);
         }
     }

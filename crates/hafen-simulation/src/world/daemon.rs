@@ -10,6 +10,7 @@ use super::{Happening, World};
 use crate::dice::bounds;
 use crate::host::Daemon;
 use crate::invariants::Invariant;
+use crate::mutant::Mutant;
 use crate::situations::Situation;
 
 /// A node that puts out more than this for one input does not stop.
@@ -32,10 +33,13 @@ impl World {
         let boot_id = format!("{cluster_seed:08x}-{:04x}-{boot:04x}", id.0);
         let identity = Identity { host: id, uname: host.uname.clone(), incarnation, boot_id };
         let files = host.disk.files();
-        let node = match Node::new(identity, settings, &files, host.remembered.as_deref(), now) {
+        let mut node = match Node::new(identity, settings, &files, host.remembered.as_deref(), now) {
             Ok(node) => node,
             Err(error) => return self.violate(Invariant::Sound, format!("host{id} does not start: {error}")),
         };
+        if self.mutant == Some(Mutant::ForgetToPlanAgain) {
+            node.forget_to_plan_again();
+        }
         let busy = host.executor.flights().any(|flight| flight.order.interval_ms == 0);
         host.daemon = Some(Daemon::new(node, incarnation, now_us));
         self.note(Some(id), format_args!("daemon starts, run {}", incarnation.0));
@@ -92,7 +96,6 @@ impl World {
         let text =
             format!("connects to its executor: {} accepted, {} results", accepted.len(), results.len());
         self.note(Some(id), text);
-        let results = results.into_iter().filter(|result| self.hears(result)).collect();
         self.feed(
             MemberId { host: id, incarnation },
             Input::ExecutorConnected { accepted, results, recovered },
@@ -105,6 +108,7 @@ impl World {
         let Some(host) = self.hosts.get_mut(&to.host) else { return };
         let Some(daemon) = host.daemon_mut(to.incarnation) else { return };
         daemon.node.handle(now, input);
+        daemon.note_digest();
         self.drain(to);
     }
 

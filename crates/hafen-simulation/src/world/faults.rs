@@ -67,7 +67,9 @@ impl World {
         self.note(Some(victim), format_args!("FAULT {index}: {fault}"));
         let boot = self.hosts.get(&victim).map_or(0, |host| host.boot);
         match fault.kind {
-            FaultKind::DaemonKilled => self.kill_daemon(victim, boot, fault.lasts_ms),
+            FaultKind::DaemonKilled | FaultKind::DaemonBlinks => {
+                self.kill_daemon(victim, boot, fault.lasts_ms)
+            }
             FaultKind::ExecutorKilled => self.executor_dies(victim, fault.lasts_ms),
             FaultKind::DaemonAndExecutorKilled => {
                 let busy = self.targets(Aim::BusyHost).contains(&victim);
@@ -125,6 +127,9 @@ impl World {
     fn part(&mut self, fault: &Fault, victim: HostId, dice: &mut Dice) {
         if self.clients.pending().next().is_some() {
             self.reach(Situation::PartitionWithChangeInFlight);
+        }
+        for daemon in self.hosts.values_mut().filter_map(|host| host.daemon.as_mut()) {
+            daemon.parted();
         }
         if fault.kind == FaultKind::Isolation {
             return self.network(NetworkInput::Isolate(victim));

@@ -13,6 +13,7 @@ use crate::dice::{Bounds, bounds};
 use crate::mutant::Mutant;
 use crate::options::Options;
 use crate::situations::Situation;
+use crate::trace::Hash;
 
 /// How long a daemon that lost its engine needs to have it back, in milliseconds.
 const REATTACH_MS: Bounds = bounds(200, 5_000);
@@ -126,6 +127,7 @@ impl World {
         if let Delivery::View(view) = &delivery {
             self.view_delivered(to, view);
         }
+        self.count_delivered(to, &delivery);
         if self.mutant == Some(Mutant::ApplyOutOfOrder) && self.hold_back(to, &delivery) {
             return;
         }
@@ -140,6 +142,22 @@ impl World {
         if let Some(held) = held {
             self.feed(to, Input::Bus(held));
             self.check_same_order(to);
+        }
+    }
+
+    /// Members that were given the same messages in the same order have the same hash over them.
+    fn count_delivered(&mut self, to: MemberId, delivery: &Delivery) {
+        let Some(daemon) = self.hosts.get_mut(&to.host).and_then(|host| host.daemon_mut(to.incarnation))
+        else {
+            return;
+        };
+        match delivery {
+            Delivery::View(_) => daemon.delivered = Hash::new(),
+            Delivery::Message { from, bytes } => {
+                daemon.delivered.add(&from.host.0.to_be_bytes());
+                daemon.delivered.add(bytes);
+            }
+            _ => {}
         }
     }
 
@@ -174,20 +192,11 @@ impl World {
                 );
             }
         }
-        let parted = before.is_some_and(|before| {
-            let alive = |member: &MemberId| {
-                self.hosts.get(&member.host).and_then(|host| host.member()) == Some(*member)
-            };
-            before.member_ids().any(|member| !view.contains(member) && alive(&member))
-        });
         let host = self.hosts.get_mut(&to.host);
         let Some(daemon) = host.and_then(|host| host.daemon_mut(to.incarnation)) else { return };
         daemon.view = Some(view.clone());
         daemon.term_was_open = false;
         daemon.held_back = None;
-        if parted && daemon.parted_digest.is_none() {
-            daemon.parted_digest = Some(daemon.node.replica().digest().to_owned());
-        }
     }
 
     fn count_interruption(&mut self, host: HostId, before: &View) {
@@ -214,20 +223,20 @@ impl World {
             return;
         }
         self.views.insert(view.id(), self.now_us);
-        let mut changed: BTreeSet<String> = BTreeSet::new();
+        let mut histories: Vec<Vec<String>> = Vec::new();
         for member in view.member_ids() {
             let host = self.hosts.get_mut(&member.host);
             let Some(daemon) = host.and_then(|host| host.daemon_mut(member.incarnation)) else { continue };
-            let other = |view: &View| view.members.len();
-            if daemon.view.as_ref().is_some_and(|before| other(before) >= view.members.len()) {
-                continue;
-            }
-            let digest = daemon.node.replica().digest();
-            if daemon.parted_digest.take().is_some_and(|parted| parted != digest) {
-                changed.insert(digest.to_owned());
+            if daemon.view.as_ref().is_some_and(|before| before.members.len() < view.members.len()) {
+                histories.extend(daemon.since_parted.take());
             }
         }
-        if changed.len() > 1 {
+        let apart = |one: &Vec<String>, other: &Vec<String>| {
+            one.last().is_some_and(|last| !other.contains(last))
+                && other.last().is_some_and(|last| !one.contains(last))
+        };
+        let meets = |one: &Vec<String>| histories.iter().any(|other| apart(one, other));
+        if histories.iter().any(meets) {
             self.reach(Situation::MergeAfterChangesOnBothSides);
         }
     }

@@ -11,7 +11,6 @@ use crate::agents::Agents;
 use crate::executor::{Next, RecurringKey};
 use crate::invariants::Invariant;
 use crate::invariants::at_most_one_active::at_most_one_active;
-use crate::mutant::Mutant;
 
 impl World {
     /// A daemon orders an operation of its executor.
@@ -104,14 +103,7 @@ impl World {
         let connected =
             self.hosts.get(&id).and_then(|host| host.daemon.as_ref()).filter(|daemon| daemon.connected);
         let Some(incarnation) = connected.map(|daemon| daemon.incarnation) else { return };
-        if self.hears(&result) {
-            self.feed(MemberId { host: id, incarnation }, Input::OperationEnded(Box::new(result)));
-        }
-    }
-
-    /// Whether nodes hear of a result: the mutant that forgets to plan again loses failures of recurring monitors.
-    pub(super) fn hears(&self, result: &OperationResult) -> bool {
-        self.mutant != Some(Mutant::ForgetToPlanAgain) || result.order.interval_ms == 0 || result.rc == 0
+        self.feed(MemberId { host: id, incarnation }, Input::OperationEnded(Box::new(result)));
     }
 
     /// A stop that failed is a cause for fencing.
