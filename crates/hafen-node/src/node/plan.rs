@@ -345,8 +345,8 @@ impl Node {
         said
     }
 
-    /// Without quorum nothing begins on a host that has not seen quorum since its daemon started: those who have
-    /// quorum may know it as proven off, and start elsewhere what runs there.
+    /// Without quorum nothing is recovered from another part, and nothing begins on a host that has not seen quorum
+    /// since its daemon started: those who have quorum may know it as proven off, and start elsewhere what runs there.
     fn forbidden_without_quorum(&self, firing: &Firing) -> Option<String> {
         let Firing::Execute(order) = firing else { return None };
         if self.quorate() {
@@ -359,10 +359,23 @@ impl Node {
             }
             _ => None,
         }?;
+        if self.may_run_elsewhere(&order.resource) {
+            return Some(format!("{} may run on a host of another part", order.resource));
+        }
         let hellos = &self.membership.hellos;
         let known = hellos.iter().any(|(member, hello)| member.host == target && hello.quorate_ring > 0);
         let name = self.replica.uname(target);
         (!known).then(|| format!("{name} has not seen quorum since its daemon started"))
+    }
+
+    /// Whether a resource may run, or may have arrived, on a host that is unaccounted for.
+    fn may_run_elsewhere(&self, resource: &str) -> bool {
+        let lost = |standing: &Standing| matches!(standing, Standing::Unclean { .. } | Standing::DaemonLost);
+        self.replica.hosts.values().filter(|record| lost(&record.standing)).any(|record| {
+            let status = &record.status;
+            let active = status.resources.get(resource).is_some_and(crate::history::is_active);
+            active || status.arriving.contains_key(resource)
+        })
     }
 
     /// Whether a step would end a recurring operation on a host that is no member at the coordinator's state.
