@@ -83,7 +83,7 @@ pub(super) fn firing(action: &Action, key: &str, now: Now) -> Result<Option<Firi
             let host = host_of(action)?;
             let forget = |operation| Firing::Forget {
                 host,
-                resource: resource.id.clone(),
+                resource: known_name(resource).to_owned(),
                 operation,
                 transition_key: key.to_owned(),
             };
@@ -108,7 +108,7 @@ fn cluster(
     let host = || host_of(action);
     let resource = || {
         let missing = || format!("{} names no resource", action.operation_key());
-        resource.map(|resource| resource.id.clone()).ok_or_else(missing)
+        resource.map(|resource| known_name(resource).to_owned()).ok_or_else(missing)
     };
     match task {
         "clear_failcount" => {
@@ -124,8 +124,7 @@ fn cluster(
 }
 
 fn execute(action: &Action, host: HostId, transition_key: String, now: Now) -> Result<Firing, String> {
-    let ActionKind::Resource { resource, task, interval_ms, timeout_ms, operation_key, .. } = &action.kind
-    else {
+    let ActionKind::Resource { resource, task, interval_ms, timeout_ms, .. } = &action.kind else {
         return Err(format!("{} is no operation of an agent", action.operation_key()));
     };
     let mut parameters = BTreeMap::new();
@@ -139,14 +138,14 @@ fn execute(action: &Action, host: HostId, transition_key: String, now: Now) -> R
     }
     Ok(Firing::Execute(Box::new(Execute {
         host,
-        resource: resource.id.clone(),
+        resource: known_name(resource).to_owned(),
         class: resource.class.clone(),
         provider: resource.provider.clone(),
         agent: resource.type_.clone(),
         task: task.clone(),
         interval_ms: *interval_ms,
         timeout_ms: *timeout_ms,
-        operation_key: operation_key.clone(),
+        operation_key: format!("{}_{task}_{interval_ms}", known_name(resource)),
         transition_key,
         parameters,
         meta,
@@ -165,12 +164,21 @@ fn host_number(id: &str) -> Result<HostId, String> {
     id.parse().map(HostId).map_err(|_| format!("the node id {id} is not the number of a host"))
 }
 
-/// Task and interval of the recurring operation that `R_monitor_10000` names.
+/// The name under which history and agents know a resource: the graph names the instances of an anonymous clone that
+/// are too many by their numbers (`web:3`, long name `web`), and their operations too.
+fn known_name(resource: &ResourceRef) -> &str {
+    let base = resource
+        .long_id
+        .as_deref()
+        .filter(|long| resource.id.strip_prefix(*long).is_some_and(|rest| rest.starts_with(':')));
+    base.unwrap_or(&resource.id)
+}
+
+/// Task and interval of the recurring operation that `R_monitor_10000` or `R:3_monitor_10000` names.
 fn recurring(resource: &ResourceRef, operation_key: &str) -> Result<(String, u64), String> {
     operation_key
-        .strip_prefix(resource.id.as_str())
-        .and_then(|rest| rest.strip_prefix('_'))
+        .strip_prefix(known_name(resource))
         .and_then(|rest| rest.rsplit_once('_'))
-        .and_then(|(task, interval)| Some((task.to_owned(), interval.parse().ok()?)))
+        .and_then(|(rest, interval)| Some((rest.rsplit_once('_')?.1.to_owned(), interval.parse().ok()?)))
         .ok_or_else(|| format!("{operation_key} names no recurring operation of {}", resource.id))
 }

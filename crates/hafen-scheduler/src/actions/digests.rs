@@ -93,7 +93,9 @@ impl<'a> Cluster<'a> {
     ) {
         let known = self.rsc(resource);
         if known.orphan {
-            if known.managed && self.node(node).online {
+            // An instance of an anonymous clone that is too many shares its history with those that stay.
+            let instance = self.clone_of(resource).is_some_and(|clone| !self.rsc(clone).unique);
+            if known.managed && self.node(node).online && !instance {
                 self.clean_up_orphan(resource, node);
             }
             return;
