@@ -77,7 +77,12 @@ fn main() -> ExitCode {
         print!("{}", runner::describe(report, arguments.mutant, arguments.tail));
     }
     print_summary(&summary, began);
-    if summary.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let judged = summary.runs >= runner::REACHED_SEEDS && arguments.mutant.is_none();
+    let seldom = if judged { summary.too_seldom() } else { Vec::new() };
+    for (situation, count) in &seldom {
+        println!("reached too seldom ({count} times in {} seeds): {situation}", summary.runs);
+    }
+    if summary.failures.is_empty() && seldom.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn play_aloud(arguments: &Arguments) -> ExitCode {
