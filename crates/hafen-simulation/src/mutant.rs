@@ -14,7 +14,7 @@ pub enum Mutant {
     AcknowledgeBeforeSync,
     /// One host is given two messages the wrong way round now and then.
     ApplyOutOfOrder,
-    /// What aborts a plan is not planned for afterwards.
+    /// What a plan leaves undone, or what aborts it, is not planned for afterwards.
     ForgetToPlanAgain,
     /// Each fencing is asked of the device twice.
     FenceTwice,

@@ -51,7 +51,7 @@ pub(super) struct Planner {
     last_plan: Vec<String>,
     pub(super) fence_number: u64,
     warnings: Vec<String>,
-    /// A mistake for tests of the simulation's checks: an aborted plan is the last one for its cause.
+    /// A mistake for tests of the simulation's checks: what a plan leaves undone is not planned for.
     pub(super) forgetful: bool,
 }
 
@@ -160,7 +160,7 @@ impl Node {
         cib
     }
 
-    /// Gives this node a mistake, to see that the simulation catches it: what aborts a plan is not planned for.
+    /// Gives this node a mistake, to see that the simulation catches it: what a plan leaves undone is not planned for.
     #[doc(hidden)]
     pub fn forget_to_plan_again(&mut self) {
         self.planner.forgetful = true;
@@ -290,7 +290,7 @@ impl Node {
             if self.planner.cause.is_none() {
                 self.planner.cause = Some(format!("transition {number} ended"));
             }
-            if self.planner.forgetful && driver.aborted().is_some() {
+            if self.planner.forgetful {
                 self.planner.cause = None;
             }
             if self.planner.started_at_ms == self.now.monotonic_ms {
