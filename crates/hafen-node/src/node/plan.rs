@@ -291,6 +291,7 @@ impl Node {
                 self.planner.cause = Some(format!("transition {number} ended"));
             }
             if self.planner.forgetful {
+                self.planner.recheck_at = None;
                 self.planner.cause = None;
             }
             if self.planner.started_at_ms == self.now.monotonic_ms {
