@@ -1,5 +1,6 @@
 //! `hafen lab demo`: a whole lab, shown or put through a scenario.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -121,9 +122,10 @@ fn end_on_signal(layout: Layout, unattended: bool) -> anyhow::Result<()> {
             }
         });
         INTERRUPTED.store(true, Ordering::Relaxed);
-        println!("\nthe lab ends");
+        // Whoever read the output may be gone by the same signal; the lab must end all the same.
+        let _ = writeln!(std::io::stdout(), "\nthe lab ends");
         if let Err(error) = hafen_lab::down(&layout) {
-            eprintln!("hafen: {error}");
+            let _ = writeln!(std::io::stderr(), "hafen: {error}");
             std::process::exit(1);
         }
         std::process::exit(if unattended { 130 } else { 0 });
