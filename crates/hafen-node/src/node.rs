@@ -1,10 +1,11 @@
 //! The node: its parts, and the way of an input through them.
 //!
 //! `handle` gives the input to the module that it concerns, then `step` lets each part say what follows from the new
-//! state. A host's failure walks `view` (lost, unclean) → `plan` (schedule, fire) → `order` (fence, proof, execute,
-//! result) → `plan` (nothing left to do).
+//! state. A host's failure walks `view` (lost, unclean) → `plan` (schedule) → `drive` (fire) → `order` and `fence` (fence, proof,
+//! execute, result) → `plan` (nothing left to do).
 
 mod disk;
+mod drive;
 mod fence;
 mod local;
 mod order;

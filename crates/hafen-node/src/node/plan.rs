@@ -18,17 +18,17 @@ use crate::status_xml;
 /// An order whose host does not answer is given this long beyond its own time-out, in milliseconds.
 const ANSWER_MARGIN_MS: u64 = 60_000;
 /// A plan that does the same as the one before is held back, at first this long, in milliseconds.
-const REPEAT_PAUSE_MS: u64 = 1_000;
+pub(super) const REPEAT_PAUSE_MS: u64 = 1_000;
 /// And at most this long.
 pub(super) const REPEAT_PAUSE_MAXIMUM_MS: u64 = 30_000;
 
 /// What the coordinator is doing.
 #[derive(Debug, Default)]
 pub(super) struct Planner {
-    driver: Option<Driver>,
+    pub(super) driver: Option<Driver>,
     /// Why a new plan is needed.
-    cause: Option<String>,
-    transition: u64,
+    pub(super) cause: Option<String>,
+    pub(super) transition: u64,
     /// Failed attempts to fence.
     pub(super) attempts: Attempts,
     /// Fencings that an operator asked for; all members know them, the coordinator does them.
@@ -44,9 +44,9 @@ pub(super) struct Planner {
     term_said: bool,
     opening_said: bool,
     settled_said: Option<u64>,
-    recheck_at: Option<u64>,
+    pub(super) recheck_at: Option<u64>,
     not_before: u64,
-    started_at_ms: u64,
+    pub(super) started_at_ms: u64,
     repeats: u32,
     last_plan: Vec<String>,
     pub(super) fence_number: u64,
@@ -269,86 +269,9 @@ impl Node {
         false
     }
 
-    /// Hands the plan's next steps to those who do them.
-    fn step_driver(&mut self) {
-        let Some(mut driver) = self.planner.driver.take() else { return };
-        for key in driver.handle_timeout(self.now) {
-            self.event("overdue", "", "a step of the plan was not answered in time", key);
-        }
-        while let Some(firing) = driver.poll_action(self.now) {
-            if !self.fire(&mut driver, firing) {
-                break;
-            }
-        }
-        if driver.is_finished() {
-            let number = self.planner.transition;
-            let text = match driver.aborted() {
-                Some(cause) => format!("transition {number} ended before its end: {cause}"),
-                None => format!("transition {number} is complete"),
-            };
-            self.event("plan-ended", "", text, "its last step ended");
-            if self.planner.cause.is_none() {
-                self.planner.cause = Some(format!("transition {number} ended"));
-            }
-            if self.planner.forgetful {
-                self.planner.recheck_at = None;
-                self.planner.cause = None;
-            }
-            if self.planner.started_at_ms == self.now.monotonic_ms {
-                // It ended in the instant in which it began: nothing else would wake the coordinator.
-                self.planner.hold_back_until(self.now.monotonic_ms + REPEAT_PAUSE_MS);
-            }
-        } else {
-            self.planner.driver = Some(driver);
-        }
-    }
-
-    /// Carries out one step. False: the bus has no room, and the plan ends here.
-    fn fire(&mut self, driver: &mut Driver, firing: Firing) -> bool {
-        if self.is_left_alone(&firing) {
-            // Nothing is ended or forgotten on a host that cannot answer; the next plan asks again.
-            let Firing::Forget { transition_key, .. } = firing else { return true };
-            driver.completed(&transition_key, Outcome::Done);
-            return true;
-        }
-        if let Some(text) = self.forbidden_without_quorum(&firing) {
-            if let Firing::Execute(order) = &firing {
-                driver.completed(&order.transition_key, Outcome::Failed(text));
-            }
-            return true;
-        }
-        let said = match firing {
-            Firing::Execute(order) => self.say(&Message::Execute(order)),
-            Firing::Fence { target, action, transition_key, .. } => {
-                let cause = self.fencing_cause(target);
-                if !self.order_fencing(target, action.as_str(), cause, Some(transition_key.clone())) {
-                    let text = "it cannot be fenced now".to_string();
-                    driver.completed(&transition_key, Outcome::Failed(text));
-                }
-                true
-            }
-            Firing::ClearFailcount { host, resource, transition_key } => {
-                self.clear_fail_count(host, &resource, transition_key)
-            }
-            Firing::Forget { host, resource, operation, transition_key } => {
-                let transition_key = Some(transition_key);
-                self.say(&Message::Forget { host, resource, operation, transition_key })
-            }
-            Firing::Shutdown { host, transition_key } => {
-                let said = self.say(&Message::Shutdown { host });
-                driver.completed(&transition_key, Outcome::Done);
-                said
-            }
-        };
-        if !said {
-            driver.abort("the bus has no room");
-        }
-        said
-    }
-
     /// Without quorum nothing is recovered from another part, and nothing begins on a host that has not seen quorum
     /// since its daemon started: those who have quorum may know it as proven off, and start elsewhere what runs there.
-    fn forbidden_without_quorum(&self, firing: &Firing) -> Option<String> {
+    pub(super) fn forbidden_without_quorum(&self, firing: &Firing) -> Option<String> {
         let Firing::Execute(order) = firing else { return None };
         if self.quorate() {
             return None;
@@ -377,24 +300,6 @@ impl Node {
             let active = status.resources.get(resource).is_some_and(crate::history::is_active);
             active || status.arriving.contains_key(resource)
         })
-    }
-
-    /// Whether a step would end a recurring operation on a host that is no member at the coordinator's state.
-    fn is_left_alone(&self, firing: &Firing) -> bool {
-        let Firing::Forget { host, .. } = firing else { return false };
-        self.replica
-            .hosts
-            .get(host)
-            .is_some_and(|record| matches!(record.standing, Standing::DaemonLost | Standing::Joining))
-    }
-
-    fn clear_fail_count(&mut self, host: HostId, resource: &str, transition_key: String) -> bool {
-        let Some(record) = self.replica.hosts.get(&host) else { return true };
-        let prefixes = [format!("fail-count-{resource}#"), format!("last-failure-{resource}#")];
-        let its = |name: &&String| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
-        let names = record.status.attributes.keys().filter(its);
-        let values: BTreeMap<String, Option<String>> = names.map(|name| (name.clone(), None)).collect();
-        self.say(&Message::Attributes { host, values, transition_key: Some(transition_key) })
     }
 
     /// Plans, when there is a reason and nothing of an earlier plan is under way.
