@@ -106,7 +106,31 @@ pub const CLUSTER_OPTIONS: &[OptionInfo] = &[
     option("placement-strategy", Select(&["default", "utilization", "minimal", "balanced"]), "default"),
     // Our own.
     option("fencing-proof-minimum", Select(&["none", "human", "agent-reported", "off-verified"]), "none"),
+    option("fencing-check-interval", Duration, "1h"),
     option("daemon-restart-timeout", Duration, "20s"),
+    option("watchdog-timeout", Duration, "5s"),
+];
+
+/// What our own properties mean: the name, and a line about it.
+pub const OWN_OPTIONS: &[(&str, &str)] = &[
+    (
+        "fencing-proof-minimum",
+        "Which proof that a host is off frees what it ran: none (any device's success), human, agent-reported, \
+         off-verified (the device was asked for the host's state afterwards)",
+    ),
+    (
+        "fencing-check-interval",
+        "How often all fence devices are checked against all hosts, without harm; 0 checks only on demand",
+    ),
+    (
+        "daemon-restart-timeout",
+        "How long a host whose daemon alone is lost may take to start it again before the host is fenced",
+    ),
+    (
+        "watchdog-timeout",
+        "How long a host's watchdog device waits after it was last fed before it resets the host; \
+         stonith-watchdog-timeout has to be larger than this plus daemon-restart-timeout",
+    ),
 ];
 
 /// Names under which later releases of Pacemaker know the same property, and the name used here.
@@ -157,6 +181,38 @@ pub const RESOURCE_OPTIONS: &[OptionInfo] = &[
     option("promoted-max", Integer, "1"),
     option("promoted-node-max", Integer, "1"),
 ];
+
+/// The parameters of fence devices that the cluster obeys itself, beside those that [`fencing_parameter`] makes up.
+pub const FENCING_PARAMETERS: &[OptionInfo] = &[
+    unset("pcmk_host_map", Text),
+    unset("pcmk_host_list", Text),
+    unset("pcmk_host_check", Select(&["static-list", "dynamic-list", "status", "none"])),
+    unset("pcmk_host_argument", Text),
+    option("pcmk_delay_max", Duration, "0s"),
+    option("pcmk_delay_base", Text, "0s"),
+    option("pcmk_action_limit", Integer, "1"),
+];
+
+/// The actions of fence agents for which there are `pcmk_ACTION_action`, `pcmk_ACTION_timeout` and `pcmk_ACTION_retries`.
+pub const FENCING_ACTIONS: &[&str] =
+    &["reboot", "off", "on", "list", "monitor", "status", "metadata", "validate-all"];
+
+/// The type of a parameter of fence devices whose name begins with `pcmk_`; `None` if there is no such parameter.
+pub fn fencing_parameter(name: &str) -> Option<OptionType> {
+    if let Some(known) = FENCING_PARAMETERS.iter().find(|known| known.name == name) {
+        return Some(known.values);
+    }
+    let (action, what) = name.strip_prefix("pcmk_")?.rsplit_once('_')?;
+    if !FENCING_ACTIONS.contains(&action) {
+        return None;
+    }
+    match what {
+        "action" => Some(Text),
+        "timeout" => Some(Timeout),
+        "retries" => Some(Integer),
+        _ => None,
+    }
+}
 
 /// The options of operations.
 pub const OPERATION_OPTIONS: &[OptionInfo] = &[

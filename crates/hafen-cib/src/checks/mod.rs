@@ -2,6 +2,9 @@
 //!
 //! A finding says what is wrong, on which line, and what to do about it.
 
+mod devices;
+mod fencing;
+mod quorum;
 mod references;
 mod structure;
 mod values;
@@ -9,6 +12,7 @@ mod values;
 use std::fmt;
 
 use crate::cib::Cib;
+use crate::options::canonical_property;
 use crate::xml::Element;
 
 /// How bad a finding is.
@@ -16,6 +20,9 @@ use crate::xml::Element;
 pub enum Severity {
     /// The configuration works, but hardly as it was meant.
     Warning,
+    /// It works as it is written, but a failure could cost data, or all service. Verification fails, while a change that
+    /// leads there is not refused: the next one may mend it, and an operator may mean it.
+    Unsafe,
     /// Part of the configuration would be ignored, or is ambiguous.
     Error,
 }
@@ -39,7 +46,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
             Severity::Warning => "warning",
-            Severity::Error => "error",
+            Severity::Unsafe | Severity::Error => "error",
         };
         if self.line > 0 {
             write!(formatter, "line {}: ", self.line)?;
@@ -54,6 +61,9 @@ pub fn check(cib: &Cib) -> Vec<Finding> {
     structure::check(&mut checker);
     references::check(&mut checker);
     values::check(&mut checker);
+    devices::check(&mut checker);
+    fencing::check(&mut checker);
+    quorum::check(&mut checker);
     checker.findings.sort_by(|a, b| (a.line, &a.id, &a.problem).cmp(&(b.line, &b.id, &b.problem)));
     checker.findings
 }
@@ -70,6 +80,20 @@ impl<'a> Checker<'a> {
 
     fn warning(&mut self, element: Element<'_>, problem: String, mend: String) {
         self.add(Severity::Warning, element, problem, mend);
+    }
+
+    fn unsafe_(&mut self, element: Element<'_>, problem: String, mend: String) {
+        self.add(Severity::Unsafe, element, problem, mend);
+    }
+
+    /// Where a property is set; the section if it is not.
+    fn property_element(&self, name: &str) -> Option<Element<'a>> {
+        let section = self.cib.crm_config().or_else(|| self.cib.configuration())?;
+        let set = section.descendants().find(|element| {
+            element.name() == "nvpair"
+                && element.attribute("name").is_some_and(|found| canonical_property(found) == name)
+        });
+        Some(set.unwrap_or(section))
     }
 
     fn add(&mut self, severity: Severity, element: Element<'_>, problem: String, mend: String) {
@@ -89,6 +113,16 @@ fn named(element: Element<'_>) -> String {
     match element.id() {
         Some(id) => format!("<{} id=\"{id}\">", element.name()),
         None => format!("<{}>", element.name()),
+    }
+}
+
+/// Names in one line: the first few, and how many more.
+fn several(names: &[&str]) -> String {
+    const SHOWN_MAXIMUM: usize = 3;
+    let shown: Vec<String> = names.iter().take(SHOWN_MAXIMUM).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(SHOWN_MAXIMUM) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -133,3 +133,130 @@ fn values_must_fit() {
         expect(source, 3, &parts);
     }
 }
+
+const HOSTS: &str =
+    r#"<nodes><node id="1" uname="h1"/><node id="2" uname="h2"/><node id="3" uname="h3"/></nodes>"#;
+
+fn device(id: &str, parameters: &[(&str, &str)]) -> String {
+    let pairs: String = parameters
+        .iter()
+        .map(|(name, value)| format!("<nvpair id=\"{id}-{name}\" name=\"{name}\" value=\"{value}\"/>"))
+        .collect();
+    format!(
+        "<primitive id=\"{id}\" class=\"stonith\" type=\"fence_x\"><instance_attributes id=\"{id}-i\">{pairs}</instance_attributes></primitive>"
+    )
+}
+
+#[test]
+fn a_device_is_kept_off_the_host_that_it_shoots() {
+    let all = device("f", &[("pcmk_host_list", "h1 h2 h3")]);
+    let for_one = |constraint: &str| {
+        let one = device("g", &[("pcmk_host_map", "h1:7")]);
+        findings(&format!("{HOSTS}<resources>{all}{one}</resources><constraints>{constraint}</constraints>"))
+    };
+    let bare = for_one("");
+    assert_eq!(bare.len(), 1, "{bare:#?}");
+    assert!(bare[0].contains("error") && bare[0].contains("`g` shoots `h1`"), "{bare:#?}");
+    // What the finding says is what mends it.
+    let (_, mend) = bare[0].split_once("; add ").expect("a mend");
+    assert_eq!(for_one(mend), Vec::<String>::new());
+    let elsewhere = r#"<rsc_location id="l" rsc="g" node="h2" score="-INFINITY"/><rsc_location id="m" rsc="g" node="h3" score="-INFINITY"/>"#;
+    assert!(for_one(elsewhere)[0].contains("no other host may run it"));
+}
+
+#[test]
+fn devices_and_levels() {
+    let of =
+        |parameters: &[(&str, &str)]| format!("{HOSTS}\n<resources>{}</resources>", device("f", parameters));
+    for (name, value, parts) in [
+        ("pcmk_host_check", "guess", ["`guess`", "static-list"]),
+        ("pcmk_host_check", "static-list", ["can shoot no host", "`pcmk_host_list`"]),
+        ("pcmk_host_map", "h1:1;h2", ["cannot be read at `h2`", "HOST:PORT"]),
+        ("pcmk_host_list", "h1,h4", ["`h4`", "did you mean"]),
+        ("pcmk_delay_base", "soon", ["`soon`", "a time"]),
+        ("pcmk_delay_max", "soon", ["`soon`", "a time"]),
+        ("pcmk_reboot_timeout", "x", ["`pcmk_reboot_timeout`", "a time"]),
+        ("pcmk_off_retries", "many", ["`many`", "whole number"]),
+        ("pcmk_host_lsit", "h1", ["no parameter", "did you mean `pcmk_host_list`"]),
+    ] {
+        expect(&of(&[(name, value)]), 4, &parts);
+    }
+    expect(
+        &of(&[("pcmk_delay_base", "5s"), ("pcmk_delay_max", "2s")]),
+        4,
+        &["larger than its `pcmk_delay_max`"],
+    );
+    expect(&of(&[("pcmk_host_list", "h1,h2")]), 4, &["no fence device shoots `h3`"]);
+    for (level, part) in [
+        (r#"index="0" target="h1" devices="f""#, "index=\"0\""),
+        (r#"index="1" devices="f""#, "in 0 ways"),
+        (r#"index="1" target="h1" devices="vm1""#, "no fence device"),
+        (r#"index="1" target="h1" devices="nobody""#, "does not exist"),
+        (r#"index="1" target="h1" devices="""#, "no devices"),
+        (r#"index="1" target="h3" devices="f""#, "does not list"),
+    ] {
+        let source = format!(
+            "{HOSTS}<resources>{}<primitive id=\"vm1\" class=\"lsb\" type=\"x\"/></resources>\n<fencing-topology><fencing-level id=\"l\" {level}/></fencing-topology>",
+            device("f", &[("pcmk_host_list", "h1 h2")])
+        );
+        expect(&source, 4, &[part]);
+    }
+}
+
+fn with_properties(properties: &[(&str, &str)], rest: &str) -> String {
+    let pairs: String = properties
+        .iter()
+        .map(|(name, value)| format!("<nvpair id=\"{name}\" name=\"{name}\" value=\"{value}\"/>"))
+        .collect();
+    format!("<crm_config><cluster_property_set id=\"p\">{pairs}</cluster_property_set></crm_config>{rest}")
+}
+
+#[test]
+fn a_watchdog_has_time_to_act() {
+    let of = |value: &str| findings(&with_properties(&[("fencing-watchdog-timeout", value)], ""));
+    for value in ["25s", "10", "-1", "PT20S"] {
+        assert!(
+            of(value).iter().any(|finding| finding.contains("more than 25 s")),
+            "{value}: {:?}",
+            of(value)
+        );
+    }
+    for value in ["0", "26s", "35s"] {
+        assert_eq!(of(value), Vec::<String>::new(), "{value}");
+    }
+    let quick = with_properties(
+        &[("stonith-watchdog-timeout", "10s"), ("daemon-restart-timeout", "3s"), ("watchdog-timeout", "2s")],
+        "",
+    );
+    assert_eq!(findings(&quick), Vec::<String>::new());
+}
+
+#[test]
+fn shared_storage_wants_fencing() {
+    let two = HOSTS.replace(r#"<node id="3" uname="h3"/>"#, "");
+    let off = [("stonith-enabled", "false")];
+    expect(&with_properties(&off, &format!("{two}{VM}")), 3, &["error", "`vm1`", "switched off"]);
+    expect(&format!("{two}{VM}"), 3, &["error", "`vm1`", "no fence device"]);
+    let nfs = r#"<resources><primitive id="d" class="ocf" provider="heartbeat" type="Filesystem"><instance_attributes id="i"><nvpair id="t" name="fstype" value="nfs4"/></instance_attributes></primitive></resources>"#;
+    assert_eq!(findings(&with_properties(&off, &format!("{two}{nfs}"))), Vec::<String>::new());
+    // It is the operator's word: a change that leads there is not refused.
+    let source =
+        format!("<cib><configuration>{}</configuration></cib>", with_properties(&off, &format!("{two}{VM}")));
+    let found = check(&Cib::parse(&source).expect("parses"));
+    assert!(found.iter().all(|finding| finding.severity < Severity::Error), "{found:?}");
+}
+
+#[test]
+fn two_hosts_do_not_shoot_each_other() {
+    let two = HOSTS.replace(r#"<node id="3" uname="h3"/>"#, "");
+    let of = |delay: &str, properties: &[(&str, &str)]| {
+        let device = device("f", &[("pcmk_host_list", "h1 h2"), ("pcmk_delay_base", delay)]);
+        findings(&with_properties(properties, &format!("{two}<resources>{device}</resources>")))
+    };
+    assert!(of("2s", &[]).iter().any(|finding| finding.contains("both may die")), "{:?}", of("2s", &[]));
+    assert_eq!(of("h1:5s;h2:0s", &[]), Vec::<String>::new());
+    assert_eq!(of("2s", &[("priority-fencing-delay", "10s")]), Vec::<String>::new());
+    assert!(of("2s", &[("priority-fencing-delay", "3s")])[0].contains("twice as long"));
+    let ignored = of("h1:5s", &[("no-quorum-policy", "ignore"), ("stonith-enabled", "false")]);
+    assert!(ignored.iter().any(|finding| finding.contains("run everything twice")), "{ignored:?}");
+}

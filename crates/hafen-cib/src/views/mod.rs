@@ -1,6 +1,7 @@
 //! Typed views of the configuration and the status. They borrow the tree and hold nothing.
 
 mod constraints;
+mod fencing;
 mod nodes;
 mod pairs;
 mod properties;
@@ -8,6 +9,9 @@ mod resources;
 mod status;
 
 pub use constraints::{Colocation, Constraint, Location, Order, ResourceSet, ResourceSetMember};
+pub use fencing::{
+    FencingDevice, FencingLevel, LEVELS as FENCING_LEVELS, WATCHDOG_AGENT, delay_base_ms, host_list, host_map,
+};
 pub use nodes::Node;
 pub use pairs::{NO_RULES, Pairs, RuleHolds};
 pub use resources::{Operation, Resource, ResourceKind};
