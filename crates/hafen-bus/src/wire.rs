@@ -61,6 +61,7 @@ const PROCESS: u8 = 0x02;
 const MULTICAST: u8 = 0x10;
 const STREAM_TO: u8 = 0x11;
 const LEAVE: u8 = 0x12;
+const PROCEED: u8 = 0x13;
 const ACCEPTED: u8 = 0x20;
 const VIEW: u8 = 0x21;
 const QUORUM: u8 = 0x22;
@@ -68,6 +69,7 @@ const MESSAGE: u8 = 0x23;
 const STREAM_FROM: u8 = 0x24;
 const REFUSED: u8 = 0x25;
 const LEFT: u8 = 0x26;
+const HOSTS: u8 = 0x27;
 
 impl ToHub {
     /// The frame with its length.
@@ -78,6 +80,9 @@ impl ToHub {
             ToHub::Transmit(Transmission::Multicast(bytes)) => frame(MULTICAST, &[bytes]),
             ToHub::Transmit(Transmission::Stream { to, bytes }) => {
                 frame(STREAM_TO, &[&member_bytes(*to), bytes])
+            }
+            ToHub::Transmit(Transmission::ProceedWithout(hosts)) => {
+                frame(PROCEED, &[&serde_json::to_vec(hosts).unwrap_or_default()])
             }
             ToHub::Transmit(Transmission::Leave) => frame(LEAVE, &[]),
         }
@@ -110,6 +115,10 @@ impl ToHub {
                 let (to, bytes) = split_member(body).ok_or_else(garbage)?;
                 Ok(ToHub::Transmit(Transmission::Stream { to, bytes: bytes.to_vec() }))
             }
+            PROCEED => {
+                let hosts = serde_json::from_slice(body).map_err(|_| garbage())?;
+                Ok(ToHub::Transmit(Transmission::ProceedWithout(hosts)))
+            }
             LEAVE if body.is_empty() => Ok(ToHub::Transmit(Transmission::Leave)),
             _ => Err(garbage()),
         }
@@ -136,6 +145,9 @@ impl FromHub {
             FromHub::Delivery(Delivery::Stream { from, bytes }) => {
                 frame(STREAM_FROM, &[&member_bytes(*from), bytes])
             }
+            FromHub::Delivery(Delivery::Hosts(hosts)) => {
+                frame(HOSTS, &[&serde_json::to_vec(hosts).unwrap_or_default()])
+            }
             FromHub::Delivery(Delivery::Lost { reason }) => frame(REFUSED, &[reason.as_bytes()]),
         }
     }
@@ -158,6 +170,7 @@ impl FromHub {
             LEFT => FromHub::Left,
             VIEW => FromHub::Delivery(Delivery::View(serde_json::from_slice(body).map_err(|_| garbage())?)),
             QUORUM => FromHub::Delivery(parse_quorum(body).ok_or_else(garbage)?),
+            HOSTS => FromHub::Delivery(Delivery::Hosts(serde_json::from_slice(body).map_err(|_| garbage())?)),
             MESSAGE => {
                 let (from, bytes) = from_member()?;
                 FromHub::Delivery(Delivery::Message { from, bytes })

@@ -144,7 +144,7 @@ impl Fencing {
     }
 
     fn current(&self) -> Option<&FenceDevice> {
-        self.start.devices.get(self.device)
+        self.start.levels.iter().flatten().nth(self.device)
     }
 
     /// The step as the executor takes it; none without a device or time. `on` after a proof has the whole time again.
@@ -171,6 +171,7 @@ impl Fencing {
             id: self.start.id.clone(),
             device: outcome.is_ok().then(|| self.current().map(|device| device.id.clone())).flatten(),
             outcome,
+            tried: Vec::new(),
             took_ms: now.monotonic_ms.saturating_sub(self.began.monotonic_ms),
             wall_ms: now.wall_ms,
         }
@@ -192,6 +193,7 @@ mod tests {
             agent: "fence_hafen_lab".into(),
             parameters: BTreeMap::new(),
             port: "host2".into(),
+            actions: BTreeMap::new(),
         };
         FenceStart {
             id: "f1".into(),
@@ -201,7 +203,9 @@ mod tests {
             action: action.into(),
             cause: "lost".into(),
             by: MemberId { host: HostId(1), incarnation: Incarnation(1) },
-            devices: devices.iter().map(device).collect(),
+            levels: devices.iter().map(|id| vec![device(id)]).collect(),
+            delay_ms: 0,
+            origin: None,
             timeout_ms: 1000,
             wall_ms: 0,
             transition_key: None,

@@ -4,9 +4,11 @@
 //! state. A host's failure walks `view` (lost, unclean) → `plan` (schedule) → `drive` (fire) → `order` and `fence` (fence, proof,
 //! execute, result) → `plan` (nothing left to do).
 
+mod attributes;
 mod disk;
 mod drive;
 mod fence;
+mod hosts;
 mod local;
 mod order;
 mod plan;
@@ -14,11 +16,13 @@ mod report;
 mod requests;
 mod view;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use hafen_cib::Cib;
 use hafen_protocol::client::Event;
-use hafen_protocol::{Delivery, Machine, MemberId, Message, Now, QuorumJoiner, Transmission, Transport};
+use hafen_protocol::{
+    Delivery, HostId, Machine, MemberId, Message, Now, QuorumJoiner, Transmission, Transport,
+};
 
 use crate::api::{Identity, Input, Output, Settings, StoredFiles};
 use crate::membership::{Membership, Phase};
@@ -41,6 +45,8 @@ pub struct Node {
     quorate_ring: u64,
     /// Whether this run of the daemon was synchronised with a majority of the configured hosts at least once.
     met_majority: bool,
+    /// The hosts that the engine of the bus says are configured; nothing where it never says so.
+    nodelist: Option<BTreeMap<HostId, String>>,
     /// When a member that could not greet gives up, on the monotonic clock.
     greet_by: Option<u64>,
     /// False after the replicas were found to differ: then a full copy is needed.
@@ -83,6 +89,7 @@ impl Node {
             replica,
             quorate_ring: 0,
             met_majority: false,
+            nodelist: None,
             greet_by: None,
             complete: !recovered.damaged,
             store,
@@ -172,6 +179,7 @@ impl Node {
                     self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string())
                 }
             },
+            Delivery::Hosts(hosts) => self.hosts_configured(hosts),
             Delivery::Lost { reason } => self.bus_lost(&reason),
         }
     }

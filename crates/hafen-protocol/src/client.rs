@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::{FenceTry, ProofLevel};
+
 /// A request with the client's number for it; the answer carries the same number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Numbered<T> {
@@ -60,6 +62,49 @@ pub enum Request {
         /// Who vouches.
         origin: String,
     },
+    /// A human vouches that a host is off and stays off, so that a cluster that waits for it goes on without it.
+    ProceedWithout {
+        /// Its name.
+        host: String,
+        /// Who vouches.
+        origin: String,
+    },
+    /// The fencings on record, the oldest first; `Reply::FenceHistory`.
+    FenceHistory {
+        /// Only those of this host.
+        host: Option<String>,
+    },
+    /// Changes a transient attribute, as attrd does.
+    SetAttribute {
+        /// Whose; nothing: this host's.
+        host: Option<String>,
+        /// Its name.
+        name: String,
+        /// The new value (`value++` and `value+=2` add to a number); nothing: it is deleted.
+        value: Option<String>,
+        /// How long the new value waits for further changes of this attribute on all hosts, in milliseconds.
+        dampen_ms: Option<u64>,
+        /// What of it is meant.
+        #[serde(default)]
+        mode: AttributeMode,
+    },
+    /// The values of transient attributes; `Reply::Attributes`.
+    QueryAttribute {
+        /// The attribute; nothing: all of them.
+        name: Option<String>,
+        /// Whose; nothing: all hosts'.
+        host: Option<String>,
+    },
+    /// Who answers; `Reply::Host`.
+    WhoAmI,
+    /// Looks whether the fence devices would do their work, without harm; with `real` fences the host to see it.
+    /// Answered by the shell of the daemon; `Reply::FenceDrill`.
+    FenceDrill {
+        /// Only for this target; nothing: for all hosts.
+        host: Option<String>,
+        /// Fence it.
+        real: bool,
+    },
     /// Events after a number; answered by the shell of the daemon, again and again if `follow`.
     Events {
         /// Only those after this number.
@@ -67,6 +112,19 @@ pub enum Request {
         /// Go on with new ones.
         follow: bool,
     },
+}
+
+/// What `Request::SetAttribute` changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttributeMode {
+    /// The value; the time it waits only where the attribute has none yet (`attrd_updater -U`, `-D`).
+    #[default]
+    Value,
+    /// The value and the time (`attrd_updater -B`).
+    Both,
+    /// The time alone (`attrd_updater -Y`).
+    Dampening,
 }
 
 /// One change of the configuration, as `cibadmin` knows them.
@@ -146,6 +204,105 @@ pub enum Reply {
     },
     /// An event of the log.
     Event(Event),
+    /// Fencings on record, the oldest first.
+    FenceHistory {
+        /// Those that are under way are among them.
+        records: Vec<FenceRecord>,
+    },
+    /// Transient attributes.
+    Attributes {
+        /// Sorted by host, then by name.
+        attributes: Vec<AttributeReport>,
+    },
+    /// Who answers.
+    Host {
+        /// The host's name (`uname -n`).
+        name: String,
+        /// Its number.
+        id: u32,
+        /// The cluster's name.
+        cluster: String,
+    },
+    /// What the fence devices answered.
+    FenceDrill {
+        /// One for each device and target.
+        checks: Vec<FenceCheck>,
+    },
+}
+
+/// A fencing on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceRecord {
+    /// Unique in the cluster.
+    pub id: String,
+    /// The host that is fenced, by name.
+    pub target: String,
+    /// `reboot`, `off` or `on`.
+    pub action: String,
+    /// Who asked: an operator, or nothing where the cluster did by itself.
+    pub origin: Option<String>,
+    /// Why.
+    pub cause: String,
+    /// The host whose daemon does it, by name; nothing for a human's word.
+    pub by: Option<String>,
+    /// The devices that were tried, with their answers.
+    pub tried: Vec<FenceTry>,
+    /// What proves it, where it succeeded.
+    pub proof: Option<ProofLevel>,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub began_ms: u64,
+    /// When it ended, in milliseconds since the Unix epoch; nothing while it is under way.
+    pub ended_ms: Option<u64>,
+    /// How it stands.
+    pub outcome: FenceOutcome,
+    /// What went wrong, where it failed.
+    pub error: Option<String>,
+}
+
+/// How a fencing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FenceOutcome {
+    /// It is under way.
+    Pending,
+    /// Its proof is enough.
+    Succeeded,
+    /// The device succeeded, but what it proves is less than `fencing-proof-minimum` asks for.
+    TooWeak,
+    /// All devices failed.
+    Failed,
+    /// The member that did it left before it told how it ended.
+    Unknown,
+}
+
+/// A transient attribute of a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeReport {
+    /// Whose, by name.
+    pub host: String,
+    /// Its name.
+    pub name: String,
+    /// Its value as it was set last, whether or not it counts yet.
+    pub value: Option<String>,
+}
+
+/// What a look at a fence device found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceCheck {
+    /// The device.
+    pub device: String,
+    /// The host that it would fence, by name; nothing: the device itself was looked at.
+    pub target: Option<String>,
+    /// The host that looked, by name.
+    pub by: String,
+    /// What was asked (`monitor`, `list`, `status`, or `reboot` in a real drill).
+    pub action: String,
+    /// Whether it answered as it must.
+    pub succeeded: bool,
+    /// What it answered.
+    pub answer: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 /// What was wrong, where, and what to do.
@@ -189,6 +346,9 @@ pub struct StatusReport {
     pub coordinator: Option<String>,
     /// Whether this part of the cluster has quorum.
     pub quorate: bool,
+    /// Why this host has no view of its cluster, where it has none: what was lost, by name.
+    #[serde(default)]
+    pub bus_lost: Option<String>,
     /// What keeps the cluster from being settled, in a sentence; nothing when it is settled.
     pub waiting_for: Option<String>,
     /// The version of the configuration, `admin_epoch.epoch.num_updates`.

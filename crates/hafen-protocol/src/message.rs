@@ -1,6 +1,6 @@
 //! What travels between nodes. Patchsets and results travel, never commands to be executed again by each receiver.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,22 @@ pub enum Message {
         /// The action in the coordinator's transition that this carries out, if any.
         transition_key: Option<String>,
     },
+    /// A new value of a transient attribute, which waits for further changes before it counts (dampening).
+    Damped(Box<DampedUpdate>),
+    /// The coordinator lets the waiting values of these attributes count, those of all hosts at once.
+    Undamp {
+        /// The attributes' names.
+        names: BTreeSet<String>,
+    },
+    /// The coordinator changes the configured hosts: one host joins or is removed, so that the majorities before and
+    /// after have a host in common.
+    Host(HostChange),
+    /// A member that has greeted goes on without members of the view that have not within their time. It counts when
+    /// everyone has greeted but those that are named here.
+    GoWithout {
+        /// The silent members.
+        members: BTreeSet<MemberId>,
+    },
     /// The coordinator declares a host's resources unaccounted for.
     DeclareUnclean {
         /// Which host.
@@ -118,11 +134,59 @@ pub enum Operator {
         /// Who vouches.
         origin: String,
     },
+    /// A human vouches that a host is off and stays off: the cluster goes on without it, also where quorum waits
+    /// for it.
+    ProceedWithout {
+        /// Which one.
+        host: HostId,
+        /// Who vouches.
+        origin: String,
+    },
     /// Plan again although nothing seems to have changed.
     Replan {
         /// Why.
         cause: String,
     },
+}
+
+/// A change of the configured hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HostChange {
+    /// A host joins, or has another name from now on.
+    Join {
+        /// Which one.
+        host: HostId,
+        /// Its name (`uname -n`).
+        uname: String,
+    },
+    /// A host is removed, with its status.
+    Remove {
+        /// Which one.
+        host: HostId,
+    },
+}
+
+/// An update of a transient attribute as attrd understands it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DampedUpdate {
+    /// Whose attribute.
+    pub host: HostId,
+    /// Its name.
+    pub name: String,
+    /// `Some(Some(value))`: set it (`value++` and `value+=2` add to a number); `Some(None)`: delete it; `None`: leave
+    /// it, and let a waiting value count after the new time.
+    pub value: Option<Option<String>>,
+    /// How long values of this attribute wait from now on, in milliseconds; nothing: as long as before, else not.
+    pub dampen_ms: Option<u64>,
+}
+
+/// A value of a transient attribute that waits for further changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damped {
+    /// The value; nothing: it is to be deleted.
+    pub value: Option<String>,
+    /// How long it waits, in milliseconds.
+    pub wait_ms: u64,
 }
 
 /// The order in which states win a merge: `admin_epoch`, lineage, epoch, `num_updates`; then the lowest host.
@@ -208,6 +272,12 @@ pub struct HostStatus {
     pub resources: BTreeMap<String, ResourceHistory>,
     /// Transient attributes (`fail-count-…`, `shutdown`, …).
     pub attributes: BTreeMap<String, String>,
+    /// Values of transient attributes that do not count yet.
+    #[serde(default)]
+    pub damped: BTreeMap<String, Damped>,
+    /// How long values of a transient attribute wait, in milliseconds, by its name, where a time was given.
+    #[serde(default)]
+    pub dampening: BTreeMap<String, u64>,
     /// Resources that were ordered to migrate here, with the order to their source, until an operation on this host
     /// tells whether they are here. The source's record tells it too, but goes with the source.
     #[serde(default)]
@@ -360,10 +430,18 @@ pub struct FenceStart {
     pub cause: String,
     /// Which member does it.
     pub by: MemberId,
-    /// The devices to try, in order.
-    pub devices: Vec<FenceDevice>,
-    /// Of the whole attempt.
+    /// Topology levels: they are tried in order until one succeeds, and all devices of a level must succeed. Without a
+    /// topology each device is a level of its own.
+    pub levels: Vec<Vec<FenceDevice>>,
+    /// How long the executing member waits before the first device, in milliseconds: `priority-fencing-delay`,
+    /// `pcmk_delay_base` and the random part of `pcmk_delay_max`. Only before `off` and `reboot`.
+    #[serde(default)]
+    pub delay_ms: u64,
+    /// Of the whole attempt, the delay not counted, in milliseconds.
     pub timeout_ms: u64,
+    /// Who asked: `operator NAME`, or nothing where the cluster did by itself.
+    #[serde(default)]
+    pub origin: Option<String>,
     /// When it was ordered, in milliseconds since the Unix epoch.
     pub wall_ms: u64,
     /// The action in the transition that this carries out.
@@ -381,6 +459,21 @@ pub struct FenceDevice {
     pub parameters: BTreeMap<String, String>,
     /// The name of the target at the device (`pcmk_host_map`, else the host's name).
     pub port: String,
+    /// What is special about an action (`off`, `status`, …) at this device; one that is not named has its own name, the
+    /// fencing's time, and two tries.
+    #[serde(default)]
+    pub actions: BTreeMap<String, FenceAction>,
+}
+
+/// How a device does one action (`pcmk_off_action`, `pcmk_off_timeout`, `pcmk_off_retries`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceAction {
+    /// What the agent is told to do.
+    pub name: String,
+    /// How long it may take, in milliseconds; nothing: `stonith-timeout`.
+    pub timeout_ms: Option<u64>,
+    /// How often it is tried in all, at least once.
+    pub retries: u32,
 }
 
 /// How a fencing ended.
@@ -392,8 +485,31 @@ pub struct FenceResult {
     pub outcome: Result<ProofLevel, String>,
     /// The device that answered.
     pub device: Option<String>,
+    /// Every device that was tried, in order, with its answer.
+    #[serde(default)]
+    pub tried: Vec<FenceTry>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// When it ended, in milliseconds since the Unix epoch.
     pub wall_ms: u64,
 }
+
+/// A device that was tried in a fencing, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceTry {
+    /// The device.
+    pub device: String,
+    /// The topology level, from 1.
+    pub level: u32,
+    /// What it was told to do (`off`, `status`, …).
+    pub action: String,
+    /// Whether it did.
+    pub succeeded: bool,
+    /// What it answered, at most `FENCE_ANSWER_BYTES_MAXIMUM` bytes of it.
+    pub answer: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// No more of a device's answer is kept on record (bytes).
+pub const FENCE_ANSWER_BYTES_MAXIMUM: usize = 400;

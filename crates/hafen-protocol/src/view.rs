@@ -107,6 +107,9 @@ pub enum Delivery {
         /// At most `MESSAGE_BYTES_MAXIMUM`.
         bytes: Vec<u8>,
     },
+    /// The configured hosts (Corosync's node list): number and name. It comes before the first view, and again whenever
+    /// the list has changed; not in the total order. The engine `local` never gives it.
+    Hosts(BTreeMap<HostId, String>),
     /// The engine has lost its substrate (the hub or Corosync died): no view is known until the next one arrives.
     Lost {
         /// What was lost, by name.
@@ -126,6 +129,8 @@ pub enum Transmission {
         /// At most `MESSAGE_BYTES_MAXIMUM`.
         bytes: Vec<u8>,
     },
+    /// A human has proven these hosts off: whoever waits for them to have quorum waits no more.
+    ProceedWithout(BTreeSet<HostId>),
     /// Leave the group in good order.
     Leave,
 }

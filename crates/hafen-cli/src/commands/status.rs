@@ -146,6 +146,7 @@ mod tests {
             reason: String::new(),
         };
         StatusReport {
+            bus_lost: None,
             host: "host1".into(),
             cluster: "lab".into(),
             coordinator: Some("host1".into()),

@@ -74,6 +74,7 @@ impl<'a> Device<'a> {
             agent: self.resource.agent_type().to_owned(),
             parameters,
             port,
+            actions: BTreeMap::new(),
         }
     }
 

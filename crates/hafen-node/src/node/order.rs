@@ -1,6 +1,6 @@
 //! The ordered messages of a synchronised member: each changes the replicated state alike on all of them.
 
-use hafen_protocol::message::{Change, Execute, Message, OperationResult, Operator, ProofLevel};
+use hafen_protocol::message::{Change, Execute, Message, OperationResult, Operator};
 use hafen_protocol::{HostId, Incarnation, MemberId};
 
 use super::Node;
@@ -35,6 +35,15 @@ impl Node {
             Message::Attributes { host, values, transition_key } => {
                 self.attributes_ordered(host, values, transition_key.as_deref(), position);
             }
+            Message::Damped(update) => {
+                if from == self.me() {
+                    self.asked_delivered();
+                }
+                self.damped_ordered(*update, position);
+            }
+            Message::Undamp { names } if by_coordinator => self.undamp_ordered(&names, position),
+            Message::Host(change) if by_coordinator => self.host_change_ordered(&change, position),
+            Message::GoWithout { .. } => {}
             Message::DeclareUnclean { host, incarnation, cause } if by_coordinator => {
                 self.unclean_declared(host, incarnation, cause, position);
             }
@@ -52,6 +61,8 @@ impl Node {
             | Message::Settled { .. }
             | Message::Shutdown { .. }
             | Message::Execute(_)
+            | Message::Undamp { .. }
+            | Message::Host(_)
             | Message::DeclareUnclean { .. }
             | Message::FenceStart(_) => {
                 let name = self.replica.uname(from.host);
@@ -197,7 +208,7 @@ impl Node {
         }
     }
 
-    fn attributes_ordered(
+    pub(super) fn attributes_ordered(
         &mut self,
         host: HostId,
         values: std::collections::BTreeMap<String, Option<String>>,
@@ -276,19 +287,10 @@ impl Node {
                 self.planner.operator_fencings.insert(host, asked);
             }
             Operator::ConfirmOff { host, origin } => {
-                let name = self.replica.uname(host);
-                let meant = self.replica.hosts.get(&host).and_then(|record| record.incarnation);
-                let present =
-                    self.membership.view.as_ref().is_some_and(|view| view.members.contains_key(&host));
-                if !present && self.replica.proven_off(host, meant, ProofLevel::Human) {
-                    self.event(
-                        "fence-result",
-                        &name,
-                        format!("{origin} vouches that {name} is off"),
-                        "human proof",
-                    );
-                    self.disturbed(position, &format!("{name} is off, a human says"));
-                }
+                self.vouched_off(host, &origin, position);
+            }
+            Operator::ProceedWithout { host, origin } => {
+                self.proceed_without_ordered(host, &origin, position)
             }
             Operator::Replan { cause } => self.disturbed(position, &cause),
         }

@@ -19,6 +19,7 @@ impl Node {
             cluster: self.settings.cluster.clone(),
             coordinator: self.membership.coordinator.map(|member| self.replica.uname(member.host)),
             quorate: self.quorate(),
+            bus_lost: None,
             waiting_for: self.waiting_for(),
             version: self.replica.cib().version().to_string(),
             digest: self.replica.digest().to_string(),

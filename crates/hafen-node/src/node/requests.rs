@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hafen_cib::{Patchset, Version};
 use hafen_protocol::HostId;
 use hafen_protocol::client::{Edit, Failure, Reply, Request};
-use hafen_protocol::message::{Change, Lineage, Message, Operator};
+use hafen_protocol::message::{Change, DampedUpdate, Lineage, Message, Operator};
 
 use super::Node;
 use crate::api::Output;
@@ -47,8 +47,9 @@ struct ChangeRequest {
 
 /// What is asked of the coordinator.
 #[derive(Debug, Clone)]
-enum Asked {
+pub(super) enum Asked {
     Operator(Operator),
+    Attribute(DampedUpdate),
     CleanUp { resource: String, host: Option<HostId> },
 }
 
@@ -143,6 +144,40 @@ impl Node {
                 }
                 None => self.refuse_host(request, &host),
             },
+            Request::ProceedWithout { host, origin } => self.ask_to_proceed(request, &host, origin),
+            Request::FenceHistory { host } => self.answer_fence_history(request, host.as_deref()),
+            Request::SetAttribute { host, name, value, dampen_ms, mode } => {
+                let host = match host {
+                    Some(name) => self.replica.host_by_name(&name).ok_or(name),
+                    None => Ok(self.me().host),
+                };
+                match host {
+                    Ok(host) => {
+                        if let Some(update) =
+                            self.attribute_update(request, host, name, value, dampen_ms, mode)
+                        {
+                            self.ask_coordinator(request, Asked::Attribute(update));
+                        }
+                    }
+                    Err(name) => self.refuse_host(request, &name),
+                }
+            }
+            Request::QueryAttribute { name, host } => {
+                let host = host.map(|name| self.replica.host_by_name(&name).ok_or(name)).transpose();
+                match host {
+                    Ok(host) => self.answer_attributes(request, name.as_deref(), host),
+                    Err(name) => self.refuse_host(request, &name),
+                }
+            }
+            Request::WhoAmI => {
+                let (name, id) = (self.identity.uname.clone(), self.identity.host.0);
+                let cluster = self.settings.cluster.clone();
+                self.reply(request, Reply::Host { name, id, cluster });
+            }
+            Request::FenceDrill { .. } => {
+                let text = "fence drills are done by the shell of the daemon".to_string();
+                self.refuse(request, "invalid", text, "ask the daemon's socket");
+            }
             Request::Events { .. } => {
                 let text = "events are kept by the shell of the daemon".to_string();
                 self.refuse(request, "invalid", text, "ask the daemon's socket");
@@ -156,22 +191,22 @@ impl Node {
         self.requests.awaiting_leave.retain(|&waiting| waiting != request);
     }
 
-    fn reply(&mut self, request: u64, reply: Reply) {
+    pub(super) fn reply(&mut self, request: u64, reply: Reply) {
         self.outputs.push_back(Output::Reply { request, reply: Box::new(reply) });
     }
 
-    fn refuse(&mut self, request: u64, kind: &str, message: String, mend: &str) {
+    pub(super) fn refuse(&mut self, request: u64, kind: &str, message: String, mend: &str) {
         let failure = Failure { kind: kind.to_string(), message, mend: mend.to_string() };
         self.reply(request, Reply::Failed(failure));
     }
 
-    fn refuse_host(&mut self, request: u64, host: &str) {
+    pub(super) fn refuse_host(&mut self, request: u64, host: &str) {
         let known: Vec<&str> = self.replica.hosts.values().map(|record| record.uname.as_str()).collect();
         let mend = format!("name one of {}", known.join(", "));
         self.refuse(request, "not-found", format!("there is no host {host}"), &mend);
     }
 
-    fn ask_coordinator(&mut self, request: u64, asked: Asked) {
+    pub(super) fn ask_coordinator(&mut self, request: u64, asked: Asked) {
         if self.membership.phase == Phase::Detached || self.requests.asked.len() >= REQUESTS_MAXIMUM {
             return self.refuse_detached(request);
         }
@@ -186,6 +221,10 @@ impl Node {
         let Some((_, asked)) = self.requests.asked.front().cloned() else { return };
         let operator = match asked {
             Asked::Operator(operator) => operator,
+            Asked::Attribute(update) => {
+                self.requests.asked_said = self.say(&Message::Damped(Box::new(update)));
+                return;
+            }
             Asked::CleanUp { resource, host } => {
                 for message in self.clean_up_messages(&resource, host) {
                     self.say(&message);
@@ -202,7 +241,7 @@ impl Node {
         if let Some((request, asked)) = self.requests.asked.pop_front() {
             let note = match asked {
                 Asked::Operator(_) => Some("asked; `hafen events` tells how it goes".to_string()),
-                Asked::CleanUp { .. } => None,
+                Asked::CleanUp { .. } | Asked::Attribute(_) => None,
             };
             self.reply(request, Reply::Done { note });
         }

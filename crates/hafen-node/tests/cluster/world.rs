@@ -325,9 +325,16 @@ impl World {
                 Output::Fence(start) => {
                     self.power_off(start.target);
                     let outcome = Ok(ProofLevel::OffVerified);
-                    let device = start.devices.first().map(|device| device.id.clone());
+                    let device = start.levels.iter().flatten().next().map(|device| device.id.clone());
                     let wall_ms = self.now().wall_ms;
-                    let result = FenceResult { id: start.id, outcome, device, took_ms: 100, wall_ms };
+                    let result = FenceResult {
+                        id: start.id,
+                        outcome,
+                        device,
+                        tried: Vec::new(),
+                        took_ms: 100,
+                        wall_ms,
+                    };
                     self.later(100, Due::FenceEnds(host, boot, Box::new(result)));
                 }
                 Output::Reply { request, reply } => {

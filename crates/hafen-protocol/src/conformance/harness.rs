@@ -177,7 +177,7 @@ impl<'a> Harness<'a> {
                     self.quorum.entry(to).or_default().lost();
                     self.views.remove(&to);
                 }
-                Delivery::Message { .. } | Delivery::Stream { .. } => {}
+                Delivery::Hosts(_) | Delivery::Message { .. } | Delivery::Stream { .. } => {}
             }
             self.history.delivered(to, delivery);
         }

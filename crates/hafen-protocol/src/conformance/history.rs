@@ -88,7 +88,7 @@ impl History {
                     stays.push(Some(Stay { view, messages: Vec::new(), streams: Vec::new() }));
                 }
                 Delivery::Lost { .. } => stays.push(None),
-                Delivery::Quorum { .. } => {}
+                Delivery::Quorum { .. } | Delivery::Hosts(_) => {}
                 Delivery::Message { from, bytes } => match stays.last_mut() {
                     Some(Some(stay)) => stay.messages.push((*from, bytes)),
                     _ => return Err(format!("a message before any view, at {member:?}")),

@@ -222,7 +222,11 @@ impl World {
                 let outcome = if unknown { None } else { Some(false) };
                 self.client_answered(from, request, outcome, &failure.kind);
             }
-            Reply::Xml { .. } | Reply::Event(_) => {}
+            Reply::Xml { .. } | Reply::FenceHistory { .. }
+            | Reply::Attributes { .. }
+            | Reply::Host { .. }
+            | Reply::FenceDrill { .. }
+            | Reply::Event(_) => {}
         }
     }
 }

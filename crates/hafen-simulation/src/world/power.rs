@@ -187,7 +187,8 @@ impl World {
         let result = FenceResult {
             id: start.id.clone(),
             outcome,
-            device: start.devices.first().map(|device| device.id.clone()),
+            device: start.levels.iter().flatten().next().map(|device| device.id.clone()),
+            tried: Vec::new(),
             took_ms,
             wall_ms: self.now_of(to.host).wall_ms,
         };
