@@ -178,3 +178,38 @@ fn what_breaks_the_limits_is_expelled() {
         .collect();
     assert_eq!(expelled, [member(1, 1), member(2, 0), member(9, 1)]);
 }
+
+/// The last word that a member heard about quorum.
+fn last_quorum(outputs: &[Output], to: MemberId) -> Option<bool> {
+    let mut words = outputs.iter().filter_map(|output| match output {
+        Output::Deliver { to: receiver, delivery: Delivery::Quorum { quorate, .. } } if *receiver == to => {
+            Some(*quorate)
+        }
+        _ => None,
+    });
+    words.next_back()
+}
+
+#[test]
+fn one_alone_proceeds_without_hosts_that_a_human_has_proven_off() {
+    let settings = Settings { wait_for_all: true, ..Settings::calm(hosts(3)) };
+    let mut sequencer = Sequencer::new(settings, 1);
+    sequencer.handle(at(0), Input::HostUp(HostId(1)));
+    sequencer.handle(at(0), Input::ProcessJoin(member(1, 1)));
+    let outputs = run_to(&mut sequencer, 1000);
+    assert_eq!(last_quorum(&outputs, member(1, 1)), Some(false));
+    let proceed = |hosts: &[u32]| Input::Transmit {
+        from: member(1, 1),
+        transmission: Transmission::ProceedWithout(hosts.iter().copied().map(HostId).collect()),
+    };
+    sequencer.handle(at(1000), proceed(&[2]));
+    let outputs = [drain(&mut sequencer), run_to(&mut sequencer, 2000)].concat();
+    assert_eq!(last_quorum(&outputs, member(1, 1)), None, "one of two is still no majority");
+    sequencer.handle(at(2000), proceed(&[3]));
+    let outputs = [drain(&mut sequencer), run_to(&mut sequencer, 3000)].concat();
+    assert_eq!(last_quorum(&outputs, member(1, 1)), Some(true));
+    // One of them is seen again: its vote is expected again, and it is there.
+    sequencer.handle(at(3000), Input::HostUp(HostId(2)));
+    let outputs = run_to(&mut sequencer, 5000);
+    assert_eq!(last_quorum(&outputs, member(1, 1)), Some(true));
+}

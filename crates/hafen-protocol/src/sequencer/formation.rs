@@ -193,6 +193,7 @@ impl Sequencer {
                 host.ring_sequence = id.sequence;
                 host.reach = None;
                 host.released |= quorate;
+                host.without.retain(|absent| !hosts.contains(absent));
             }
         }
         let mut ring = Ring::new(hosts.clone(), quorate);
@@ -270,13 +271,45 @@ impl Sequencer {
         own
     }
 
-    /// Votequorum's arithmetic: a majority of the configured hosts, `two_node`, `wait_for_all`.
+    /// Votequorum's arithmetic: a majority of the configured hosts, `two_node`, `wait_for_all`. Votes of hosts that a
+    /// human has proven off are not expected.
     fn has_quorum(&self, hosts: &BTreeSet<HostId>) -> bool {
-        let configured = &self.settings.configured;
-        let votes = hosts.intersection(configured).count();
-        let enough =
-            if self.settings.two_node && configured.len() == 2 { 1 } else { configured.len() / 2 + 1 };
-        let released = hosts.iter().filter_map(|host| self.hosts.get(host)).any(|host| host.released);
-        votes >= enough && (!self.settings.wait_for_all || votes == configured.len() || released)
+        let here = || hosts.iter().filter_map(|host| self.hosts.get(host));
+        let without: BTreeSet<HostId> =
+            here().flat_map(|host| &host.without).filter(|host| !hosts.contains(host)).copied().collect();
+        let expected = self.settings.configured.difference(&without).count();
+        let votes = hosts.intersection(&self.settings.configured).count();
+        let enough = if self.settings.two_node && expected == 2 { 1 } else { expected / 2 + 1 };
+        let released = here().any(|host| host.released);
+        votes >= enough && (!self.settings.wait_for_all || votes == expected || released)
+    }
+
+    /// A human has proven hosts off: the sender's ring waits for them no more, and counts its quorum anew.
+    pub(super) fn proceed_without(&mut self, now: u64, from: MemberId, absent: &BTreeSet<HostId>) {
+        let Some(id) = self.open_ring_of(from) else { return };
+        let Some(hosts) = self.rings.get(&id).map(|ring| ring.hosts.clone()) else { return };
+        for id in &hosts {
+            if let Some(host) = self.hosts.get_mut(id) {
+                host.without.extend(absent.difference(&hosts));
+            }
+        }
+        // Whoever must wait for all waits for those who are left.
+        let quorate = self.has_quorum(&hosts);
+        let Some(ring) = self.rings.get_mut(&id) else { return };
+        if !quorate || ring.quorate {
+            return;
+        }
+        ring.quorate = true;
+        let members: Vec<MemberId> =
+            ring.members.iter().map(|(&host, &incarnation)| MemberId { host, incarnation }).collect();
+        for id in &hosts {
+            if let Some(host) = self.hosts.get_mut(id) {
+                host.released = true;
+            }
+        }
+        self.outputs.push_back(Output::Ring { ring: id, hosts, quorate });
+        for member in members {
+            self.tell_quorum(now, member, id, quorate, now);
+        }
     }
 }

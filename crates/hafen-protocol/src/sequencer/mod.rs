@@ -103,8 +103,10 @@ struct Host {
     process: Option<Incarnation>,
     /// In a broken ring: the last position of the order that has reached this side.
     reach: Option<u64>,
-    /// Has been in a ring with quorum since it booted (`wait_for_all`).
+    /// Has been in a ring with quorum since it booted (`wait_for_all`), or was told to wait no more.
     released: bool,
+    /// Hosts whose votes are not expected any more, because a human has proven them off; until they are seen again.
+    without: BTreeSet<HostId>,
 }
 
 /// What is due at some time.

@@ -178,7 +178,7 @@ impl Sequencer {
                 Pending::Message(Arc::new(bytes))
             }
             Transmission::Leave => Pending::Leave,
-            Transmission::ProceedWithout(_) => return,
+            Transmission::ProceedWithout(hosts) => return self.proceed_without(now, from, &hosts),
             Transmission::Stream { to, bytes } => return self.stream(now, from, to, bytes),
         };
         if process.pending_bytes > PENDING_BYTES_MAXIMUM {
