@@ -5,6 +5,7 @@ mod assign;
 mod build;
 pub mod crm_simulate;
 pub mod date;
+mod fencing;
 mod input;
 mod ledger;
 mod lint;
@@ -16,6 +17,7 @@ mod run;
 pub mod score;
 
 pub use actions::parameters_digest;
+pub use fencing::{FencingFacts, fencing_facts};
 pub use ledger::{Entry, Ledger};
 pub use lint::{Problem, lint};
 pub use plan::{

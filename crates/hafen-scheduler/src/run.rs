@@ -44,7 +44,8 @@ pub fn report(cib: &Cib, now: u64, options: Options) -> Report {
     Report { plan, scores }
 }
 
-fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
+/// Takes the CIB in; constraints are left out.
+pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
     let document = cib.document();
     let mut next_change = NextChange::default();
     let properties = properties::unpack(document.root(), now, &mut next_change);
