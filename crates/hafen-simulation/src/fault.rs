@@ -27,6 +27,22 @@ pub enum FaultKind {
     Isolation,
     /// A daemon loses its engine of the bus.
     BusLost,
+    /// A host's Corosync is killed under its daemon, and starts again after the fault's time.
+    CorosyncKilled,
+    /// A host hears the others and is not heard: it is alone, and its ring forms again and again.
+    Mute,
+    /// A host is heard and does not hear: it is alone, and the others' ring forms again and again.
+    Deaf,
+    /// A daemon hangs for the fault's time.
+    DaemonHangs,
+    /// A daemon hangs until its host is reset or somebody kills it.
+    DaemonHangsForGood,
+    /// All hosts lose their power, and one has it back long before the others.
+    OneAlone,
+    /// All hosts lose their power, and one gets it back only at the end.
+    OneDead,
+    /// The server of the quorum device is out of reach, for one host or for all.
+    DeviceServerLost,
     /// Messages take long.
     SlowNetwork,
     /// A host's disk takes its time for everything.
@@ -111,6 +127,14 @@ const KINDS: &[(FaultKind, u64, Bounds)] = &[
     (FaultKind::Partition, 9, bounds(2_000, 180_000)),
     (FaultKind::Isolation, 8, bounds(500, 120_000)),
     (FaultKind::BusLost, 3, bounds(500, 20_000)),
+    (FaultKind::CorosyncKilled, 5, bounds(300, 40_000)),
+    (FaultKind::Mute, 3, bounds(2_000, 90_000)),
+    (FaultKind::Deaf, 3, bounds(2_000, 90_000)),
+    (FaultKind::DaemonHangs, 6, bounds(500, 60_000)),
+    (FaultKind::DaemonHangsForGood, 3, bounds(1, 1)),
+    (FaultKind::OneAlone, 2, bounds(60_000, 240_000)),
+    (FaultKind::OneDead, 2, bounds(400_000, 1_200_000)),
+    (FaultKind::DeviceServerLost, 6, bounds(5_000, 240_000)),
     (FaultKind::SlowNetwork, 3, bounds(10_000, 60_000)),
     (FaultKind::SlowDisk, 4, bounds(10_000, 90_000)),
     (FaultKind::FailingDisk, 4, bounds(5_000, 90_000)),
@@ -142,6 +166,16 @@ impl FaultKind {
                 (ElectedOfNewTerm, 2),
                 (BusyHost, 3),
             ],
+            FaultKind::DaemonHangs | FaultKind::DaemonHangsForGood => &[
+                (Anyone, 3),
+                (Coordinator, 3),
+                (JoiningHost, 3),
+                (ReceiverOfCopy, 1),
+                (Fencer, 1),
+                (MigrationSource, 1),
+                (ElectedOfNewTerm, 1),
+                (BusyHost, 2),
+            ],
             FaultKind::DaemonAndExecutorKilled | FaultKind::ExecutorKilled => {
                 &[(Anyone, 1), (BusyHost, 4), (MigrationSource, 2)]
             }
@@ -168,15 +202,34 @@ impl FaultKind {
     }
 }
 
+/// What a cluster has that faults can strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exposed {
+    /// Hosts are fenced.
+    pub fencing: bool,
+    /// There is a quorum device.
+    pub quorum_device: bool,
+}
+
+impl Exposed {
+    fn to(self, kind: FaultKind) -> bool {
+        match kind {
+            FaultKind::FailingDevice | FaultKind::HangingDevice | FaultKind::LateDevice => self.fencing,
+            // Without fencing nobody ends it.
+            FaultKind::DaemonHangsForGood => self.fencing,
+            FaultKind::DeviceServerLost => self.quorum_device,
+            _ => true,
+        }
+    }
+}
+
 impl Fault {
-    fn draw(at_ms: u64, fencing: bool, dice: &mut Dice) -> Fault {
-        let device = |kind| {
-            matches!(kind, FaultKind::FailingDevice | FaultKind::HangingDevice | FaultKind::LateDevice)
-        };
+    fn draw(at_ms: u64, exposed: Exposed, dice: &mut Dice) -> Fault {
+        let fencing = exposed.fencing;
         let weights: Vec<(usize, u64)> = KINDS
             .iter()
             .enumerate()
-            .map(|(index, &(kind, weight, _))| (index, if device(kind) && !fencing { 0 } else { weight }))
+            .map(|(index, &(kind, weight, _))| (index, if exposed.to(kind) { weight } else { 0 }))
             .collect();
         let index = dice.pick_weighted(&weights).unwrap_or(0);
         let (kind, _, lasting) = KINDS[index];
@@ -189,7 +242,7 @@ impl Fault {
 
 /// Draws the faults of a run between two simulated times, in the order of their times. Some come in bursts: a fault
 /// in the middle of what another one set off is where clusters break.
-pub fn draw(from_ms: u64, to_ms: u64, fencing: bool, dice: &mut Dice) -> Vec<Fault> {
+pub fn draw(from_ms: u64, to_ms: u64, exposed: Exposed, dice: &mut Dice) -> Vec<Fault> {
     let count = dice.within(FAULTS);
     let mut faults: Vec<Fault> = Vec::new();
     let mut previous_ms = from_ms;
@@ -198,7 +251,7 @@ pub fn draw(from_ms: u64, to_ms: u64, fencing: bool, dice: &mut Dice) -> Vec<Fau
         let soon = bounds(previous_ms, (previous_ms + 25_000).min(to_ms));
         let at_ms = dice.within(if burst { soon } else { bounds(from_ms, to_ms) });
         previous_ms = at_ms;
-        faults.push(Fault::draw(at_ms, fencing, dice));
+        faults.push(Fault::draw(at_ms, exposed, dice));
     }
     faults.sort_by_key(|fault| fault.at_ms);
     faults

@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
-use hafen_node::Node;
 use hafen_node::api::StorageEffect;
 use hafen_node::testing::disk::SimulatedDisk;
+use hafen_node::{Input, Node};
 use hafen_protocol::{Delivery, HostId, Incarnation, MemberId, View};
 
 use crate::agents::Conduct;
@@ -57,6 +57,10 @@ pub struct Daemon {
     pub woken_us: u64,
     /// How many time-outs came before that in the same millisecond.
     pub wakes: u32,
+    /// It hangs: what comes in waits.
+    pub hangs: bool,
+    /// What came in while it hung.
+    pub waiting: VecDeque<Input>,
 }
 
 /// So many digests are kept of what a daemon went through in one parting.
@@ -95,6 +99,8 @@ impl Daemon {
             delivered: Hash::new(),
             woken_us: 0,
             wakes: 0,
+            hangs: false,
+            waiting: VecDeque::new(),
         }
     }
 }
@@ -111,6 +117,10 @@ pub struct Host {
     pub boot: u64,
     /// Whether it has booted.
     pub booted: bool,
+    /// Whether its Corosync runs.
+    pub corosync: bool,
+    /// Whether somebody gives it its power back when it has none; else it is dead until the faults end.
+    pub repairable: bool,
     /// After how many milliseconds its daemon starts again when it has left.
     pub returns_after_ms: Option<u64>,
     /// When it got its power, in simulated microseconds.
@@ -142,6 +152,8 @@ impl Host {
             powered: false,
             boot: 0,
             booted: false,
+            corosync: false,
+            repairable: true,
             returns_after_ms: None,
             powered_us: 0,
             disk: SimulatedDisk::new(),

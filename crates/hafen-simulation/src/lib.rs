@@ -18,4 +18,5 @@ pub mod options;
 pub mod runner;
 pub mod situations;
 pub mod trace;
+pub mod votequorum;
 pub mod world;

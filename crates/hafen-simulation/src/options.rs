@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::configuration::{self, Configuration};
 use crate::dice::{Bounds, Dice, bounds};
-use crate::fault::{self, Fault};
+use crate::fault::{self, Exposed, Fault};
+use crate::votequorum::QuorumSettings;
 
 /// How many hosts a cluster has.
 pub const HOSTS: Bounds = bounds(2, 8);
@@ -40,6 +41,8 @@ pub struct Options {
     pub startup_wait_ms: u64,
     /// Whether clients override a missing quorum now and then: then `acknowledged_changes_survive` is not claimed.
     pub overrides: bool,
+    /// What `corosync.conf` says of quorum.
+    pub quorum: QuorumSettings,
     /// The cluster.
     pub configuration: Configuration,
     /// What goes wrong.
@@ -56,18 +59,43 @@ impl Options {
         let daemon_restart_timeout_ms = 20_000;
         let startup_wait_ms = dice.within(bounds(10, 40)) * 1_000;
         let configuration = configuration::draw(hosts, fencing, &mut Dice::new(seed, "configuration"));
-        let faults =
-            fault::draw(CALM_START_MS, FAULTS_UNTIL_MS - 120_000, fencing, &mut Dice::new(seed, "faults"));
-        Options { seed, hosts, daemon_restart_timeout_ms, startup_wait_ms, overrides, configuration, faults }
+        let quorum = draw_quorum(hosts, &mut Dice::new(seed, "quorum"));
+        let exposed = Exposed { fencing, quorum_device: quorum.device };
+        let until_ms = FAULTS_UNTIL_MS - 120_000;
+        let faults = fault::draw(CALM_START_MS, until_ms, exposed, &mut Dice::new(seed, "faults"));
+        Options {
+            seed,
+            hosts,
+            daemon_restart_timeout_ms,
+            startup_wait_ms,
+            overrides,
+            quorum,
+            configuration,
+            faults,
+        }
     }
+
+    /// The highest number that a host may have.
+    pub fn hosts_at_most(&self) -> u32 {
+        self.hosts
+    }
+}
+
+/// Two hosts have `two_node` or a device. More have neither, or a device where they are even, and wait for all at times.
+fn draw_quorum(hosts: u32, dice: &mut Dice) -> QuorumSettings {
+    let even = hosts.is_multiple_of(2);
+    let device = even && dice.chance(300);
+    let two_node = hosts == 2 && !device;
+    QuorumSettings { two_node, wait_for_all: hosts > 2 && dice.chance(150), device }
 }
 
 impl fmt::Display for Options {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} hosts, {} exclusive resources, fencing {}, daemon-restart-timeout {} ms, start-up wait {} ms, {} faults",
+            "{} hosts ({:?}), {} exclusive resources, fencing {}, daemon-restart-timeout {} ms, start-up wait {} ms, {} faults",
             self.hosts,
+            self.quorum,
             self.configuration.exclusive.len(),
             if self.configuration.fencing { "on" } else { "off" },
             self.daemon_restart_timeout_ms,

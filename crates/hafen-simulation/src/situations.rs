@@ -45,10 +45,22 @@ pub enum Situation {
     NobodyQuorate,
     /// A host was fenced while another fencing was in flight.
     TwoFencingsInFlight,
+    /// Two parts of the cluster had quorum at once.
+    TwoPartsQuorate,
+    /// A host's Corosync died under its daemon.
+    CorosyncDied,
+    /// A ring formed again of the same hosts while somebody was heard that did not get in.
+    RingReformed,
+    /// A daemon hung, and went on.
+    DaemonHung,
+    /// A host was alone with power while all others had none.
+    OneAlone,
+    /// The power was back for all but one host.
+    OneDead,
 }
 
 /// All situations, with what they are called in the table.
-pub const SITUATIONS: [(Situation, &str); 20] = [
+pub const SITUATIONS: [(Situation, &str); 26] = [
     (Situation::ViewChangeDuringJoin, "view change during join"),
     (Situation::ViewChangeDuringTransfer, "view change during state transfer"),
     (Situation::CoordinatorLostWithFencingInFlight, "coordinator lost with fencing in flight"),
@@ -69,6 +81,12 @@ pub const SITUATIONS: [(Situation, &str); 20] = [
     (Situation::DaemonKilledWithUnheardResults, "daemon killed with unheard results"),
     (Situation::NobodyQuorate, "no part quorate"),
     (Situation::TwoFencingsInFlight, "two fencings in flight"),
+    (Situation::TwoPartsQuorate, "two parts quorate at once"),
+    (Situation::CorosyncDied, "corosync died under its daemon"),
+    (Situation::RingReformed, "ring formed again of the same hosts"),
+    (Situation::DaemonHung, "daemon hung and went on"),
+    (Situation::OneAlone, "one host alone with power"),
+    (Situation::OneDead, "power back with one host dead"),
 ];
 
 /// How often each situation was reached.

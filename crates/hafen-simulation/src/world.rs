@@ -6,15 +6,18 @@ mod clients;
 mod daemon;
 mod disk;
 mod faults;
+mod hang;
+mod links;
 mod network;
 mod operations;
 mod power;
+mod quorum;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use hafen_protocol::sequencer::{Output as NetworkOutput, Sequencer};
-use hafen_protocol::view::ViewId;
+use hafen_protocol::view::{RingId, ViewId};
 use hafen_protocol::{HostId, Incarnation, MemberId, Now};
 
 use crate::agents::Agents;
@@ -32,6 +35,7 @@ use crate::mutant::Mutant;
 use crate::options::{FAULTS_UNTIL_MS, Options, SETTLES_WITHIN_MS, STAYS_SETTLED_MS};
 use crate::situations::{Situation, Table};
 use crate::trace::Trace;
+use crate::votequorum::Votequorum;
 
 /// The date at which every run begins: milliseconds since the Unix epoch.
 pub const EPOCH_MS: u64 = 1_760_000_000_000;
@@ -86,6 +90,16 @@ pub(crate) enum Happening {
     ClientGone(MemberId, u64),
     /// All faults end, whatever they are.
     Quiet,
+    /// A daemon is told of the quorum of a ring.
+    QuorumTold(MemberId, RingId),
+    /// The server of the quorum device decides, unless something changed since it began to.
+    DeviceDecides(u64),
+    /// The ring of a host forms again, as long as a fault lasts.
+    RingReforms(usize),
+    /// A host's Corosync starts again.
+    CorosyncStarts(HostId, u64),
+    /// A daemon that hung goes on.
+    DaemonGoesOn(HostId, Incarnation),
     /// From now on the cluster must be settled.
     Settled,
     /// Look whether it still is.
@@ -106,6 +120,9 @@ pub struct World {
     mail: VecDeque<NetworkOutput>,
     hosts: BTreeMap<HostId, Host>,
     sequencer: Sequencer,
+    quorum: Votequorum,
+    /// Counts what the server of the quorum device has to decide.
+    decision: u64,
     agents: Agents,
     device: Device,
     asked: BTreeMap<u64, Asked>,
@@ -167,6 +184,7 @@ impl World {
             .map(|id| (HostId(id), Host::new(HostId(id), uname(id), skew.within(bounds(0, 1_500)))))
             .collect();
         let sequencer = network::sequencer(&options);
+        let quorum = Votequorum::new(options.quorum, &(1..=options.hosts).map(HostId).collect());
         World {
             mutant,
             now_us: 0,
@@ -176,6 +194,8 @@ impl World {
             mail: VecDeque::new(),
             hosts,
             sequencer,
+            quorum,
+            decision: 0,
             agents: Agents::default(),
             device: Device::default(),
             asked: BTreeMap::new(),
@@ -257,6 +277,11 @@ impl World {
             Happening::Client => self.client_acts(),
             Happening::ClientGone(to, request) => self.client_gone(to, request),
             Happening::Quiet => self.quiet(),
+            Happening::QuorumTold(member, ring) => self.quorum_told(member, ring),
+            Happening::DeviceDecides(decision) => self.device_decides(decision),
+            Happening::RingReforms(index) => self.ring_reforms(index),
+            Happening::CorosyncStarts(host, boot) => self.corosync_starts(host, boot),
+            Happening::DaemonGoesOn(host, run) => self.daemon_goes_on(host, run),
             Happening::Settled => {
                 self.check_settled();
                 for half_minutes in 1..=STAYS_SETTLED_MS / 30_000 {

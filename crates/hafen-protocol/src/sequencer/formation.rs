@@ -166,6 +166,16 @@ impl Sequencer {
         self.topology_changed(now);
     }
 
+    /// The ring of a host ends, and another one begins with the same hosts. A broken ring has a better reason to end.
+    pub(super) fn reform(&mut self, now: u64, host: HostId) {
+        let Some(id) = self.hosts.get(&host).and_then(|host| host.ring) else { return };
+        let Some(hosts) = self.rings.get(&id).filter(|ring| !ring.broken).map(|ring| ring.hosts.clone()) else {
+            return;
+        };
+        self.install(now, &hosts);
+        self.topology_changed(now);
+    }
+
     /// The hosts of a side by the ring that they are in.
     fn groups(&self, side: &BTreeSet<HostId>) -> BTreeMap<RingId, BTreeSet<HostId>> {
         let mut groups: BTreeMap<RingId, BTreeSet<HostId>> = BTreeMap::new();

@@ -61,6 +61,8 @@ pub enum Input {
     Partition(Vec<BTreeSet<HostId>>),
     /// All links are healed.
     HealAll,
+    /// The ring of a host forms anew of the same hosts: somebody is heard that does not get in.
+    Reform(HostId),
 }
 
 /// What the sequencer wants done.
@@ -291,6 +293,7 @@ impl Machine for Sequencer {
             Input::ProcessJoin(member) => self.process_join(now, member),
             Input::ProcessGone(member) => self.process_gone(now, member),
             Input::Transmit { from, transmission } => self.transmit(now, from, transmission),
+            Input::Reform(host) => self.reform(now, host),
             links => self.links_changed(now, &links),
         }
         self.run(now);

@@ -107,6 +107,9 @@ impl World {
         let now = self.now_of(to.host);
         let Some(host) = self.hosts.get_mut(&to.host) else { return };
         let Some(daemon) = host.daemon_mut(to.incarnation) else { return };
+        if daemon.hangs {
+            return daemon.waiting.push_back(input);
+        }
         daemon.node.handle(now, input);
         daemon.note_digest();
         self.drain(to);
@@ -119,7 +122,7 @@ impl World {
         let Some(daemon) = self.hosts.get_mut(&id).and_then(|host| host.daemon_mut(incarnation)) else {
             return;
         };
-        if daemon.wake_us.is_some_and(|wake_us| wake_us > now_us) {
+        if daemon.hangs || daemon.wake_us.is_some_and(|wake_us| wake_us > now_us) {
             return;
         }
         daemon.wake_us = None;
@@ -135,7 +138,7 @@ impl World {
         self.drain(MemberId { host: id, incarnation });
     }
 
-    fn drain(&mut self, from: MemberId) {
+    pub(super) fn drain(&mut self, from: MemberId) {
         for count in 0.. {
             let Some(daemon) =
                 self.hosts.get_mut(&from.host).and_then(|host| host.daemon_mut(from.incarnation))
@@ -222,7 +225,8 @@ impl World {
                 let outcome = if unknown { None } else { Some(false) };
                 self.client_answered(from, request, outcome, &failure.kind);
             }
-            Reply::Xml { .. } | Reply::FenceHistory { .. }
+            Reply::Xml { .. }
+            | Reply::FenceHistory { .. }
             | Reply::Attributes { .. }
             | Reply::Host { .. }
             | Reply::FenceDrill { .. }

@@ -85,7 +85,14 @@ impl World {
                 self.after_ms(fault.lasts_ms, Happening::PowerOn(victim));
             }
             FaultKind::PowerCutOfAll => self.cut_all(&fault, &mut dice),
+            FaultKind::OneAlone => self.leave_one_alone(&fault, victim, &mut dice),
+            FaultKind::OneDead => self.leave_one_dead(victim, &mut dice),
             FaultKind::Partition | FaultKind::Isolation => self.part(&fault, victim, &mut dice),
+            FaultKind::Mute | FaultKind::Deaf => self.hear_one_way(index, victim),
+            FaultKind::CorosyncKilled => self.kill_corosync(victim, boot, fault.lasts_ms),
+            FaultKind::DaemonHangs => self.hang_daemon(victim, Some(fault.lasts_ms)),
+            FaultKind::DaemonHangsForGood => self.hang_daemon(victim, None),
+            FaultKind::DeviceServerLost => self.lose_device_server(victim, &mut dice),
             FaultKind::BusLost => {
                 let member = self.hosts.get(&victim).and_then(|host| host.member());
                 if let Some(member) = member {
@@ -115,13 +122,49 @@ impl World {
     }
 
     fn cut_all(&mut self, fault: &Fault, dice: &mut Dice) {
-        let ids: Vec<HostId> = self.hosts.keys().copied().collect();
-        for id in ids {
-            self.power_off(id, "power cut of all");
+        for id in self.all_lose_power() {
             let ms = fault.lasts_ms + dice.within(bounds(0, 20_000));
             self.after_ms(ms, Happening::PowerOn(id));
         }
+    }
+
+    fn all_lose_power(&mut self) -> Vec<HostId> {
+        let ids: Vec<HostId> = self.hosts.keys().copied().collect();
+        for &id in &ids {
+            self.power_off(id, "power cut of all");
+        }
         self.reach(Situation::PowerCutOfAllHosts);
+        ids
+    }
+
+    /// One host has its power back long before the others.
+    fn leave_one_alone(&mut self, fault: &Fault, victim: HostId, dice: &mut Dice) {
+        for id in self.all_lose_power() {
+            let late_ms = if id == victim { 0 } else { fault.lasts_ms };
+            let ms = late_ms + dice.within(bounds(2_000, 10_000));
+            self.after_ms(ms, Happening::PowerOn(id));
+        }
+        self.reach(Situation::OneAlone);
+    }
+
+    /// All but one host have their power back; nothing but a repair brings that one back.
+    fn leave_one_dead(&mut self, victim: HostId, dice: &mut Dice) {
+        for id in self.all_lose_power() {
+            let ms = dice.within(bounds(2_000, 30_000));
+            self.after_ms(ms, Happening::PowerOn(id));
+        }
+        if let Some(host) = self.hosts.get_mut(&victim) {
+            host.repairable = false;
+        }
+        self.reach(Situation::OneDead);
+    }
+
+    /// A dead host is repaired, and gets its power.
+    fn repair(&mut self, id: HostId) {
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.repairable = true;
+        }
+        self.after_ms(1_000, Happening::PowerOn(id));
     }
 
     fn part(&mut self, fault: &Fault, victim: HostId, dice: &mut Dice) {
@@ -216,13 +259,20 @@ impl World {
         let goes_on =
             |same: &dyn Fn(FaultKind) -> bool| self.active.keys().any(|&other| same(self.fault(other).kind));
         match kind {
-            FaultKind::Partition | FaultKind::Isolation => {
-                let links = |kind| matches!(kind, FaultKind::Partition | FaultKind::Isolation);
+            FaultKind::Partition | FaultKind::Isolation | FaultKind::Mute | FaultKind::Deaf => {
+                let links = |kind| {
+                    matches!(
+                        kind,
+                        FaultKind::Partition | FaultKind::Isolation | FaultKind::Mute | FaultKind::Deaf
+                    )
+                };
                 if !goes_on(&links) {
                     self.network(NetworkInput::HealAll);
                 }
             }
             FaultKind::SlowNetwork => self.mend_network(),
+            FaultKind::DeviceServerLost => self.find_device_server(),
+            FaultKind::OneDead => self.repair(victim),
             FaultKind::SlowDisk | FaultKind::FailingDisk | FaultKind::FullDisk => {
                 self.set_disk(victim, DiskCondition::Healthy);
             }
@@ -253,14 +303,17 @@ impl World {
         self.device.conduct = DeviceConduct::default();
         self.mend_network();
         self.network(NetworkInput::HealAll);
+        self.find_device_server();
         let ids: Vec<HostId> = self.hosts.keys().copied().collect();
         for id in ids {
             let Some(host) = self.hosts.get_mut(&id) else { continue };
+            host.repairable = true;
             host.conduct = Conduct::default();
             host.condition = DiskCondition::Healthy;
             let (boot, booted) = (host.boot, host.booted);
             self.after_ms(1_000, Happening::PowerOn(id));
             if booted {
+                self.after_ms(1_000, Happening::CorosyncStarts(id, boot));
                 self.after_ms(1_000, Happening::ExecutorStarts(id, boot));
                 self.after_ms(2_000, Happening::DaemonStarts(id, boot));
             }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use hafen_node::Input;
 use hafen_node::membership::Phase;
-use hafen_protocol::sequencer::{Input as NetworkInput, Output as NetworkOutput, Sequencer, Settings};
+use hafen_protocol::sequencer::{
+    Input as NetworkInput, Output as NetworkOutput, PerMille, Sequencer, Settings,
+};
 use hafen_protocol::{Delivery, HostId, Incarnation, Machine, MemberId, Now, View};
 
 use super::{Happening, World};
@@ -18,12 +20,15 @@ use crate::trace::Hash;
 /// How long a daemon that lost its engine needs to have it back, in milliseconds.
 const REATTACH_MS: Bounds = bounds(200, 5_000);
 
-/// How the network of a cluster behaves while no fault makes it worse.
+/// How the network of a cluster behaves while no fault makes it worse. What it says of quorum is not listened to: see
+/// `quorum`.
 pub(super) fn settings(options: &Options) -> Settings {
-    let configured: BTreeSet<HostId> = (1..=options.hosts).map(HostId).collect();
-    let two = options.hosts == 2;
-    Settings { two_node: two, wait_for_all: two, ..Settings::worst(configured) }
+    let configured: BTreeSet<HostId> = (1..=options.hosts_at_most()).map(HostId).collect();
+    Settings { quorum_flap: PerMille(0), ..Settings::worst(configured) }
 }
+
+/// How often a daemon tries to connect to a Corosync that does not run, in milliseconds.
+const ATTACH_AGAIN_MS: u64 = 1_000;
 
 /// The network of a cluster.
 pub(super) fn sequencer(options: &Options) -> Sequencer {
@@ -69,26 +74,16 @@ impl World {
 
     fn network_output(&mut self, output: NetworkOutput) {
         match output {
+            NetworkOutput::Deliver { to, delivery: Delivery::Quorum { ring, .. } } => {
+                self.hear_of_quorum(to, ring)
+            }
             NetworkOutput::Deliver { to, delivery } => self.deliver(to, delivery),
             NetworkOutput::Left(member) => {
                 self.note(Some(member.host), "has left the group");
                 self.set_attached(member, false);
             }
             NetworkOutput::Expelled { member, reason } => self.lose_bus(member, &reason),
-            NetworkOutput::Ring { ring, hosts, quorate } => {
-                let names: Vec<String> = hosts.iter().map(|host| host.0.to_string()).collect();
-                let text = format!(
-                    "ring {}.{} of {}, {}",
-                    ring.sequence,
-                    ring.representative,
-                    names.join(" "),
-                    if quorate { "quorate" } else { "not quorate" }
-                );
-                self.note(None, text);
-                if !self.sequencer.rings().iter().any(|(_, _, quorate)| *quorate) {
-                    self.reach(Situation::NobodyQuorate);
-                }
-            }
+            NetworkOutput::Ring { ring, hosts, .. } => self.ring_formed(ring, &hosts),
         }
     }
 
@@ -112,14 +107,21 @@ impl World {
 
     /// A daemon's engine joins the group.
     pub(super) fn attach(&mut self, host: HostId, incarnation: Incarnation) {
+        let corosync = self.hosts.get(&host).is_some_and(|host| host.corosync);
         let Some(daemon) = self.hosts.get_mut(&host).and_then(|host| host.daemon_mut(incarnation)) else {
             return;
         };
+        if daemon.attached {
+            return;
+        }
+        if !corosync {
+            return self.after_ms(ATTACH_AGAIN_MS, Happening::Attach(host, incarnation));
+        }
         daemon.attached = true;
         self.network(NetworkInput::ProcessJoin(MemberId { host, incarnation }));
     }
 
-    fn deliver(&mut self, to: MemberId, delivery: Delivery) {
+    pub(super) fn deliver(&mut self, to: MemberId, delivery: Delivery) {
         let attached = |daemon: &crate::host::Daemon| daemon.incarnation == to.incarnation && daemon.attached;
         if !self.hosts.get(&to.host).and_then(|host| host.daemon.as_ref()).is_some_and(attached) {
             return;

@@ -2,12 +2,12 @@
 
 use hafen_node::Input;
 use hafen_protocol::message::{FenceResult, FenceStart, ProofLevel};
-use hafen_protocol::sequencer::Input as NetworkInput;
 use hafen_protocol::{HostId, MemberId};
 
 use super::{Happening, World};
 use crate::configuration::uname;
 use crate::executor::Executor;
+use crate::host::Host;
 use crate::invariants::Invariant;
 use crate::invariants::no_fencing_storm::{Asked, no_fencing_storm};
 use crate::mutant::Mutant;
@@ -21,7 +21,8 @@ impl World {
     /// A host gets its power, unless it has it, and boots.
     pub(super) fn power_on(&mut self, id: HostId) {
         let now_us = self.now_us;
-        let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.powered) else { return };
+        let wanted = |host: &&mut Host| !host.powered && host.repairable;
+        let Some(host) = self.hosts.get_mut(&id).filter(wanted) else { return };
         host.powered = true;
         host.boot += 1;
         host.powered_us = now_us;
@@ -39,7 +40,7 @@ impl World {
         host.booted = true;
         host.executor.alive = true;
         self.note(Some(id), "has booted");
-        self.network(NetworkInput::HostUp(id));
+        self.corosync_starts(id, boot);
         self.after_ms(100, Happening::DaemonStarts(id, boot));
     }
 
@@ -62,7 +63,7 @@ impl World {
             host.executor = Executor::default();
         }
         self.agents.power_lost(id);
-        self.network(NetworkInput::HostDown(id));
+        self.corosync_ends(id);
         true
     }
 
