@@ -2,13 +2,16 @@
 
 mod actions;
 mod assign;
+pub mod budget;
 mod build;
 pub mod crm_simulate;
 pub mod date;
 mod fencing;
+pub mod forecast;
 mod input;
 mod ledger;
 mod lint;
+mod lose;
 mod model;
 mod order;
 mod output;
@@ -18,6 +21,7 @@ pub mod score;
 
 pub use actions::parameters_digest;
 pub use fencing::{FencingFacts, fencing_facts};
+pub use forecast::{Fate, Forecast, Hindrance, ResourceForecast, forecast};
 pub use ledger::{Entry, Ledger};
 pub use lint::{Problem, lint};
 pub use plan::{

@@ -91,7 +91,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
 }
 
 impl Cluster<'_> {
-    fn run_all(&mut self) {
+    pub(crate) fn run_all(&mut self) {
         self.apply_configured_roles();
         self.unpack_constraints();
         let configured = self.orders.len();
