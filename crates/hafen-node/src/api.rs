@@ -6,6 +6,8 @@ use hafen_protocol::client::{Event, Reply, Request};
 use hafen_protocol::message::{Execute, FenceResult, FenceStart, OperationResult};
 use hafen_protocol::{Delivery, HostId, Incarnation, Transmission};
 
+use crate::fencing::DeviceKnowledge;
+
 /// Who this member is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -68,6 +70,19 @@ pub enum Input {
     OperationEnded(Box<OperationResult>),
     /// A fencing that this member does has ended.
     FenceEnded(Box<FenceResult>),
+    /// A fence device told what only it knows. Until then it counts as able to fence any host that its configuration
+    /// does not rule out.
+    FenceDeviceLearned {
+        /// The device's id.
+        device: String,
+        /// What it told.
+        knowledge: DeviceKnowledge,
+    },
+    /// Devices were looked at: warnings for every status, in place of those of the last look.
+    FenceDevicesChecked {
+        /// A sentence for each device that did not answer as it must.
+        failures: Vec<String>,
+    },
     /// A client's request.
     Client {
         /// The shell's number for the request; `Output::Reply` carries it.

@@ -25,6 +25,7 @@ use hafen_protocol::{
 };
 
 use crate::api::{Identity, Input, Output, Settings, StoredFiles};
+use crate::fencing::Learned;
 use crate::membership::{Membership, Phase};
 use crate::replica::Replica;
 use crate::store::Store;
@@ -56,6 +57,8 @@ pub struct Node {
     local: local::Local,
     planner: plan::Planner,
     requests: requests::Requests,
+    /// What the fence devices told this host.
+    learned: Learned,
 }
 
 impl Node {
@@ -97,6 +100,7 @@ impl Node {
             local,
             planner: plan::Planner::default(),
             requests: requests::Requests::default(),
+            learned: Learned::default(),
         };
         for note in recovered.notes {
             node.event("store", "", note, "the daemon started");
@@ -213,6 +217,11 @@ impl Machine for Node {
             Input::ExecutorLost => self.executor_lost(),
             Input::OperationEnded(result) => self.operation_ended(*result),
             Input::FenceEnded(result) => self.fence_ended_here(*result),
+            Input::FenceDeviceLearned { device, knowledge } => {
+                self.learned.devices.insert(device, knowledge);
+                self.learned.devices.retain(|id, _| self.replica.cib().resource(id).is_some());
+            }
+            Input::FenceDevicesChecked { failures } => self.learned.failures = failures,
             Input::Client { request, body } => self.client_asks(request, body),
             Input::ClientGone { request } => self.client_gone(request),
         }

@@ -463,6 +463,17 @@ pub struct FenceDevice {
     /// fencing's time, and two tries.
     #[serde(default)]
     pub actions: BTreeMap<String, FenceAction>,
+    /// How long this device waits at least before `off` or `reboot`, counted from the end of `FenceStart::delay_ms`, in
+    /// milliseconds (a later level may have to wait longer than the first).
+    #[serde(default)]
+    pub delay_ms: u64,
+    /// How many actions this device does at the same time (`pcmk_action_limit`); below 1: as many as are asked for.
+    #[serde(default = "one")]
+    pub action_limit: i64,
+}
+
+fn one() -> i64 {
+    1
 }
 
 /// How a device does one action (`pcmk_off_action`, `pcmk_off_timeout`, `pcmk_off_retries`).

@@ -1,123 +1,125 @@
-//! A configured fence device and its `pcmk_*` parameters.
+//! A configured fence device and its `pcmk_*` parameters, or a host's own watchdog.
 
 use std::collections::BTreeMap;
 
+use hafen_cib::Cib;
 use hafen_cib::values::parse_timeout_ms;
-use hafen_cib::views::Resource;
-use hafen_protocol::message::FenceDevice;
+use hafen_cib::views::{FencingDevice, host_map};
+use hafen_protocol::message::{FenceAction, FenceDevice};
+
+use super::WATCHDOG_AGENT;
+
+/// The actions of a device that parameters may change.
+const ACTIONS: [&str; 7] = ["off", "reboot", "on", "status", "list", "monitor", "metadata"];
+/// How often an action is tried in all where nothing is said.
+const RETRIES: u32 = 2;
+/// How often it may be tried, at most.
+const RETRIES_MAXIMUM: u32 = 100;
+/// The id of the device that no resource stands for, as Pacemaker calls it.
+const WATCHDOG_ID: &str = "watchdog";
 
 /// A fence device.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Device<'a> {
-    resource: Resource<'a>,
+pub(super) enum Device<'a> {
+    /// A configured one.
+    Configured(FencingDevice<'a>),
+    /// The target's own watchdog, which no resource stands for.
+    Watchdog,
 }
 
 impl<'a> Device<'a> {
-    pub(super) fn new(resource: Resource<'a>) -> Device<'a> {
-        Device { resource }
-    }
-
     pub(super) fn id(&self) -> &'a str {
-        self.resource.id()
-    }
-
-    /// A device with `target-role=Stopped` is never used.
-    pub(super) fn is_enabled(&self) -> bool {
-        !self.resource.meta("target-role").is_some_and(|role| role.eq_ignore_ascii_case("Stopped"))
-    }
-
-    /// Whether the device can fence that node, as far as its configuration tells. What a device answers to `list` or
-    /// `status` is not asked beforehand: where only that decides, it counts as able, and says so when it is tried.
-    pub(super) fn can_fence(&self, uname: &str) -> bool {
-        let has_list =
-            self.parameter("pcmk_host_list").is_some() || self.parameter("pcmk_host_map").is_some();
-        match self.parameter("pcmk_host_check") {
-            Some("none" | "dynamic-list" | "status") => true,
-            Some("static-list") => self.names(uname),
-            _ => !has_list || self.names(uname),
+        match self {
+            Device::Configured(device) => device.id(),
+            Device::Watchdog => WATCHDOG_ID,
         }
     }
 
-    /// Whether `pcmk_host_list` or `pcmk_host_map` names the node.
+    pub(super) fn is_watchdog(&self) -> bool {
+        match self {
+            Device::Configured(device) => device.is_watchdog(),
+            Device::Watchdog => true,
+        }
+    }
+
+    /// Whether its configuration names the node.
     pub(super) fn names(&self, uname: &str) -> bool {
-        let list = self.parameter("pcmk_host_list").unwrap_or("");
-        let is_separator = |c: char| c == ',' || c == ';' || c.is_whitespace();
-        list.split(is_separator).any(|name| name.eq_ignore_ascii_case(uname)) || self.mapped(uname).is_some()
+        let listed = self.configured().and_then(FencingDevice::listed_targets).unwrap_or_default();
+        listed.iter().any(|name| name.eq_ignore_ascii_case(uname))
     }
 
-    /// Whether the device is told to reboot by another action.
-    pub(super) fn reboots_by(&self, action: &str) -> bool {
-        self.parameter("pcmk_reboot_action") == Some(action)
+    pub(super) fn configured(&self) -> Option<FencingDevice<'a>> {
+        match self {
+            Device::Configured(device) => Some(*device),
+            Device::Watchdog => None,
+        }
     }
 
-    /// The device's own time-out for an action, in milliseconds.
-    pub(super) fn timeout_ms(&self, action: &str) -> Option<u64> {
-        let timeout = parse_timeout_ms(self.parameter(&format!("pcmk_{action}_timeout"))?)?;
-        u64::try_from(timeout).ok()
+    /// How long an action may take, in milliseconds.
+    pub(super) fn timeout_ms(&self, cib: &Cib, action: &str) -> u64 {
+        if self.is_watchdog() {
+            return watchdog_timeout_ms(cib);
+        }
+        self.configured().map_or(0, |device| device.action_timeout_ms(cib, action))
     }
 
     /// What the member that fences has to know.
-    pub(super) fn for_target(&self, uname: &str) -> FenceDevice {
+    pub(super) fn for_target(&self, cib: &Cib, uname: &str) -> FenceDevice {
         let port = self.mapped(uname).unwrap_or_else(|| uname.to_owned());
-        let own = self.resource.instance_attributes().into_iter();
-        let mut parameters: BTreeMap<String, String> = own
-            .filter(|(name, _)| !name.starts_with("pcmk_"))
+        FenceDevice { port, ..self.as_it_is(cib) }
+    }
+
+    /// The device without a target.
+    pub(super) fn as_it_is(&self, cib: &Cib) -> FenceDevice {
+        let own = self.configured().map(|device| device.resource().instance_attributes());
+        let parameters: BTreeMap<String, String> = own
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(name, _)| *name == "pcmk_host_argument" || !name.starts_with("pcmk_"))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        if let Some(argument) = self.parameter("pcmk_host_argument")
-            && !matches!(argument, "none" | "port" | "plug")
-        {
-            parameters.insert(argument.to_owned(), port.clone());
-        }
+        let agent = self.configured().map_or(WATCHDOG_AGENT, FencingDevice::agent).to_owned();
+        let limit = self.parameter("pcmk_action_limit").and_then(|text| text.trim().parse().ok());
         FenceDevice {
             id: self.id().to_owned(),
-            agent: self.resource.agent_type().to_owned(),
+            agent,
             parameters,
-            port,
-            actions: BTreeMap::new(),
+            port: String::new(),
+            actions: ACTIONS.map(|action| (action.to_owned(), self.action(cib, action))).into(),
+            delay_ms: 0,
+            action_limit: limit.unwrap_or(1),
         }
     }
 
-    fn parameter(&self, name: &str) -> Option<&'a str> {
-        self.resource.instance_attribute(name)
+    fn action(&self, cib: &Cib, action: &str) -> FenceAction {
+        let text = |what: &str| self.parameter(&format!("pcmk_{action}_{what}"));
+        let retries = text("retries").and_then(|text| text.trim().parse().ok()).unwrap_or(RETRIES);
+        let timeout_ms = match self.is_watchdog() {
+            true => Some(watchdog_timeout_ms(cib)),
+            false => {
+                text("timeout").and_then(parse_timeout_ms).and_then(|timeout| u64::try_from(timeout).ok())
+            }
+        };
+        FenceAction {
+            name: text("action").unwrap_or(action).to_owned(),
+            timeout_ms: Some(timeout_ms.unwrap_or_else(|| self.timeout_ms(cib, action))),
+            retries: retries.clamp(1, RETRIES_MAXIMUM),
+        }
     }
 
-    /// The port of the node in `pcmk_host_map` (`node1:1;node2:2,3`); a backslash takes its meaning from a separator.
+    pub(super) fn parameter(&self, name: &str) -> Option<&'a str> {
+        self.configured().and_then(|device| device.parameter(name))
+    }
+
+    /// The port of the node in `pcmk_host_map`. What is wrong in a map is told when it is checked, and not used.
     fn mapped(&self, uname: &str) -> Option<String> {
-        let map = self.parameter("pcmk_host_map")?;
-        let mut entry = Entry::default();
-        for c in map.chars().chain(";".chars()) {
-            if let Some((name, port)) = entry.take(c)
-                && name.eq_ignore_ascii_case(uname)
-            {
-                return Some(port);
-            }
-        }
-        None
+        let map = host_map(self.parameter("pcmk_host_map")?).ok()?;
+        map.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(uname)).map(|(_, port)| port)
     }
 }
 
-/// An entry of a host map that is being read.
-#[derive(Default)]
-struct Entry {
-    name: String,
-    port: Option<String>,
-    is_escaped: bool,
-}
-
-impl Entry {
-    /// Takes a character; gives the entry that it ends.
-    fn take(&mut self, c: char) -> Option<(String, String)> {
-        let escaped = std::mem::take(&mut self.is_escaped);
-        match c {
-            '\\' if !escaped => self.is_escaped = true,
-            ';' | ' ' | '\t' | '\n' if !escaped => {
-                let entry = std::mem::take(self);
-                return entry.port.map(|port| (entry.name, port));
-            }
-            ':' | '=' if !escaped && self.port.is_none() => self.port = Some(String::new()),
-            c => self.port.as_mut().unwrap_or(&mut self.name).push(c),
-        }
-        None
-    }
+/// `stonith-watchdog-timeout`, in milliseconds; 0: a host's own watchdog is not counted on. Negative values would
+/// follow the settings of another program and count as 0.
+pub(super) fn watchdog_timeout_ms(cib: &Cib) -> u64 {
+    u64::try_from(cib.property_timeout_ms("stonith-watchdog-timeout")).unwrap_or(0)
 }

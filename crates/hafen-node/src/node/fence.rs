@@ -11,7 +11,7 @@ use super::plan::REPEAT_PAUSE_MAXIMUM_MS;
 use super::requests::Asked;
 use crate::api::Output;
 use crate::driver::Outcome;
-use crate::fencing;
+use crate::fencing::{self, Choice, DeviceCheck, Situation};
 use crate::replica::Standing;
 
 /// How a fencing went so far, kept by the coordinator between attempts.
@@ -70,43 +70,62 @@ impl Node {
             self.planner.hold_back_until(attempt.not_before_ms);
             return false;
         }
-        let members: BTreeMap<HostId, String> = self
-            .membership
-            .synchronised
-            .iter()
-            .filter(|&&host| host != target)
-            .map(|&host| (host, self.replica.uname(host)))
-            .collect();
-        let choice = fencing::choose(self.replica.cib(), &uname, self.me().host, &members);
-        let by = choice.as_ref().and_then(|choice| {
-            let view = self.membership.view.as_ref()?;
-            view.member_ids().find(|member| member.host == choice.by)
+        let choice = self.choose_fencing(&uname, action).and_then(|choice| {
+            let view = self.membership.view.as_ref();
+            let by = view.and_then(|view| view.member_ids().find(|member| member.host == choice.by));
+            Ok((choice, by.ok_or_else(|| format!("no member is left that could fence {uname}"))?))
         });
-        let (Some(choice), Some(by)) = (choice, by) else {
-            let text = format!("no configured device can fence {uname}");
-            self.event("fence-failed", &uname, text, cause);
-            self.planner.hold_back_until(self.now.monotonic_ms + REPEAT_PAUSE_MAXIMUM_MS);
-            return false;
+        let (choice, by) = match choice {
+            Ok(choice) => choice,
+            Err(text) => {
+                self.event("fence-failed", &uname, text, cause);
+                self.planner.hold_back_until(self.now.monotonic_ms + REPEAT_PAUSE_MAXIMUM_MS);
+                return false;
+            }
         };
         self.planner.fence_number += 1;
         let me = self.me();
         let id = format!("{}-{}-{}", me.host, me.incarnation.0, self.planner.fence_number);
-        let action = if action == "reboot" { choice.action.clone() } else { action.to_string() };
         self.say(&Message::FenceStart(Box::new(FenceStart {
             id,
             target,
             target_uname: uname,
             target_incarnation: incarnation,
-            action,
+            action: choice.action,
             cause,
             by,
-            levels: choice.devices.into_iter().map(|device| vec![device]).collect(),
-            delay_ms: 0,
+            levels: choice.levels,
+            delay_ms: choice.delay_ms,
             origin: None,
             timeout_ms: choice.timeout_ms,
             wall_ms: self.now.wall_ms,
             transition_key,
         })))
+    }
+
+    /// Which devices would fence a host, and who would run them.
+    fn choose_fencing(&self, uname: &str, action: &str) -> Result<Choice, String> {
+        let cib = self.live_cib();
+        let synchronised = self.membership.synchronised.iter();
+        let members = synchronised.map(|&host| (host, self.replica.uname(host))).collect();
+        let situation = Situation {
+            cib: &cib,
+            facts: &hafen_scheduler::fencing_facts(&cib, self.now.wall_ms / 1000),
+            learned: &self.learned,
+            coordinator: self.me().host,
+            members: &members,
+            hosts: self.replica.hosts.len(),
+            random: fencing::random_of(&self.settings.transition_uuid, self.planner.fence_number),
+        };
+        fencing::choose(&situation, uname, action)
+    }
+
+    /// The fence devices that this host can look at without harm.
+    pub fn fence_checks(&self) -> Vec<DeviceCheck> {
+        let cib = self.live_cib();
+        let facts = hafen_scheduler::fencing_facts(&cib, self.now.wall_ms / 1000);
+        let hosts: Vec<String> = self.replica.hosts.values().map(|record| record.uname.clone()).collect();
+        fencing::checks(&cib, &facts, &hosts, &self.identity.uname)
     }
 
     /// A human vouches that a host is off. False: it is here, so it is not.

@@ -4,6 +4,7 @@ use hafen_cib::xml::Element;
 use hafen_protocol::client::{HostReport, ResourceReport, StatusReport};
 
 use super::Node;
+use crate::fencing;
 use crate::history;
 use crate::membership::Phase;
 use crate::replica::{HostRecord, Standing};
@@ -213,6 +214,8 @@ impl Node {
         for line in self.planner.warnings() {
             lines.push(line.clone());
         }
+        lines.extend(fencing::warnings(self.replica.cib()));
+        lines.extend(self.learned.failures.iter().cloned());
         lines
     }
 }
