@@ -16,7 +16,7 @@ mod run;
 pub use fence::FenceInvocation;
 pub use metadata::{METADATA_LENGTH_LIMIT_BYTES, MetadataError, metadata_of};
 pub use name::{AgentClass, AgentName, AgentNameError};
-pub use ocf::Invocation;
+pub use ocf::{Invocation, TOOL_PATH};
 pub use outcome::{OcfExitCode, OpStatus, Outcome};
 pub use paths::{AgentPaths, FindError};
 pub use run::{

@@ -26,7 +26,7 @@ pub struct Invocation {
 }
 
 /// The folders in which agents find system tools.
-pub(crate) const TOOL_PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin";
+pub const TOOL_PATH: &str = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin";
 /// The version of the OCF resource agent API that callers keep to.
 const OCF_RA_VERSION: (&str, &str) = ("1", "1");
 
