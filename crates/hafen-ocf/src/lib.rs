@@ -1,5 +1,5 @@
 //! Shell: Hafen's own agents. `ocf:hafen:qemu` runs a virtual machine, `qemu-receiver` lets one arrive by live
-//! migration, `fence_hafen_lab` speaks to the lab's power switch.
+//! migration, `ocf:hafen:ping` tells which addresses a host reaches, `fence_hafen_lab` speaks to the lab's power switch.
 //!
 //! One executable holds them all. Which agent is meant is read off the link that it was started by:
 //! see [`agent_of`]. What an agent reports goes to the exit status ([`OcfCode`]), the reason of a failure to standard
@@ -11,6 +11,7 @@ pub mod deadline;
 pub mod fence_lab;
 mod json_lines;
 mod outcome;
+pub mod ping;
 pub mod power_wire;
 pub mod qemu;
 pub mod qmp;
@@ -20,7 +21,7 @@ use std::path::Path;
 pub use outcome::{AgentError, OcfCode};
 
 /// The agents by name, as `hafen ocf NAME ACTION` takes them.
-pub const AGENTS: [&str; 4] = ["qemu", "qemu-receiver", "fence_hafen_lab", "kvm-works"];
+pub const AGENTS: [&str; 5] = ["qemu", "qemu-receiver", "ping", "fence_hafen_lab", "kvm-works"];
 
 /// Which agent a program's own path asks for: `.../resource.d/hafen/NAME` (the folder decides) or `fence_hafen_lab`.
 pub fn agent_of(program: &Path) -> Option<&str> {
@@ -35,12 +36,13 @@ pub fn agent_of(program: &Path) -> Option<&str> {
 /// Runs an action of an agent with the parameters of the environment (or, for a fence agent, of standard input), and
 /// returns its exit status.
 ///
-/// `qemu` takes OCF's actions; `qemu-receiver` the path of its socket, and does not return while it works;
+/// `qemu` and `ping` take OCF's actions; `qemu-receiver` the path of its socket, and does not return while it works;
 /// `fence_hafen_lab` its action, or nothing when that is on standard input; `kvm-works` a kernel, prints `yes` or `no`.
 pub fn main(name: &str, action: &str) -> i32 {
     match name {
         "qemu" => qemu::main(action),
         "qemu-receiver" => qemu::receiver::main(Path::new(action)),
+        "ping" => ping::main(action),
         "fence_hafen_lab" => fence_lab::main(action),
         "kvm-works" => accel::main(Path::new(action)),
         _ => {
