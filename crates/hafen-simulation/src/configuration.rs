@@ -57,8 +57,47 @@ pub fn draw(hosts: u32, fencing: bool, dice: &mut Dice) -> Configuration {
         writer.draw_one(wanted - writer.count, hosts, dice);
     }
     writer.draw_constraints(hosts, dice);
-    let xml = assemble(hosts, fencing, &writer, dice);
+    let (properties, stickiness) = draw_properties(fencing, dice);
+    let xml = assemble(hosts, &properties, &writer, stickiness);
     Configuration { xml, fencing, exclusive: writer.exclusive, movable: writer.movable }
+}
+
+/// Two hosts without resources, each fenced by a device that the other one may use. The one that shoots host 1 waits,
+/// where `delay_ms` is given, so that host 1 wins: this is what `hafen init --fence` writes.
+pub fn double_shoot(delay_ms: Option<u64>) -> Configuration {
+    let (mut resources, mut constraints) = (String::new(), String::new());
+    for host in 1..=2 {
+        let name = uname(host);
+        let delay = match delay_ms.filter(|_| host == 1) {
+            Some(ms) => format!(
+                r#"<nvpair id="fence-{name}-delay" name="pcmk_delay_base" value="{}s"/>"#,
+                ms.div_ceil(1_000)
+            ),
+            None => String::new(),
+        };
+        let _ = write!(
+            resources,
+            concat!(
+                r#"<primitive id="fence-{name}" class="stonith" type="{agent}"><instance_attributes id="fence-{name}-params">"#,
+                r#"<nvpair id="fence-{name}-list" name="pcmk_host_list" value="{name}"/>{delay}</instance_attributes></primitive>"#
+            ),
+            name = name,
+            agent = crate::device::SWITCH,
+            delay = delay
+        );
+        let _ = write!(
+            constraints,
+            r#"<rsc_location id="fence-{name}-elsewhere" rsc="fence-{name}" node="{name}" score="-INFINITY"/>"#
+        );
+    }
+    let writer = Writer { resources, constraints, exclusive: BTreeSet::new(), movable: Vec::new(), count: 2 };
+    let properties = [
+        ("stonith-enabled", "true".to_owned()),
+        ("stonith-timeout", "60s".to_owned()),
+        ("stonith-action", "reboot".to_owned()),
+    ];
+    let xml = assemble(2, &properties, &writer, "0");
+    Configuration { xml, fencing: true, exclusive: writer.exclusive, movable: writer.movable }
 }
 
 const FENCE_DEVICE: &str = concat!(
@@ -187,16 +226,12 @@ impl Writer {
     }
 }
 
-fn assemble(hosts: u32, fencing: bool, writer: &Writer, dice: &mut Dice) -> String {
+fn draw_properties(fencing: bool, dice: &mut Dice) -> ([(&'static str, String); 5], &'static str) {
     let policy = dice.pick(&["stop", "stop", "stop", "freeze"]).copied().unwrap_or("stop");
     let policy = if fencing { policy } else { "stop" };
     let stickiness = dice.pick(&["0", "1", "100"]).copied().unwrap_or("1");
     let timeout_s = dice.within(bounds(30, 120));
     let action = if dice.chance(850) { "reboot" } else { "off" };
-    let mut nodes = String::new();
-    for host in 1..=hosts {
-        let _ = write!(nodes, r#"<node id="{host}" uname="{}"/>"#, uname(host));
-    }
     let properties = [
         ("stonith-enabled", fencing.to_string()),
         ("stonith-timeout", format!("{timeout_s}s")),
@@ -204,8 +239,16 @@ fn assemble(hosts: u32, fencing: bool, writer: &Writer, dice: &mut Dice) -> Stri
         ("no-quorum-policy", policy.to_owned()),
         ("cluster-recheck-interval", "120s".to_owned()),
     ];
+    (properties, stickiness)
+}
+
+fn assemble(hosts: u32, properties: &[(&str, String)], writer: &Writer, stickiness: &str) -> String {
+    let mut nodes = String::new();
+    for host in 1..=hosts {
+        let _ = write!(nodes, r#"<node id="{host}" uname="{}"/>"#, uname(host));
+    }
     let mut crm_config = String::new();
-    for (name, value) in &properties {
+    for (name, value) in properties {
         let _ = write!(crm_config, r#"<nvpair id="option-{name}" name="{name}" value="{value}"/>"#);
     }
     format!(

@@ -1,125 +1,108 @@
-//! The fence device: one for a cluster, out of reach of the cluster's network. It takes its time, may fail, hang or
-//! answer late, and tells the truth: "done" means that the host was without power after the request had begun.
+//! Fence devices, out of reach of the cluster's network: a switch with an outlet for each power supply, and a board in each
+//! host. They take their time, serve requests side by side, may fail, hang or answer late, and tell the truth: "done" means
+//! that it was done after the request had begun. A board has its host's power: where that is cut, it answers nothing.
 
-use std::collections::BTreeMap;
-
-use hafen_protocol::message::FenceStart;
-use hafen_protocol::{HostId, MemberId};
+use hafen_protocol::message::FenceDevice;
 
 use crate::dice::{Bounds, Dice, bounds};
 
-/// From the request to the host's loss of power, in milliseconds.
-pub const OFF_AFTER_MS: Bounds = bounds(200, 4_000);
-/// From the loss of power to its return in a reboot, in milliseconds.
-pub const ON_AFTER_MS: Bounds = bounds(1_000, 5_000);
+/// From the request to its deed, in milliseconds.
+pub const TAKES_MS: Bounds = bounds(200, 4_000);
 /// How much later a late answer comes, in milliseconds.
 pub const LATE_BY_MS: Bounds = bounds(15_000, 100_000);
 
-/// How the device misbehaves at the moment: chances in a thousand for each request.
+/// The agent of a switch that cuts all of a host's supplies at once.
+pub const SWITCH: &str = "fence_simulated";
+/// The agent of a switch that cuts one of two supplies, by its parameter `supply` (`a` or `b`).
+pub const OUTLET: &str = "fence_simulated_outlet";
+/// The agent of a board in its host.
+pub const BOARD: &str = "fence_simulated_board";
+
+/// What a device has its hands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// All supplies of a host.
+    Supplies,
+    /// One supply of a host.
+    Supply(u8),
+    /// The host, from within.
+    Board,
+}
+
+impl Reach {
+    /// What a configured device has its hands on; nothing where no such device is known.
+    pub fn of(device: &FenceDevice) -> Option<Reach> {
+        match device.agent.as_str() {
+            SWITCH => Some(Reach::Supplies),
+            OUTLET => {
+                let second = device.parameters.get("supply").is_some_and(|supply| supply == "b");
+                Some(Reach::Supply(u8::from(second)))
+            }
+            BOARD => Some(Reach::Board),
+            _ => None,
+        }
+    }
+}
+
+/// How devices misbehave at the moment: chances in a thousand for each request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DeviceConduct {
-    /// It answers "failed"; half of the times after it has cut the power.
+    /// It answers "failed"; half of the times after it has done it.
     pub fails: u64,
     /// It does nothing, and answers nothing until the request's time is over.
     pub hangs: u64,
     /// It does what it was asked, and says so much later.
     pub answers_late: u64,
+    /// Only boards do so, not switches.
+    pub boards_only: bool,
 }
 
 /// What becomes of a request; times are milliseconds after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Course {
-    /// When the power goes.
-    pub off_after_ms: Option<u64>,
-    /// When the power comes back.
-    pub on_after_ms: Option<u64>,
-    /// When the requester is answered.
+    /// When it is done; `None`: never.
+    pub holds_after_ms: Option<u64>,
+    /// When whoever asked is answered.
     pub answer_after_ms: u64,
     /// Whether the answer is "done".
     pub done: bool,
 }
 
-/// One request, as the device's own log has it.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// What was asked.
-    pub start: FenceStart,
-    /// Who asked.
-    pub by: MemberId,
-    /// When, in simulated milliseconds.
-    pub asked_ms: u64,
-    /// What becomes of it.
-    pub course: Course,
-    /// When it was answered, in simulated milliseconds.
-    pub answered_ms: Option<u64>,
-}
-
-/// The device and its log.
-#[derive(Debug, Clone, Default)]
-pub struct Device {
-    /// How it misbehaves.
+/// All fence devices of a cluster.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Devices {
+    /// How they misbehave.
     pub conduct: DeviceConduct,
-    requests: BTreeMap<u64, Request>,
+    /// How long a request takes, in milliseconds, where that is not drawn.
+    pub takes_ms: Option<u64>,
 }
 
-impl Device {
-    /// Takes a request. Its number in the log.
-    pub fn ask(&mut self, start: FenceStart, by: MemberId, now_ms: u64, dice: &mut Dice) -> u64 {
-        let course = self.draw(&start, dice);
-        let number = self.requests.last_key_value().map_or(0, |(number, _)| number + 1);
-        self.requests.insert(number, Request { start, by, asked_ms: now_ms, course, answered_ms: None });
-        number
-    }
-
-    fn draw(&self, start: &FenceStart, dice: &mut Dice) -> Course {
-        let off = dice.within(OFF_AFTER_MS);
-        let on = (start.action == "reboot").then(|| off + dice.within(ON_AFTER_MS));
-        let answer_after_ms = on.unwrap_or(off) + 100;
-        let late = answer_after_ms + dice.within(LATE_BY_MS);
+impl Devices {
+    /// Draws what becomes of a request that whoever asks waits for so long, in milliseconds.
+    pub fn draw(&self, reach: Reach, limit_ms: u64, dice: &mut Dice) -> Course {
+        let drawn_ms = dice.within(TAKES_MS);
+        let late_ms = dice.within(LATE_BY_MS);
         let half = dice.chance(500);
-        let limit = start.timeout_ms.max(1);
-        let mut course = Course { off_after_ms: Some(off), on_after_ms: on, answer_after_ms, done: true };
-        if start.action == "on" {
-            course.off_after_ms = None;
-            course.on_after_ms = Some(off);
+        let takes_ms = self.takes_ms.unwrap_or(drawn_ms);
+        let mut course =
+            Course { holds_after_ms: Some(takes_ms), answer_after_ms: takes_ms + 50, done: true };
+        let conduct = self.conduct;
+        if !conduct.boards_only || reach == Reach::Board {
+            if dice.chance(conduct.hangs) {
+                return Course { holds_after_ms: None, answer_after_ms: limit_ms, done: false };
+            }
+            if dice.chance(conduct.fails) {
+                course.done = false;
+                course.holds_after_ms = course.holds_after_ms.filter(|_| half);
+            } else if dice.chance(conduct.answers_late) {
+                course.answer_after_ms += late_ms;
+            }
         }
-        if dice.chance(self.conduct.hangs) {
-            return Course { off_after_ms: None, on_after_ms: None, answer_after_ms: limit, done: false };
-        }
-        if dice.chance(self.conduct.fails) {
-            course.done = false;
-            course.off_after_ms = course.off_after_ms.filter(|_| half);
-            course.on_after_ms = course.on_after_ms.filter(|_| half);
-        } else if dice.chance(self.conduct.answers_late) {
-            course.answer_after_ms = late;
-        }
-        if course.answer_after_ms >= limit {
-            // Whoever asked has given up by then, and hears that it took too long.
-            course.answer_after_ms = limit;
+        if course.answer_after_ms >= limit_ms {
+            // Whoever asked has given up by then.
+            course.answer_after_ms = limit_ms;
             course.done = false;
         }
         course
-    }
-
-    /// The request of that number.
-    pub fn request(&self, number: u64) -> Option<&Request> {
-        self.requests.get(&number)
-    }
-
-    /// The requester is answered now.
-    pub fn answered(&mut self, number: u64, now_ms: u64) {
-        if let Some(request) = self.requests.get_mut(&number) {
-            request.answered_ms = Some(now_ms);
-        }
-    }
-
-    /// Requests that were not answered yet.
-    pub fn in_flight(&self) -> impl Iterator<Item = &Request> {
-        self.requests.values().rev().take(32).filter(|request| request.answered_ms.is_none())
-    }
-
-    /// Whether a request about that host was not answered yet.
-    pub fn is_fencing(&self, target: HostId) -> bool {
-        self.in_flight().any(|request| request.start.target == target)
     }
 }

@@ -3,7 +3,7 @@
 //! The disk survives all. `/run` (what the daemon remembers, the executor's journal) lasts for a boot. The daemon is a
 //! process on it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use hafen_node::api::StorageEffect;
 use hafen_node::testing::disk::SimulatedDisk;
@@ -119,7 +119,13 @@ pub struct Host {
     pub booted: bool,
     /// Whether its Corosync runs.
     pub corosync: bool,
-    /// Whether somebody gives it its power back when it has none; else it is dead until the faults end.
+    /// Its power supplies.
+    pub supplies: BTreeSet<u8>,
+    /// Those that a switch has switched off.
+    pub supplies_off: BTreeSet<u8>,
+    /// Its mains are cut.
+    pub cut: bool,
+    /// Whether somebody can give it its power back; else it is dead until the faults end.
     pub repairable: bool,
     /// After how many milliseconds its daemon starts again when it has left.
     pub returns_after_ms: Option<u64>,
@@ -153,6 +159,9 @@ impl Host {
             boot: 0,
             booted: false,
             corosync: false,
+            supplies: BTreeSet::from([0, 1]),
+            supplies_off: BTreeSet::new(),
+            cut: false,
             repairable: true,
             returns_after_ms: None,
             powered_us: 0,
@@ -165,6 +174,11 @@ impl Host {
             conduct: Conduct::default(),
             ahead_ms,
         }
+    }
+
+    /// Whether current reaches it.
+    pub fn supplied(&self) -> bool {
+        !self.cut && self.supplies_off != self.supplies
     }
 
     /// The run of its daemon, if it runs.

@@ -22,6 +22,8 @@ pub enum Invariant {
     Settles,
     /// A host is fenced only for a recorded cause, and once for each.
     NoFencingStorm,
+    /// Of two hosts that shoot each other at once exactly one survives, where their devices have delays.
+    OneSurvives,
     /// A node does not panic, and does not spin.
     Sound,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Invariant {
             Invariant::SameOrderSameState => "same_order_same_state",
             Invariant::Settles => "settles",
             Invariant::NoFencingStorm => "no_fencing_storm",
+            Invariant::OneSurvives => "one_survives",
             Invariant::Sound => "sound",
         })
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::configuration::{self, Configuration};
 use crate::dice::{Bounds, Dice, bounds};
-use crate::fault::{self, Exposed, Fault};
+use crate::fault::{self, Aim, Exposed, Fault, FaultKind};
 use crate::votequorum::QuorumSettings;
 
 /// How many hosts a cluster has.
@@ -47,6 +47,17 @@ pub struct Options {
     pub configuration: Configuration,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Nothing but one moment is looked at: the run ends then, whether the cluster has settled or not.
+    pub moment: Option<Moment>,
+}
+
+/// A run that is about one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// When the run ends, in simulated milliseconds.
+    pub ends_ms: u64,
+    /// How long each request to a fence device takes, in milliseconds.
+    pub device_takes_ms: u64,
 }
 
 impl Options {
@@ -72,6 +83,31 @@ impl Options {
             quorum,
             configuration,
             faults,
+            moment: None,
+        }
+    }
+
+    /// Two hosts that lose sight of each other, and shoot: each request to the switch takes two seconds, and it serves both
+    /// side by side. `delay_ms` is the `pcmk_delay_base` of the device that shoots the host with the lower number.
+    pub fn double_shoot(seed: u64, delay_ms: Option<u64>) -> Options {
+        let mut dice = Dice::new(seed, "double shoot");
+        let parted_ms = dice.within(bounds(100_000, 130_000));
+        let fault = Fault {
+            at_ms: parted_ms,
+            kind: FaultKind::Partition,
+            aim: Aim::Anyone,
+            lasts_ms: 1_000_000,
+            roll: dice.number(),
+        };
+        Options {
+            hosts: 2,
+            overrides: false,
+            startup_wait_ms: 10_000,
+            quorum: QuorumSettings { two_node: true, ..QuorumSettings::default() },
+            configuration: configuration::double_shoot(delay_ms),
+            faults: vec![fault],
+            moment: Some(Moment { ends_ms: parted_ms + 150_000, device_takes_ms: 2_000 }),
+            ..Options::draw(seed)
         }
     }
 

@@ -1,9 +1,11 @@
 //! Many runs: a seed each, on several threads, with a summary.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::double_shoot::{self, Duel};
 use crate::invariants::{Invariant, Violation};
 use crate::mutant::Mutant;
 use crate::options::Options;
@@ -115,6 +117,38 @@ impl Summary {
             .filter(|&(_, count)| count < least)
             .collect()
     }
+}
+
+/// Plays that many duels of two hosts, from seed `first` on, on `threads` threads: how often each outcome came, and the
+/// first `enough` runs in which something did not hold.
+pub fn run_duels(
+    first: u64,
+    count: u64,
+    threads: usize,
+    delay_ms: Option<u64>,
+    enough: usize,
+) -> (BTreeMap<Duel, u64>, Vec<Report>) {
+    let next = AtomicU64::new(0);
+    let outcomes = Mutex::new((BTreeMap::new(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        break;
+                    }
+                    let (duel, report) = double_shoot::play(first + index, delay_ms, false);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    *outcomes.0.entry(duel).or_insert(0) += 1;
+                    if report.violation.is_some() && outcomes.1.len() < enough {
+                        outcomes.1.push(report);
+                    }
+                }
+            });
+        }
+    });
+    outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The command that plays a seed again.

@@ -57,10 +57,14 @@ pub enum Situation {
     OneAlone,
     /// The power was back for all but one host.
     OneDead,
+    /// A board was asked to fence a host that had no power, and it with it.
+    BoardWithoutPower,
+    /// The devices of a level failed, and the next level was tried.
+    FencedByLaterLevel,
 }
 
 /// All situations, with what they are called in the table.
-pub const SITUATIONS: [(Situation, &str); 26] = [
+pub const SITUATIONS: [(Situation, &str); 28] = [
     (Situation::ViewChangeDuringJoin, "view change during join"),
     (Situation::ViewChangeDuringTransfer, "view change during state transfer"),
     (Situation::CoordinatorLostWithFencingInFlight, "coordinator lost with fencing in flight"),
@@ -87,6 +91,8 @@ pub const SITUATIONS: [(Situation, &str); 26] = [
     (Situation::DaemonHung, "daemon hung and went on"),
     (Situation::OneAlone, "one host alone with power"),
     (Situation::OneDead, "power back with one host dead"),
+    (Situation::BoardWithoutPower, "fence device without power, as its target"),
+    (Situation::FencedByLaterLevel, "fenced by a later level"),
 ];
 
 /// How often each situation was reached.

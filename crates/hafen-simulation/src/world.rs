@@ -6,6 +6,7 @@ mod clients;
 mod daemon;
 mod disk;
 mod faults;
+mod fencing;
 mod hang;
 mod links;
 mod network;
@@ -23,12 +24,13 @@ use hafen_protocol::{HostId, Incarnation, MemberId, Now};
 use crate::agents::Agents;
 use crate::clients::Clients;
 use crate::configuration::uname;
-use crate::device::Device;
+use crate::device::Devices;
 use crate::dice::{Dice, bounds};
 use crate::executor::RecurringKey;
 use crate::fault::Fault;
+use crate::fencer::Fencer;
 use crate::host::Host;
-use crate::invariants::no_fencing_storm::{Asked, Causes};
+use crate::invariants::no_fencing_storm::Causes;
 use crate::invariants::same_order_same_state::Observed;
 use crate::invariants::{Invariant, Violation};
 use crate::mutant::Mutant;
@@ -70,12 +72,12 @@ pub(crate) enum Happening {
     OperationEnds(HostId, u64, u64),
     /// A recurring operation is due again.
     Recurs(HostId, u64, RecurringKey, u64),
-    /// The fence device cuts a host's power.
-    DeviceOff(u64),
-    /// The fence device gives a host its power back.
-    DeviceOn(u64),
-    /// The fence device answers.
-    DeviceAnswers(u64),
+    /// The delay before a fencing is over.
+    FencingBegins(u64),
+    /// A fence device does what it was asked.
+    DeviceHolds(fencing::Request),
+    /// A fence device answers.
+    DeviceAnswers(fencing::Request),
     /// Somebody gives a host its power back, if it has none.
     PowerOn(HostId),
     /// A fault is armed.
@@ -124,8 +126,11 @@ pub struct World {
     /// Counts what the server of the quorum device has to decide.
     decision: u64,
     agents: Agents,
-    device: Device,
-    asked: BTreeMap<u64, Asked>,
+    devices: Devices,
+    fencings: BTreeMap<u64, Fencer>,
+    fencing_number: u64,
+    /// Hosts that lost their power by a fence device, and when, in simulated milliseconds.
+    shot: Vec<(HostId, u64)>,
     clients: Clients,
     armed: BTreeSet<usize>,
     active: BTreeMap<usize, Option<HostId>>,
@@ -167,6 +172,8 @@ pub struct Report {
     pub simulated_ms: u64,
     /// Changes that were acknowledged, refused, and of unknown outcome.
     pub changes: (u64, u64, u64),
+    /// Hosts that lost their power by a fence device, and when, in simulated milliseconds.
+    pub shot: Vec<(HostId, u64)>,
     /// The last inputs of the scheduler: the host's name and the transition's number, the CIB, and the date.
     pub inputs: Vec<(String, String, u64)>,
     /// The end of the log.
@@ -197,8 +204,13 @@ impl World {
             quorum,
             decision: 0,
             agents: Agents::default(),
-            device: Device::default(),
-            asked: BTreeMap::new(),
+            devices: Devices {
+                takes_ms: options.moment.map(|moment| moment.device_takes_ms),
+                ..Devices::default()
+            },
+            fencings: BTreeMap::new(),
+            fencing_number: 0,
+            shot: Vec::new(),
             clients: Clients::new(Dice::new(seed, "clients"), options.overrides),
             armed: BTreeSet::new(),
             active: BTreeMap::new(),
@@ -247,6 +259,9 @@ impl World {
             let at_ms = self.options.faults[index].at_ms;
             self.after_ms(at_ms, Happening::FaultArmed(index));
         }
+        if let Some(moment) = self.options.moment {
+            return self.after_ms(moment.ends_ms, Happening::End);
+        }
         self.after_ms(30_000, Happening::Client);
         let last_ms = self.options.faults.iter().map(|fault| fault.at_ms + fault.lasts_ms).max().unwrap_or(0);
         let quiet_ms = FAULTS_UNTIL_MS.max(last_ms.min(FAULTS_UNTIL_MS + 60_000));
@@ -267,10 +282,10 @@ impl World {
             Happening::OperationHolds(host, boot, serial) => self.operation_holds(host, boot, serial),
             Happening::OperationEnds(host, boot, serial) => self.operation_ends(host, boot, serial),
             Happening::Recurs(host, boot, key, generation) => self.recurs(host, boot, &key, generation),
-            Happening::DeviceOff(number) => self.device_off(number),
-            Happening::DeviceOn(number) => self.device_on(number),
-            Happening::DeviceAnswers(number) => self.device_answers(number),
-            Happening::PowerOn(host) => self.power_on(host),
+            Happening::FencingBegins(number) => self.fencing_begins(number),
+            Happening::DeviceHolds(request) => self.device_holds(&request),
+            Happening::DeviceAnswers(request) => self.device_answers(request),
+            Happening::PowerOn(host) => self.restore_power(host),
             Happening::FaultArmed(index) => self.fault_armed(index),
             Happening::PatienceEnds(index) => self.patience_ends(index),
             Happening::FaultEnds(index) => self.fault_ends(index),
@@ -360,6 +375,7 @@ impl World {
             faults: self.struck,
             simulated_ms: self.now_ms(),
             changes: (self.clients.acknowledged, self.clients.refused, self.clients.unknown),
+            shot: self.shot.clone(),
             inputs: self.inputs.iter().cloned().collect(),
             tail: self.trace.tail().map(str::to_owned).collect(),
             options: self.options.to_string(),

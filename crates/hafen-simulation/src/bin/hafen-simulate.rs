@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use hafen_simulation::double_shoot::{self, Duel};
 use hafen_simulation::mutant::{MUTANTS, Mutant};
 use hafen_simulation::runner;
 
@@ -35,6 +36,12 @@ struct Arguments {
     /// Print the whole log of each seed.
     #[arg(long)]
     log: bool,
+    /// Play duels instead: two hosts that shoot each other at once.
+    #[arg(long)]
+    double_shoot: bool,
+    /// With --double-shoot: without the delay that lets one of them win.
+    #[arg(long, requires = "double_shoot")]
+    no_delay: bool,
     /// With --log: write the scheduler's last inputs to this folder.
     #[arg(long)]
     inputs: Option<PathBuf>,
@@ -48,6 +55,9 @@ fn mutant(name: &str) -> Result<Mutant, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.double_shoot {
+        return play_duels(&arguments);
+    }
     if arguments.log {
         return play_aloud(&arguments);
     }
@@ -83,6 +93,44 @@ fn main() -> ExitCode {
         println!("reached too seldom ({count} times in {} seeds): {situation}", summary.runs);
     }
     if summary.failures.is_empty() && seldom.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn play_duels(arguments: &Arguments) -> ExitCode {
+    let delay_ms = (!arguments.no_delay).then_some(double_shoot::DELAY_MS);
+    let tell = |report: &runner::Report, lines| {
+        print!("{}", runner::describe(report, None, lines));
+        println!("that is: {}", double_shoot::replay_command(report.seed, delay_ms));
+    };
+    if arguments.log {
+        let mut good = true;
+        for seed in arguments.first..arguments.first + arguments.seeds {
+            let (duel, report) = double_shoot::play(seed, delay_ms, true);
+            tell(&report, usize::MAX);
+            println!("{duel:?}");
+            good &= report.violation.is_none();
+        }
+        return if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let began = Instant::now();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = arguments.threads.unwrap_or(cores);
+    let (outcomes, failures) =
+        runner::run_duels(arguments.first, arguments.seeds, threads, delay_ms, arguments.failures);
+    for report in &failures {
+        tell(report, arguments.tail);
+    }
+    let count = |duel| outcomes.get(&duel).copied().unwrap_or(0);
+    println!(
+        "{} duels {} in {:.1} s: one host shot in {}, both in {}, one more than once in {}, nobody in {}",
+        arguments.seeds,
+        if delay_ms.is_some() { "with the delay" } else { "without a delay" },
+        began.elapsed().as_secs_f64(),
+        count(Duel::One),
+        count(Duel::Both),
+        count(Duel::Again),
+        count(Duel::Nobody)
+    );
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn play_aloud(arguments: &Arguments) -> ExitCode {

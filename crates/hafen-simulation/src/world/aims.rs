@@ -23,8 +23,8 @@ impl World {
             Aim::Coordinator => coordinates,
             Aim::JoiningHost => phase == Some(Phase::Greeting),
             Aim::ReceiverOfCopy => phase == Some(Phase::Copying),
-            Aim::FencingCoordinator => coordinates && self.device.in_flight().next().is_some(),
-            Aim::Fencer => self.device.in_flight().any(|request| Some(request.by) == host.member()),
+            Aim::FencingCoordinator => coordinates && self.fencings_in_flight().next().is_some(),
+            Aim::Fencer => self.fencings_in_flight().any(|request| Some(request.by) == host.member()),
             Aim::MigrationSource => self.migrates(host.id) && host.daemon.is_some(),
             Aim::ElectedOfNewTerm => {
                 let opening = membership.is_some_and(|one| one.term.is_some() && !one.term_open);

@@ -81,7 +81,7 @@ impl World {
             }
             FaultKind::DaemonLeaves => self.leave(victim, fault.lasts_ms),
             FaultKind::PowerCut => {
-                self.power_off(victim, "power cut");
+                self.cut_power(victim, "power cut");
                 self.after_ms(fault.lasts_ms, Happening::PowerOn(victim));
             }
             FaultKind::PowerCutOfAll => self.cut_all(&fault, &mut dice),
@@ -131,7 +131,7 @@ impl World {
     fn all_lose_power(&mut self) -> Vec<HostId> {
         let ids: Vec<HostId> = self.hosts.keys().copied().collect();
         for &id in &ids {
-            self.power_off(id, "power cut of all");
+            self.cut_power(id, "power cut of all");
         }
         self.reach(Situation::PowerCutOfAllHosts);
         ids
@@ -202,6 +202,9 @@ impl World {
     /// Faults that make something behave badly for a time.
     fn worsen(&mut self, fault: &Fault, victim: HostId, dice: &mut Dice) {
         let often = dice.within(bounds(150, 700));
+        if self.devices.conduct == DeviceConduct::default() {
+            self.devices.conduct.boards_only = dice.chance(500);
+        }
         match fault.kind {
             FaultKind::SlowNetwork => {
                 let settings = self.sequencer.settings_mut();
@@ -229,9 +232,9 @@ impl World {
                 conduct.stop_lies = dice.within(bounds(0, often));
                 conduct.monitor_lies = dice.within(bounds(0, often));
             }),
-            FaultKind::FailingDevice => self.device.conduct.fails = often,
-            FaultKind::HangingDevice => self.device.conduct.hangs = often,
-            FaultKind::LateDevice => self.device.conduct.answers_late = often,
+            FaultKind::FailingDevice => self.devices.conduct.fails = often,
+            FaultKind::HangingDevice => self.devices.conduct.hangs = often,
+            FaultKind::LateDevice => self.devices.conduct.answers_late = often,
             _ => {}
         }
     }
@@ -282,7 +285,7 @@ impl World {
                 }
             }
             FaultKind::FailingDevice | FaultKind::HangingDevice | FaultKind::LateDevice => {
-                self.device.conduct = DeviceConduct::default();
+                self.devices.conduct = DeviceConduct::default();
             }
             _ => return,
         }
@@ -300,7 +303,7 @@ impl World {
         self.armed.clear();
         self.active.clear();
         self.note(None, "QUIET: no faults from now on");
-        self.device.conduct = DeviceConduct::default();
+        self.devices.conduct = DeviceConduct::default();
         self.mend_network();
         self.network(NetworkInput::HealAll);
         self.find_device_server();
@@ -325,8 +328,8 @@ impl World {
         let Some(host) = self.hosts.get(&id) else { return };
         let Some(member) = host.member() else { return };
         let coordinates = host.node().is_some_and(|node| node.is_coordinator());
-        let fencing = self.device.in_flight().next().is_some();
-        let fences = self.device.in_flight().any(|request| request.by == member);
+        let fencing = self.fencings_in_flight().next().is_some();
+        let fences = self.fencings_in_flight().any(|request| request.by == member);
         let unheard = host.executor.unacknowledged() > 0;
         let powered = host.powered;
         if coordinates && fencing {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hafen_node::Input;
 use hafen_node::membership::Phase;
 use hafen_protocol::sequencer::{
-    Input as NetworkInput, Output as NetworkOutput, PerMille, Sequencer, Settings,
+    Input as NetworkInput, Output as NetworkOutput, PerMille, Sequencer, Settings, Span,
 };
 use hafen_protocol::{Delivery, HostId, Incarnation, Machine, MemberId, Now, View};
 
@@ -24,6 +24,17 @@ const REATTACH_MS: Bounds = bounds(200, 5_000);
 /// `quorum`.
 pub(super) fn settings(options: &Options) -> Settings {
     let configured: BTreeSet<HostId> = (1..=options.hosts_at_most()).map(HostId).collect();
+    if options.moment.is_some() {
+        return Settings {
+            order_delay: Span::between(0, 5),
+            delivery_delay: Span::between(0, 10),
+            stream_delay: Span::between(0, 20),
+            // What Corosync needs with the timings that `hafen init` chooses, and how far two hosts are apart in it.
+            detection_delay: Span::between(1_500, 2_500),
+            quorum_delay: Span::between(0, 200),
+            ..Settings::calm(configured)
+        };
+    }
     Settings { quorum_flap: PerMille(0), ..Settings::worst(configured) }
 }
 
