@@ -1,14 +1,17 @@
 //! Shell: engines of the bus, which give a daemon its views, its ordered messages and its quorum.
 //!
 //! The contract is `hafen_protocol`'s; each engine passes its conformance tests. `local` talks to the lab's hub, which
-//! is the seeded sequencer behind a Unix socket. An engine runs as a task beside the daemon's loop and is joined to it
-//! by two bounded queues, so that another engine (Corosync, whose handles belong to one thread) fits the same way.
+//! is the seeded sequencer behind a Unix socket; `corosync` (a cargo feature) is for real hosts. An engine runs as a
+//! task beside the daemon's loop and is joined to it by two bounded queues.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
 pub mod control;
+#[cfg(feature = "corosync")]
+pub mod corosync;
 pub mod hub;
 mod local;
 pub mod ring_agent;
+pub mod streams;
 pub mod wire;
 
 use std::path::PathBuf;
@@ -79,6 +82,24 @@ impl Bus {
             }
         };
         Bus { sender: BusSender { queue: outgoing }, receiver: BusReceiver { queue: incoming, engine } }
+    }
+
+    /// Starts the engine `corosync` for this run of the daemon, as a thread and tasks of the current tokio runtime. It
+    /// joins the group as soon as this host's Corosync lets it; while that is not so it says why by `Delivery::Lost`,
+    /// and tries again, without end.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    #[cfg(feature = "corosync")]
+    pub fn open_corosync(
+        settings: &corosync::CorosyncSettings,
+        member: MemberId,
+        streams: streams::Streams,
+    ) -> std::io::Result<Bus> {
+        let (outgoing, transmissions) = mpsc::channel(OUTGOING_MAXIMUM);
+        let (deliveries, incoming) = mpsc::channel(DELIVERIES_MAXIMUM);
+        let engine = corosync::start(settings, member, streams, transmissions, deliveries)?;
+        Ok(Bus { sender: BusSender { queue: outgoing }, receiver: BusReceiver { queue: incoming, engine } })
     }
 }
 
