@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// A crate may depend only on crates before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "hafen-cib",
     "hafen-scheduler",
     "hafen-vm",
@@ -15,6 +15,7 @@ const ORDER: [&str; 15] = [
     "hafen-simulation",
     "hafen-sys",
     "hafen-client",
+    "hafen-setup",
     "hafen-agents",
     "hafen-executor",
     "hafen-bus",
