@@ -270,7 +270,7 @@ impl Shell {
             Output::Reply { request, reply } => self.reply(request, *reply),
             Output::Event(event) => self.log.add(event),
             Output::SaveInput { number, xml, now } => self.log.save_input(number, xml, now),
-            Output::Watchdog { feed } => {
+            Output::Watchdog { feed, .. } => {
                 self.feed_watchdog = feed;
                 self.report();
             }

@@ -208,6 +208,9 @@ pub enum Output {
     Watchdog {
         /// Quorate, or policy permits, or nothing runs here.
         feed: bool,
+        /// How long the watchdog waits after it was last fed, in milliseconds; 0: none is wanted. A host whose watchdog
+        /// cannot be armed must start nothing while this is not 0, because the others count on it.
+        timeout_ms: u64,
     },
     /// The daemon has left the cluster in good order and may end.
     Exit {

@@ -111,6 +111,34 @@ pub(crate) fn ensure_nodes(cib: &mut Cib, hosts: &BTreeMap<HostId, String>) {
     }
 }
 
+/// Gives the CIB an entry for a host, or the host's entry another name.
+pub(crate) fn put_node(cib: &mut Cib, host: HostId, uname: &str) {
+    let id = host.to_string();
+    let known = cib.nodes().and_then(|nodes| {
+        nodes.children().find(|node| node.attribute("id") == Some(id.as_str())).map(|node| node.node())
+    });
+    match known {
+        Some(node) => cib.document_mut().set_attribute(node, "uname", uname),
+        None => ensure_nodes(cib, &BTreeMap::from([(host, uname.to_owned())])),
+    }
+}
+
+/// Removes a host's entry from the CIB.
+pub(crate) fn remove_node(cib: &mut Cib, host: HostId, uname: &str) {
+    let id = host.to_string();
+    let found: Vec<NodeId> = cib
+        .nodes()
+        .into_iter()
+        .flat_map(|nodes| nodes.children())
+        .filter(|node| matches!(node.attribute("type"), None | Some("member" | "normal")))
+        .filter(|node| node.attribute("id") == Some(id.as_str()) || node.attribute("uname") == Some(uname))
+        .map(|node| node.node())
+        .collect();
+    for node in found {
+        cib.document_mut().remove(node);
+    }
+}
+
 fn replace_all(cib: &mut Cib, xml: &str) -> Result<(), Failure> {
     let fragment = parse(xml)?;
     let root = fragment.root();

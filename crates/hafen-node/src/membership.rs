@@ -39,6 +39,10 @@ pub struct Membership {
     pub phase: Phase,
     /// The greetings so far.
     pub hellos: BTreeMap<MemberId, Hello>,
+    /// Members that the others go on without, because they did not greet in time or cannot be understood.
+    pub silent: BTreeSet<HostId>,
+    /// Members that speak another version of the messages, and which.
+    pub foreign: BTreeMap<HostId, u32>,
     /// Members that are at the coordinator's state.
     pub synchronised: BTreeSet<HostId>,
     /// Who coordinates, once elected; nobody where no member's disk takes writes.
@@ -67,6 +71,8 @@ impl Default for Membership {
             view: None,
             phase: Phase::Detached,
             hellos: BTreeMap::new(),
+            silent: BTreeSet::new(),
+            foreign: BTreeMap::new(),
             synchronised: BTreeSet::new(),
             coordinator: None,
             coordinated: false,
@@ -99,9 +105,21 @@ impl Membership {
 
     /// Whether all members of the view have greeted.
     pub fn all_greeted(&self) -> bool {
-        self.view
-            .as_ref()
-            .is_some_and(|view| view.member_ids().all(|member| self.hellos.contains_key(&member)))
+        self.view.is_some() && self.missing().is_empty()
+    }
+
+    /// The members of the view that have not greeted, but for those that the others go on without.
+    pub fn missing(&self) -> BTreeSet<MemberId> {
+        let members = self.view.iter().flat_map(View::member_ids);
+        members
+            .filter(|member| !self.hellos.contains_key(member) && !self.silent.contains(&member.host))
+            .collect()
+    }
+
+    /// The hosts whose members speak for themselves.
+    pub fn present(&self) -> BTreeSet<HostId> {
+        let members = self.view.iter().flat_map(|view| view.members.keys());
+        members.copied().filter(|host| !self.silent.contains(host)).collect()
     }
 
     /// Whose state the view begins with: a complete one before others; then the order of merges; then the member that
@@ -129,6 +147,10 @@ impl Membership {
     /// The members whose state equals that of `base`.
     pub fn equal_to(&self, base: MemberId) -> BTreeSet<HostId> {
         let Some(best) = self.hellos.get(&base) else { return BTreeSet::new() };
+        if !self.silent.is_empty() {
+            // What each of them knew of the silent members was in no greeting.
+            return BTreeSet::from([base.host]);
+        }
         let equal = |hello: &Hello| {
             hello.complete
                 && hello.version == best.version

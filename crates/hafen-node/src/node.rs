@@ -8,18 +8,22 @@ mod attributes;
 mod disk;
 mod drive;
 mod fence;
+mod greeting;
 mod hosts;
 mod local;
+mod operator;
 mod order;
 mod plan;
 mod report;
 mod requests;
+mod solo;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use hafen_cib::Cib;
 use hafen_protocol::client::Event;
+use hafen_protocol::frame::GarbageError;
 use hafen_protocol::{
     Delivery, HostId, Machine, MemberId, Message, Now, QuorumJoiner, Transmission, Transport,
 };
@@ -48,6 +52,14 @@ pub struct Node {
     met_majority: bool,
     /// The hosts that the engine of the bus says are configured; nothing where it never says so.
     nodelist: Option<BTreeMap<HostId, String>>,
+    /// What was lost, while there is no bus.
+    lost: Option<solo::LostBus>,
+    /// How often this host went on alone.
+    alone_views: u64,
+    /// How long the others' greetings are waited for.
+    patience: greeting::Patience,
+    /// Daemons of other hosts that speak another version of the messages, until they greet in this one.
+    foreigners: BTreeMap<HostId, u32>,
     /// When a member that could not greet gives up, on the monotonic clock.
     greet_by: Option<u64>,
     /// False after the replicas were found to differ: then a full copy is needed.
@@ -78,7 +90,8 @@ impl Node {
             without_status(Cib::parse(&settings.initial_cib).map_err(|error| error.to_string())?);
         crate::edits::ensure_nodes(&mut initial, &settings.hosts);
         let (store, recovered) = Store::recover::<Cib>(files, &initial.to_xml())?;
-        let mut replica = Replica::new(recovered.state, recovered.lineage, &settings.hosts);
+        let configured = recovered.hosts.unwrap_or_else(|| settings.hosts.clone());
+        let mut replica = Replica::new(recovered.state, recovered.lineage, &configured);
         let local = local::Local::recall(remembered, &identity, &mut replica);
         let me = MemberId { host: identity.host, incarnation: identity.incarnation };
         let mut node = Node {
@@ -93,6 +106,10 @@ impl Node {
             quorate_ring: 0,
             met_majority: false,
             nodelist: None,
+            lost: None,
+            alone_views: 0,
+            patience: greeting::Patience::default(),
+            foreigners: BTreeMap::new(),
             greet_by: None,
             complete: !recovered.damaged,
             store,
@@ -172,6 +189,7 @@ impl Node {
             Delivery::Message { from, bytes } => match self.transport.receive(from, &bytes) {
                 Ok(Some(envelope)) => self.delivered(from, envelope),
                 Ok(None) => {}
+                Err(GarbageError::Protocol(version)) => self.foreign_greeting(from, version),
                 Err(error) => {
                     self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string())
                 }
@@ -190,14 +208,18 @@ impl Node {
 
     /// What follows from the state, after every input.
     fn step(&mut self) {
+        self.step_alone();
         self.step_greeting();
         self.step_disk();
         self.step_local();
         self.step_plan();
+        self.step_dampings();
         self.step_requests();
         self.step_disk();
         while let Some(frame) = self.transport.poll_frame() {
-            self.outputs.push_back(Output::Bus(Transmission::Multicast(frame)));
+            if !self.keep_to_oneself(&frame) {
+                self.outputs.push_back(Output::Bus(Transmission::Multicast(frame)));
+            }
         }
     }
 }
@@ -230,6 +252,7 @@ impl Machine for Node {
 
     fn handle_timeout(&mut self, now: Now) {
         self.now = now;
+        self.hear_oneself();
         self.step();
     }
 
@@ -238,10 +261,9 @@ impl Machine for Node {
     }
 
     fn poll_timeout(&self) -> Option<u64> {
-        [self.store.poll_timeout(), self.plan_timeout(), self.requests_timeout(), self.greet_by]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [self.store.poll_timeout(), self.plan_timeout(), self.requests_timeout(), self.greet_by];
+        let waits = [self.alone_timeout(), self.patience_timeout(), self.damping_timeout()];
+        own.into_iter().chain(waits).flatten().min()
     }
 }
 

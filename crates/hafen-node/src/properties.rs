@@ -41,3 +41,12 @@ pub(crate) fn proof_minimum(cib: &Cib) -> ProofLevel {
         _ => ProofLevel::None,
     }
 }
+
+/// How long a host's watchdog waits after it was last fed, in milliseconds (`watchdog-timeout`); 0 where no watchdog is
+/// counted on, because `stonith-watchdog-timeout` is 0.
+pub(crate) fn watchdog_device_timeout_ms(cib: &Cib) -> u64 {
+    match cib.property_timeout_ms("stonith-watchdog-timeout") {
+        0 => 0,
+        _ => cib.property_duration_ms("watchdog-timeout"),
+    }
+}

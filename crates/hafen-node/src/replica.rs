@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::{Cib, Patchset, Version};
 use hafen_protocol::message::{
-    Change, FenceResult, FenceStart, Hello, HostStatus, Lineage, OperationResult, ProofLevel, StateVersion,
+    Change, FenceResult, FenceStart, Hello, HostChange, HostStatus, Lineage, OperationResult, ProofLevel,
+    StateVersion,
 };
 use hafen_protocol::{HostId, Incarnation, MemberId, View};
 use serde::{Deserialize, Serialize};
+
+/// Begins the error of a fencing whose end nobody will tell any more.
+pub(crate) const OUTCOME_UNKNOWN: &str = "its outcome is unknown";
 
 /// Fencings that are kept on record.
 const FENCE_HISTORY_MAXIMUM: usize = 50;
@@ -50,6 +54,24 @@ pub struct HostRecord {
     pub status: HostStatus,
 }
 
+impl HostRecord {
+    /// A host that nothing is known of but how it stands.
+    pub fn new(uname: &str, standing: Standing) -> HostRecord {
+        HostRecord {
+            uname: uname.to_owned(),
+            incarnation: None,
+            boot_id: String::new(),
+            standing,
+            status: HostStatus::default(),
+        }
+    }
+
+    /// Whether its daemon is in the view.
+    fn is_present(&self) -> bool {
+        matches!(self.standing, Standing::Joining | Standing::Member | Standing::DaemonLost)
+    }
+}
+
 /// A fencing that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FenceEntry {
@@ -62,7 +84,10 @@ pub struct FenceEntry {
 /// The part of the state that neither the configuration nor the members' own words carry; it travels in a copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
-    /// Hosts without a member in the view.
+    /// The configured hosts.
+    #[serde(default)]
+    pub configured: BTreeMap<HostId, String>,
+    /// Hosts without a member in the view that has greeted.
     pub absent: BTreeMap<HostId, HostRecord>,
     /// Fencings in flight.
     pub fencings: BTreeMap<String, FenceStart>,
@@ -88,7 +113,9 @@ pub struct Replica {
     digest: String,
     /// Under which coordinator the last change was made.
     pub lineage: Lineage,
-    /// All configured hosts.
+    /// The configured hosts: majorities are counted over these.
+    pub configured: BTreeMap<HostId, String>,
+    /// All configured hosts, and others that are here.
     pub hosts: BTreeMap<HostId, HostRecord>,
     /// Fencings in flight.
     pub fencings: BTreeMap<String, FenceStart>,
@@ -101,25 +128,14 @@ pub struct Replica {
 impl Replica {
     /// The state of a daemon that starts: what its disk held, and no host seen.
     pub fn new(mut cib: Cib, lineage: Lineage, hosts: &BTreeMap<HostId, String>) -> Replica {
-        let hosts = hosts
-            .iter()
-            .map(|(&host, uname)| {
-                let record = HostRecord {
-                    uname: uname.clone(),
-                    incarnation: None,
-                    boot_id: String::new(),
-                    standing: Standing::Unseen,
-                    status: HostStatus::default(),
-                };
-                (host, record)
-            })
-            .collect();
         let digest = cib.refresh_digest();
+        let records = hosts.iter().map(|(&host, uname)| (host, HostRecord::new(uname, Standing::Unseen)));
         Replica {
             cib,
             digest,
             lineage,
-            hosts,
+            configured: hosts.clone(),
+            hosts: records.collect(),
             fencings: BTreeMap::new(),
             fence_history: Vec::new(),
             seasoned: false,
@@ -152,10 +168,11 @@ impl Replica {
         self.hosts.iter().find(|(_, record)| record.uname == uname).map(|(&host, _)| host)
     }
 
-    /// What a copy carries beside the configuration, in this view.
-    pub fn shared(&self, view: &View) -> Shared {
-        let absent = self.hosts.iter().filter(|(host, _)| !view.members.contains_key(host));
+    /// What a copy carries beside the configuration, where these hosts speak for themselves.
+    pub fn shared(&self, present: &BTreeSet<HostId>) -> Shared {
+        let absent = self.hosts.iter().filter(|(host, _)| !present.contains(host));
         Shared {
+            configured: self.configured.clone(),
             absent: absent.map(|(&host, record)| (host, record.clone())).collect(),
             fencings: self.fencings.clone(),
             fence_history: self.fence_history.clone(),
@@ -168,6 +185,10 @@ impl Replica {
         self.digest = cib.refresh_digest();
         self.cib = cib;
         self.lineage = lineage;
+        // A host that was removed meanwhile is known to neither.
+        let known = |host: &HostId| shared.configured.contains_key(host) || shared.absent.contains_key(host);
+        self.hosts.retain(|host, record| known(host) || record.is_present());
+        self.configured = shared.configured;
         self.hosts.extend(shared.absent);
         self.fencings = shared.fencings;
         self.fence_history = shared.fence_history;
@@ -201,22 +222,7 @@ impl Replica {
                 record.standing = Standing::DaemonLost;
             }
         }
-        let gone: Vec<String> = self
-            .fencings
-            .iter()
-            .filter(|(_, start)| !view.contains(start.by))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in gone {
-            if let Some(start) = self.fencings.remove(&id) {
-                let by = self.uname(start.by.host);
-                let text = format!(
-                    "the outcome of fencing {} is unknown, since {by} left while it did it",
-                    start.target_uname
-                );
-                told.push((start.target, text));
-            }
-        }
+        told.extend(self.void_fencings(|start| !view.contains(start.by)));
         told
     }
 
@@ -254,8 +260,76 @@ impl Replica {
             self.cib = next;
             self.digest = digest;
         }
+        if let Some(change) = &change.hosts {
+            self.change_hosts(change);
+        }
         self.lineage = change.lineage;
         Ok(())
+    }
+
+    /// A host joins: it has run nothing here, or is here and says so itself. Or it is removed, with its status.
+    fn change_hosts(&mut self, change: &HostChange) {
+        change.apply(&mut self.configured);
+        match change {
+            HostChange::Join { host, uname } => match self.hosts.get_mut(host) {
+                Some(record) if record.is_present() => {}
+                Some(record) => record.uname.clone_from(uname),
+                None => {
+                    self.hosts.insert(*host, HostRecord::new(uname, Standing::Down { proof: None }));
+                }
+            },
+            HostChange::Remove { host } => {
+                if self.hosts.get(host).is_some_and(|record| !record.is_present()) {
+                    self.hosts.remove(host);
+                }
+            }
+        }
+    }
+
+    /// The engine of the bus told a daemon that knew of no host which ones are configured.
+    pub fn begin_with(&mut self, hosts: &BTreeMap<HostId, String>, cib: Cib) {
+        self.cib = cib;
+        self.digest = self.cib.refresh_digest();
+        self.configured.clone_from(hosts);
+        for (&host, uname) in hosts {
+            self.hosts.entry(host).or_insert_with(|| HostRecord::new(uname, Standing::Unseen));
+        }
+    }
+
+    /// Members of the view that have not greeted: their hosts are in the ring, and nobody knows what their daemons do.
+    /// Returns a sentence for each fencing that nobody carries out any more.
+    pub fn go_without(&mut self, silent: &BTreeSet<HostId>) -> Vec<(HostId, String)> {
+        for &host in silent {
+            let uname = self.configured.get(&host).cloned().unwrap_or_else(|| host.to_string());
+            let record =
+                self.hosts.entry(host).or_insert_with(|| HostRecord::new(&uname, Standing::DaemonLost));
+            record.standing = Standing::DaemonLost;
+        }
+        self.void_fencings(|start| silent.contains(&start.by.host))
+    }
+
+    /// Fencings whose outcome nobody will tell any more.
+    fn void_fencings(&mut self, is_gone: impl Fn(&FenceStart) -> bool) -> Vec<(HostId, String)> {
+        let gone: Vec<String> =
+            self.fencings.iter().filter(|(_, start)| is_gone(start)).map(|(id, _)| id.clone()).collect();
+        let mut told = Vec::new();
+        for id in gone {
+            if let Some(start) = self.fencings.remove(&id) {
+                let by = self.uname(start.by.host);
+                let text = format!(
+                    "the outcome of fencing {} is unknown, since {by} left while it did it",
+                    start.target_uname
+                );
+                told.push((start.target, text));
+                let error = format!("{OUTCOME_UNKNOWN}: {by} left while it did it");
+                let (id, wall_ms) = (start.id.clone(), start.wall_ms);
+                let outcome = Err(error);
+                let result =
+                    FenceResult { id, outcome, device: None, tried: Vec::new(), took_ms: 0, wall_ms };
+                self.keep_fencing(FenceEntry { start, result });
+            }
+        }
+        told
     }
 
     /// Whether a result is new: results are numbered by their host's executor and count once.
@@ -269,15 +343,20 @@ impl Replica {
         let target = start.target;
         let meant = start.target_incarnation;
         let action_is_off = start.action != "on";
-        self.fence_history.push(FenceEntry { start, result: result.clone() });
-        if self.fence_history.len() > FENCE_HISTORY_MAXIMUM {
-            self.fence_history.remove(0);
-        }
+        self.keep_fencing(FenceEntry { start, result: result.clone() });
         let proof = *result.outcome.as_ref().ok()?;
         if proof < minimum || !action_is_off {
             return None;
         }
         self.proven_off(target, meant, proof).then_some(target)
+    }
+
+    /// Keeps a fencing on record.
+    pub fn keep_fencing(&mut self, entry: FenceEntry) {
+        self.fence_history.push(entry);
+        if self.fence_history.len() > FENCE_HISTORY_MAXIMUM {
+            self.fence_history.remove(0);
+        }
     }
 
     /// Records that a host is off. A newer run of its daemon than the one that is meant is not touched.

@@ -13,10 +13,10 @@ mod recovery;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hafen_protocol::Now;
 use hafen_protocol::message::Lineage;
+use hafen_protocol::{HostId, Now};
 
 use crate::api::{StorageEffect, StorageError, StoredFiles};
 
@@ -96,6 +96,7 @@ enum Meaning {
 pub struct Store {
     lineage: Lineage,
     promised_term: u64,
+    hosts: Option<BTreeMap<HostId, String>>,
     generation: u64,
     /// The newest generation that is known to be on disk as a whole.
     complete: Option<u64>,
@@ -134,6 +135,7 @@ impl Store {
         let mut store = Store {
             lineage: recovered.lineage,
             promised_term: recovered.promised_term,
+            hosts: recovered.hosts.clone(),
             generation,
             complete,
             kept: complete,
@@ -159,6 +161,9 @@ impl Store {
     /// Stores a change; `after` is the state that it leads to.
     pub fn append_change<S: StoredState>(&mut self, change: ChangeRecord, after: &S) -> Ticket {
         self.lineage = change.lineage;
+        if let (Some(hosts), Some(change)) = (&mut self.hosts, &change.hosts) {
+            change.apply(hosts);
+        }
         self.append(&Record::Change(change), after)
     }
 
@@ -168,14 +173,16 @@ impl Store {
         self.append(&Record::Promise { term }, state)
     }
 
-    /// Stores a state that was taken over as a whole. A promise is never taken back.
+    /// Stores a state that was taken over as a whole, with the configured hosts that belong to it. A promise is never taken back.
     pub fn install_copy<S: StoredState>(
         &mut self,
         state: &S,
         lineage: Lineage,
         promised_term: u64,
+        hosts: &BTreeMap<HostId, String>,
     ) -> Ticket {
         self.lineage = lineage;
+        self.hosts = Some(hosts.clone());
         self.promised_term = self.promised_term.max(promised_term);
         let ticket = self.next_ticket();
         if !self.is_failed() {
@@ -340,6 +347,7 @@ impl Store {
         let snapshot = Snapshot {
             lineage: self.lineage,
             promised_term: self.promised_term,
+            hosts: self.hosts.clone(),
             digest: digest.clone(),
             xml: state.to_xml(),
         };

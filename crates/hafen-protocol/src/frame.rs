@@ -1,5 +1,6 @@
 //! The layout of a frame: a short header, then a piece of an encoded message.
 
+use crate::message::PROTOCOL_VERSION;
 use crate::view::MESSAGE_BYTES_MAXIMUM;
 
 /// The first byte of every frame; another layout would get another number.
@@ -20,6 +21,9 @@ pub enum GarbageError {
     /// The first byte is none that this build knows.
     #[error("frame version {0}, known is {FRAME_VERSION}")]
     Version(u8),
+    /// A greeting in another version of the messages, which this build cannot read.
+    #[error("it speaks protocol {0}, this daemon speaks {PROTOCOL_VERSION}")]
+    Protocol(u32),
     /// An index beyond the count, a count that no message needs, or a short piece before the last.
     #[error("fragment {index} of {count} with {bytes} bytes")]
     Header {

@@ -9,6 +9,9 @@ use crate::view::{HostId, Incarnation, MemberId, ViewId};
 /// The version of these messages that this build speaks. A view speaks the version of its oldest member.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// The oldest version of these messages that this build can speak.
+pub const PROTOCOL_VERSION_MINIMUM: u32 = 1;
+
 /// A message of the total order, with the view in which its sender sent it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -87,9 +90,6 @@ pub enum Message {
         /// The attributes' names.
         names: BTreeSet<String>,
     },
-    /// The coordinator changes the configured hosts: one host joins or is removed, so that the majorities before and
-    /// after have a host in common.
-    Host(HostChange),
     /// A member that has greeted goes on without members of the view that have not within their time. It counts when
     /// everyone has greeted but those that are named here.
     GoWithout {
@@ -164,6 +164,20 @@ pub enum HostChange {
         /// Which one.
         host: HostId,
     },
+}
+
+impl HostChange {
+    /// Applies it to the configured hosts.
+    pub fn apply(&self, hosts: &mut BTreeMap<HostId, String>) {
+        match self {
+            HostChange::Join { host, uname } => {
+                hosts.insert(*host, uname.clone());
+            }
+            HostChange::Remove { host } => {
+                hosts.remove(host);
+            }
+        }
+    }
 }
 
 /// An update of a transient attribute as attrd understands it.
@@ -257,6 +271,10 @@ pub struct Change {
     pub patchset: Option<String>,
     /// The digest of the configuration that it leads to.
     pub result_digest: String,
+    /// The change of the configured hosts that comes with it. One host joins or is removed at a time, so that the
+    /// majorities before and after have a host in common.
+    #[serde(default)]
+    pub hosts: Option<HostChange>,
     /// An operator overrides that there is no quorum; then `lineage` is that of the state that it starts from.
     pub without_quorum: bool,
     /// Who asked, for the record.

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{FRAGMENT_BYTES_MAXIMUM, Fragment, GarbageError};
-use crate::message::{Envelope, Message};
+use crate::message::{Envelope, Message, PROTOCOL_VERSION};
 use crate::reassembly::Reassembly;
 use crate::view::{MemberId, View, ViewId};
 
@@ -244,6 +244,16 @@ fn take<T: DeserializeOwned>(
     let Some(body) = reassembly.add(from, bytes)? else { return Ok(None) };
     match serde_json::from_slice(&body) {
         Ok(message) => Ok(Some(message)),
-        Err(error) => Err(GarbageError::Message(error.to_string())),
+        Err(error) => Err(match protocol_of(&body) {
+            Some(protocol) if protocol != PROTOCOL_VERSION => GarbageError::Protocol(protocol),
+            _ => GarbageError::Message(error.to_string()),
+        }),
     }
+}
+
+/// The version that a greeting claims. Of all that may change, this place in a greeting does not.
+fn protocol_of(body: &[u8]) -> Option<u32> {
+    let envelope: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let version = envelope.pointer("/message/Hello/protocol")?.as_u64()?;
+    u32::try_from(version).ok()
 }

@@ -4,14 +4,67 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_protocol::HostId;
 use hafen_protocol::client::{AttributeMode, AttributeReport, Reply};
-use hafen_protocol::message::{Damped, DampedUpdate, HostStatus};
+use hafen_protocol::message::{Damped, DampedUpdate, HostStatus, Message};
 
 use super::Node;
 
 /// A transient attribute has at most this many bytes in its name and value together.
 const ATTRIBUTE_BYTES_MAXIMUM: usize = 64 << 10;
 
+/// However often it changes, a value waits no longer than so many times its time.
+const DAMPING_ROUNDS_MAXIMUM: u64 = 5;
+
+/// The coordinator's clock for values that wait.
+#[derive(Debug, Default)]
+pub(super) struct Dampings {
+    /// By attribute: when its values count, and when the first of them began to wait.
+    due: BTreeMap<String, (u64, u64)>,
+    said: BTreeSet<String>,
+}
+
 impl Node {
+    /// The coordinator lets values count whose time is over, those of all hosts and of all such attributes at once.
+    pub(super) fn step_dampings(&mut self) {
+        if !self.is_coordinator() {
+            return;
+        }
+        let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
+        for (name, damped) in self.replica.hosts.values().flat_map(|record| &record.status.damped) {
+            let wait_ms = waiting.entry(name.clone()).or_default();
+            *wait_ms = damped.wait_ms.max(*wait_ms);
+        }
+        let now_ms = self.now.monotonic_ms;
+        let dampings = &mut self.planner.dampings;
+        dampings.due.retain(|name, _| waiting.contains_key(name));
+        dampings.said.retain(|name| waiting.contains_key(name));
+        for (name, wait_ms) in waiting {
+            dampings.due.entry(name).or_insert((now_ms.saturating_add(wait_ms), now_ms));
+        }
+        let is_due =
+            |(name, (due, _)): &(&String, &(u64, u64))| *due <= now_ms && !dampings.said.contains(*name);
+        let names: BTreeSet<String> =
+            dampings.due.iter().filter(is_due).map(|(name, _)| name.clone()).collect();
+        if !names.is_empty() && self.say(&Message::Undamp { names: names.clone() }) {
+            self.planner.dampings.said.extend(names);
+        }
+    }
+
+    /// A value changed once more: it waits anew.
+    fn damp_anew(&mut self, name: &str, wait_ms: u64) {
+        let now_ms = self.now.monotonic_ms;
+        if let Some((due, began)) = self.planner.dampings.due.get_mut(name) {
+            let last = began.saturating_add(wait_ms.saturating_mul(DAMPING_ROUNDS_MAXIMUM));
+            *due = now_ms.saturating_add(wait_ms).min(last);
+        }
+    }
+
+    /// When the coordinator must be woken.
+    pub(super) fn damping_timeout(&self) -> Option<u64> {
+        let dampings = &self.planner.dampings;
+        let unsaid = dampings.due.iter().filter(|(name, _)| !dampings.said.contains(*name));
+        unsaid.map(|(_, (due, _))| *due).min().filter(|_| self.is_coordinator())
+    }
+
     /// The update that a client asks for; nothing, and an answer, where it cannot be.
     pub(super) fn attribute_update(
         &mut self,
@@ -65,6 +118,7 @@ impl Node {
                 return;
             }
             record.status.damped.insert(name.clone(), Damped { value, wait_ms });
+            self.damp_anew(&name, wait_ms);
         }
         if wait_ms == 0 {
             self.undamp_ordered(&BTreeSet::from([name]), position);

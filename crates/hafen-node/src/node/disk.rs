@@ -52,6 +52,7 @@ impl Node {
             patchset: change.patchset.clone(),
             base_digest: change.base_digest.clone(),
             result_digest: change.result_digest.clone(),
+            hosts: change.hosts.clone(),
         };
         let ticket = self.store.append_change(record, self.replica.cib());
         self.disk.waiting.push_back((ticket, position));
@@ -148,9 +149,9 @@ impl Node {
     pub(super) fn acknowledged(&self, position: u64, without_quorum: bool) -> bool {
         let Some(view) = &self.membership.view else { return false };
         let there = self.membership.persisted_at(position);
-        let configured = self.settings.hosts.len();
+        let configured = &self.replica.configured;
         let majority =
-            there.iter().filter(|host| self.settings.hosts.contains_key(host)).count() * 2 > configured;
+            there.iter().filter(|host| configured.contains_key(host)).count() * 2 > configured.len();
         if majority {
             return true;
         }
@@ -167,18 +168,14 @@ impl Node {
         }
         let minimum = self.proof_minimum();
         let fencing = self.fencing_enabled();
-        let absent_are_down =
-            self.settings.hosts.keys().filter(|host| !view.members.contains_key(host)).all(|host| match self
-                .replica
-                .hosts
-                .get(host)
-                .map(|record| &record.standing)
-            {
+        let absent_are_down = configured.keys().filter(|host| !view.members.contains_key(host)).all(|host| {
+            match self.replica.hosts.get(host).map(|record| &record.standing) {
                 Some(Standing::Down { proof: None }) => true,
                 Some(Standing::Down { proof: Some(proof) }) => *proof >= minimum,
                 // A daemon that is gone from a host in the ring may come back at any time, with what it has.
                 _ => !fencing && !view.hosts.contains(host),
-            });
+            }
+        });
         self.quorate() && absent_are_down
     }
 }

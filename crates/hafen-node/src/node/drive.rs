@@ -63,7 +63,10 @@ impl Node {
             Firing::Execute(order) => self.say(&Message::Execute(order)),
             Firing::Fence { target, action, transition_key, .. } => {
                 let cause = self.fencing_cause(target);
-                if !self.order_fencing(target, action.as_str(), cause, Some(transition_key.clone())) {
+                if let Some(why) = self.fencing_held_back(target, action.as_str()) {
+                    self.note_held_back(target, why.clone());
+                    driver.completed(&transition_key, Outcome::Failed(why));
+                } else if !self.order_fencing(target, action.as_str(), cause, Some(transition_key.clone())) {
                     let text = "it cannot be fenced now".to_string();
                     driver.completed(&transition_key, Outcome::Failed(text));
                 }

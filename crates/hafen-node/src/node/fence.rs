@@ -1,14 +1,12 @@
 //! Fencing: ordered to all, done by one, proven to all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use hafen_protocol::client::{FenceOutcome, FenceRecord, Reply};
-use hafen_protocol::message::{FenceResult, FenceStart, Message, Operator, ProofLevel};
-use hafen_protocol::{HostId, Transmission};
+use hafen_protocol::HostId;
+use hafen_protocol::message::{FenceResult, FenceStart, Message, ProofLevel};
 
 use super::Node;
 use super::plan::REPEAT_PAUSE_MAXIMUM_MS;
-use super::requests::Asked;
 use crate::api::Output;
 use crate::driver::Outcome;
 use crate::fencing::{self, Choice, DeviceCheck, Situation};
@@ -128,78 +126,6 @@ impl Node {
         fencing::checks(&cib, &facts, &hosts, &self.identity.uname)
     }
 
-    /// A human vouches that a host is off. False: it is here, so it is not.
-    pub(super) fn vouched_off(&mut self, host: HostId, origin: &str, position: u64) -> bool {
-        let name = self.replica.uname(host);
-        let meant = self.replica.hosts.get(&host).and_then(|record| record.incarnation);
-        let present = self.membership.view.as_ref().is_some_and(|view| view.members.contains_key(&host));
-        if present || !self.replica.proven_off(host, meant, ProofLevel::Human) {
-            return false;
-        }
-        let text = format!("{origin} vouches that {name} is off");
-        self.event("fence-result", &name, text, "human proof");
-        self.disturbed(position, &format!("{name} is off, a human says"));
-        true
-    }
-
-    /// A human vouches that a host is off and stays off: quorum need not wait for it.
-    pub(super) fn proceed_without_ordered(&mut self, host: HostId, origin: &str, position: u64) {
-        if self.vouched_off(host, origin, position) {
-            self.outputs.push_back(Output::Bus(Transmission::ProceedWithout(BTreeSet::from([host]))));
-        }
-    }
-
-    /// Asks that the cluster goes on without a host; a host that is here is refused.
-    pub(super) fn ask_to_proceed(&mut self, request: u64, name: &str, origin: String) {
-        let Some(host) = self.replica.host_by_name(name) else { return self.refuse_host(request, name) };
-        let here = self.membership.view.as_ref().is_some_and(|view| view.hosts.contains(&host));
-        if here {
-            let text = format!("{name} is here: it is in the cluster's ring");
-            return self.refuse(request, "present", text, "stop it, or fence it with `hafen fence now`");
-        }
-        self.ask_coordinator(request, Asked::Operator(Operator::ProceedWithout { host, origin }));
-    }
-
-    /// The fencings on record.
-    pub(super) fn answer_fence_history(&mut self, request: u64, host: Option<&str>) {
-        if let Some(name) = host
-            && self.replica.host_by_name(name).is_none()
-        {
-            return self.refuse_host(request, name);
-        }
-        let wanted = |start: &FenceStart| host.is_none_or(|name| name == start.target_uname);
-        let ended = self.replica.fence_history.iter().filter(|entry| wanted(&entry.start));
-        let mut records: Vec<FenceRecord> =
-            ended.map(|entry| self.fence_record(&entry.start, Some(&entry.result))).collect();
-        let flying = self.replica.fencings.values().filter(|start| wanted(start));
-        records.extend(flying.map(|start| self.fence_record(start, None)));
-        self.reply(request, Reply::FenceHistory { records });
-    }
-
-    fn fence_record(&self, start: &FenceStart, result: Option<&FenceResult>) -> FenceRecord {
-        let proof = result.and_then(|result| result.outcome.as_ref().ok().copied());
-        let outcome = match (result.is_some(), proof) {
-            (false, _) => FenceOutcome::Pending,
-            (true, None) => FenceOutcome::Failed,
-            (true, Some(proof)) if proof < self.proof_minimum() => FenceOutcome::TooWeak,
-            (true, Some(_)) => FenceOutcome::Succeeded,
-        };
-        FenceRecord {
-            id: start.id.clone(),
-            target: start.target_uname.clone(),
-            action: start.action.clone(),
-            origin: start.origin.clone(),
-            cause: start.cause.clone(),
-            by: Some(self.replica.uname(start.by.host)),
-            tried: result.map(|result| result.tried.clone()).unwrap_or_default(),
-            proof,
-            began_ms: start.wall_ms,
-            ended_ms: result.map(|result| result.wall_ms),
-            outcome,
-            error: result.and_then(|result| result.outcome.as_ref().err().cloned()),
-        }
-    }
-
     pub(super) fn step_operator_fencings(&mut self) {
         let now_ms = self.now.monotonic_ms;
         self.planner
@@ -227,6 +153,10 @@ impl Node {
         let by = self.replica.uname(start.by.host);
         let text = format!("{by} fences {target} ({})", start.action);
         self.event("fence-start", &target, text, start.cause.clone());
+        let by_watchdog = start.levels.iter().flatten().any(|device| device.agent == fencing::WATCHDOG_AGENT);
+        if start.target == self.me().host && by_watchdog && start.action != "on" {
+            self.local.doom();
+        }
         if start.by == self.me() {
             self.outputs.push_back(Output::Fence(Box::new(start.clone())));
         }

@@ -9,6 +9,7 @@ use super::Node;
 use crate::api::{Identity, Output};
 use crate::history;
 use crate::membership::Phase;
+use crate::properties;
 use crate::replica::Replica;
 
 /// Names a recurring operation.
@@ -26,6 +27,12 @@ pub struct Remembered {
     /// Whether the cluster had planned.
     #[serde(default)]
     pub seasoned: bool,
+    /// Whether this host has been in a ring with quorum and another host since it booted.
+    #[serde(default)]
+    pub seen_quorum: bool,
+    /// Whether this boot is to end by the host's own watchdog.
+    #[serde(default)]
+    pub doomed: bool,
 }
 
 /// This member's own host.
@@ -46,7 +53,10 @@ pub(super) struct Local {
     fence_results: BTreeMap<String, FenceResult>,
     fence_results_said: BTreeSet<String>,
     was_seasoned: bool,
-    watchdog_fed: Option<bool>,
+    seen_quorum: bool,
+    watchdog: Option<(bool, u64)>,
+    /// This host is being fenced by its own watchdog: it is not fed again.
+    doomed: bool,
     leaving: bool,
     leaving_said: bool,
     changed: bool,
@@ -62,6 +72,8 @@ impl Local {
         {
             record.status = recalled.status;
             local.was_seasoned = recalled.seasoned;
+            local.seen_quorum = recalled.seen_quorum;
+            local.doomed = recalled.doomed;
             local.recurring =
                 recalled.recurring.into_iter().map(|order| (recurring_key(&order), order)).collect();
         }
@@ -76,6 +88,24 @@ impl Local {
     /// Whether an earlier run of the daemon in this boot was in a cluster that had planned.
     pub(super) fn was_seasoned(&self) -> bool {
         self.was_seasoned
+    }
+
+    /// This host is in a ring with quorum and another host.
+    pub(super) fn seen_quorum_with_others(&mut self) {
+        self.changed |= !self.seen_quorum;
+        self.seen_quorum = true;
+    }
+
+    /// Whether this host may fence others. One that has just booted may have been fenced itself, and must not
+    /// shoot back before it has seen its cluster, or an operator has said that the others are off.
+    pub(super) fn may_fence(&self) -> bool {
+        self.seen_quorum
+    }
+
+    /// This host is to end by its own watchdog.
+    pub(super) fn doom(&mut self) {
+        self.doomed = true;
+        self.changed = true;
     }
 
     /// Whether the view can be greeted now; true once a view.
@@ -278,18 +308,22 @@ impl Node {
         }
     }
 
-    /// The watchdog may be fed while there is quorum, or policy permits to go on without, or nothing runs here.
+    /// The watchdog may be fed while there is quorum, or nothing runs here, or policy permits to go on without; never
+    /// again when this host is to end by it. Where the others count on watchdogs no policy permits it: they take what
+    /// runs on a host that they have lost for ended after `stonith-watchdog-timeout`.
     fn step_watchdog(&mut self) {
-        let permits = |policy: Option<&str>| matches!(policy, Some("ignore" | "freeze"));
+        let cib = self.replica.cib();
         let runs_nothing = || {
             let record = self.replica.hosts.get(&self.me().host);
             record.is_none_or(|record| !record.status.resources.values().any(history::is_active))
         };
-        let feed =
-            self.quorate() || permits(self.replica.cib().property("no-quorum-policy")) || runs_nothing();
-        if self.local.watchdog_fed != Some(feed) {
-            self.local.watchdog_fed = Some(feed);
-            self.outputs.push_back(Output::Watchdog { feed });
+        let timeout_ms = properties::watchdog_device_timeout_ms(cib);
+        let policy = cib.property("no-quorum-policy");
+        let permits = timeout_ms == 0 && matches!(policy, Some("ignore" | "freeze"));
+        let feed = !self.local.doomed && (self.quorate() || permits || runs_nothing());
+        if self.local.watchdog != Some((feed, timeout_ms)) {
+            self.local.watchdog = Some((feed, timeout_ms));
+            self.outputs.push_back(Output::Watchdog { feed, timeout_ms });
         }
     }
 
@@ -347,6 +381,8 @@ impl Node {
             status: record.status.clone(),
             recurring: self.local.recurring.values().cloned().collect(),
             seasoned: self.replica.seasoned || self.local.was_seasoned,
+            seen_quorum: self.local.seen_quorum,
+            doomed: self.local.doomed,
         };
         if let Ok(bytes) = serde_json::to_vec(&remembered) {
             self.outputs.push_back(Output::Remember(bytes));

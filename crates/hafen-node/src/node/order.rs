@@ -42,7 +42,6 @@ impl Node {
                 self.damped_ordered(*update, position);
             }
             Message::Undamp { names } if by_coordinator => self.undamp_ordered(&names, position),
-            Message::Host(change) if by_coordinator => self.host_change_ordered(&change, position),
             Message::GoWithout { .. } => {}
             Message::DeclareUnclean { host, incarnation, cause } if by_coordinator => {
                 self.unclean_declared(host, incarnation, cause, position);
@@ -54,7 +53,7 @@ impl Node {
                 if from == self.me() {
                     self.asked_delivered();
                 }
-                self.operator_asks(operator, position);
+                self.operator_asks(from, operator, position);
             }
             Message::Term { .. }
             | Message::Started
@@ -62,7 +61,6 @@ impl Node {
             | Message::Shutdown { .. }
             | Message::Execute(_)
             | Message::Undamp { .. }
-            | Message::Host(_)
             | Message::DeclareUnclean { .. }
             | Message::FenceStart(_) => {
                 let name = self.replica.uname(from.host);
@@ -114,6 +112,9 @@ impl Node {
             Err(Refusal::Stale) if opens && from == self.me() => self.planner.opening_refused(),
             Err(Refusal::Stale) => {}
             Err(Refusal::Diverged(text)) => return self.diverged(&text),
+        }
+        if let Some(hosts) = &change.hosts {
+            self.host_change_ordered(hosts, position, applied.is_ok());
         }
         if from == self.me() {
             self.change_answered(change.request, position, applied.is_ok());
@@ -279,7 +280,7 @@ impl Node {
         self.disturbed(position, &format!("{name} left"));
     }
 
-    fn operator_asks(&mut self, operator: Operator, position: u64) {
+    fn operator_asks(&mut self, from: MemberId, operator: Operator, position: u64) {
         match operator {
             Operator::Fence { host, action, origin } => {
                 let asked_at_ms = self.now.monotonic_ms;
@@ -287,10 +288,10 @@ impl Node {
                 self.planner.operator_fencings.insert(host, asked);
             }
             Operator::ConfirmOff { host, origin } => {
-                self.vouched_off(host, &origin, position);
+                self.vouched_off(from, host, &origin, position);
             }
             Operator::ProceedWithout { host, origin } => {
-                self.proceed_without_ordered(host, &origin, position)
+                self.proceed_without_ordered(from, host, &origin, position)
             }
             Operator::Replan { cause } => self.disturbed(position, &cause),
         }

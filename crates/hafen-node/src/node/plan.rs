@@ -40,6 +40,10 @@ pub(super) struct Planner {
     ready_since: Option<u64>,
     /// Since when orders of an earlier plan are awaited.
     awaiting_since: Option<u64>,
+    /// The change of the configured hosts that is under way.
+    pub(super) hosts: super::hosts::Hosts,
+    /// When waiting values of attributes are to count, by their names.
+    pub(super) dampings: super::attributes::Dampings,
     started_said: bool,
     term_said: bool,
     opening_said: bool,
@@ -50,6 +54,8 @@ pub(super) struct Planner {
     repeats: u32,
     last_plan: Vec<String>,
     pub(super) fence_number: u64,
+    /// Fencings that this member must not do by itself, and why.
+    pub(super) held_back: BTreeMap<HostId, String>,
     warnings: Vec<String>,
     /// A mistake for tests of the simulation's checks: what a plan leaves undone is not planned for.
     pub(super) forgetful: bool,
@@ -131,6 +137,15 @@ impl Node {
         properties::fencing_enabled(self.replica.cib())
     }
 
+    /// How long a host may be without its daemon, in milliseconds: the property `daemon-restart-timeout`, else the
+    /// daemon's own setting.
+    pub(super) fn daemon_restart_timeout_ms(&self) -> u64 {
+        match self.replica.cib().configured_property("daemon-restart-timeout") {
+            Some(_) => self.replica.cib().property_duration_ms("daemon-restart-timeout"),
+            None => self.settings.daemon_restart_timeout_ms,
+        }
+    }
+
     /// Which proof frees what a fenced host ran.
     pub(super) fn proof_minimum(&self) -> hafen_protocol::message::ProofLevel {
         properties::proof_minimum(self.replica.cib())
@@ -149,6 +164,10 @@ impl Node {
         cib.document_mut().set_attribute(root, "have-quorum", quorate);
         if let Some(coordinator) = self.membership.coordinator {
             cib.document_mut().set_attribute(root, "dc-uuid", &coordinator.host.to_string());
+        }
+        if !self.quorate() && self.quorate_ring > 0 {
+            // What no-quorum-policy=fence looks at: quorum was lost, it is not just awaited.
+            cib.document_mut().set_attribute(root, "no-quorum-panic", "true");
         }
         let snapshots = self.replica.hosts.iter().map(|(&host, record)| status_xml::HostSnapshot {
             host,
@@ -172,6 +191,7 @@ impl Node {
             return;
         }
         self.step_term();
+        self.step_hosts();
         self.step_lost_daemons();
         if !self.ready_to_plan() {
             return;
@@ -204,6 +224,7 @@ impl Node {
                     base_digest: self.replica.digest().to_string(),
                     patchset: None,
                     result_digest: self.replica.digest().to_string(),
+                    hosts: None,
                     without_quorum: false,
                     origin: "the coordinator opens its term".to_string(),
                     wall_ms: self.now.wall_ms,
@@ -220,13 +241,16 @@ impl Node {
             .replica
             .hosts
             .iter()
-            .filter(|(_, record)| record.standing == Standing::DaemonLost)
+            .filter(|(host, record)| {
+                let foreign = self.membership.foreign.contains_key(*host);
+                record.standing == Standing::DaemonLost && !foreign
+            })
             .map(|(&host, record)| (host, record.incarnation, record.uname.clone()))
             .collect();
         self.planner.lost_since.retain(|host, _| lost.iter().any(|(lost, ..)| lost == host));
         for (host, incarnation, uname) in lost {
             let since = *self.planner.lost_since.entry(host).or_insert(self.now.monotonic_ms);
-            let timeout_ms = self.settings.daemon_restart_timeout_ms;
+            let timeout_ms = self.daemon_restart_timeout_ms();
             if self.now.monotonic_ms >= since + timeout_ms && !self.planner.declared.contains(&host) {
                 let cause = format!("its daemon did not come back within {} s", timeout_ms / 1000);
                 let message = Message::DeclareUnclean { host, incarnation, cause };
@@ -259,7 +283,7 @@ impl Node {
         let is_here = |host: &HostId| {
             self.replica.hosts.get(host).is_some_and(|record| record.standing == Standing::Member)
         };
-        let all_here = self.settings.hosts.keys().all(is_here);
+        let all_here = self.replica.configured.keys().all(is_here);
         let waited = self.now.monotonic_ms >= since + self.settings.startup_wait_ms;
         if (all_here || waited) && !self.planner.started_said {
             self.planner.started_said = self.say(&Message::Started);
@@ -414,7 +438,7 @@ impl Node {
             return None;
         }
         let planner = &self.planner;
-        let daemon = self.settings.daemon_restart_timeout_ms;
+        let daemon = self.daemon_restart_timeout_ms();
         let lost = planner.lost_since.iter().filter(|(host, _)| !planner.declared.contains(*host));
         let lost = lost.map(|(_, since)| since + daemon).min();
         let start = planner

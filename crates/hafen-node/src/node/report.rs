@@ -20,7 +20,7 @@ impl Node {
             cluster: self.settings.cluster.clone(),
             coordinator: self.membership.coordinator.map(|member| self.replica.uname(member.host)),
             quorate: self.quorate(),
-            bus_lost: None,
+            bus_lost: self.lost.as_ref().map(|lost| lost.reason.clone()),
             waiting_for: self.waiting_for(),
             version: self.replica.cib().version().to_string(),
             digest: self.replica.digest().to_string(),
@@ -211,6 +211,7 @@ impl Node {
         for (host, reason) in &self.membership.failed_disks {
             lines.push(format!("the disk of {} does not take writes: {reason}", self.replica.uname(*host)));
         }
+        lines.extend(self.host_warnings());
         for line in self.planner.warnings() {
             lines.push(line.clone());
         }

@@ -138,12 +138,7 @@ impl Node {
                 }
                 None => self.refuse_host(request, &host),
             },
-            Request::ConfirmOff { host, origin } => match self.replica.host_by_name(&host) {
-                Some(host) => {
-                    self.ask_coordinator(request, Asked::Operator(Operator::ConfirmOff { host, origin }));
-                }
-                None => self.refuse_host(request, &host),
-            },
+            Request::ConfirmOff { host, origin } => self.ask_to_confirm(request, &host, origin),
             Request::ProceedWithout { host, origin } => self.ask_to_proceed(request, &host, origin),
             Request::FenceHistory { host } => self.answer_fence_history(request, host.as_deref()),
             Request::SetAttribute { host, name, value, dampen_ms, mode } => {
@@ -483,7 +478,7 @@ impl Node {
         let mut next = base.clone();
         edits::apply(&mut next, &change.edits)?;
         let mut next = super::without_status(next);
-        edits::ensure_nodes(&mut next, &self.settings.hosts);
+        edits::ensure_nodes(&mut next, &self.replica.configured);
         if next.refresh_digest() == self.replica.digest() {
             return Ok(None);
         }
@@ -508,6 +503,7 @@ impl Node {
             base_digest: self.replica.digest().to_string(),
             patchset: Some(patchset.to_xml()),
             result_digest,
+            hosts: None,
             without_quorum: forced,
             origin: change.origin.clone(),
             wall_ms: self.now.wall_ms,

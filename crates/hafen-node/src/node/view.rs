@@ -3,7 +3,7 @@
 use hafen_cib::Cib;
 use hafen_protocol::message::{Envelope, Hello, Lineage, Message, PROTOCOL_VERSION};
 use hafen_protocol::transport::{StateCopy, StreamMessage};
-use hafen_protocol::{MemberId, Transmission, View};
+use hafen_protocol::{HostId, MemberId, Transmission, View};
 use serde::{Deserialize, Serialize};
 
 use super::Node;
@@ -35,6 +35,9 @@ impl Node {
         let cause = format!("ring {}.{}", view.ring.sequence, view.ring.representative);
         self.event("view", "", format!("the cluster's members are {}", names.join(" ")), cause);
         self.note_interruption();
+        if view.ring.representative != HostId(0) {
+            self.lost = None;
+        }
         for (host, text) in self.replica.enter_view(&view) {
             let subject = self.replica.uname(host);
             self.event("host-lost", &subject, text, "the view changed");
@@ -42,6 +45,7 @@ impl Node {
         self.planner.forget_plan();
         self.membership.enter(view);
         self.greet_by = Some(self.now.monotonic_ms + GREETING_MAXIMUM_MS);
+        self.patience_anew();
         self.disk.view_changed();
         self.local.view_changed();
         self.requests_view_changed();
@@ -61,20 +65,9 @@ impl Node {
         self.event(kind, "", "the view changed before the last one was settled", "the view changed");
     }
 
-    /// The bus is gone; no view is known until it is back.
-    pub(super) fn bus_lost(&mut self, reason: &str) {
-        self.event("bus-lost", "", format!("the cluster's messaging is gone: {reason}"), reason);
-        self.transport.reset();
-        self.quorum.lost();
-        self.planner.forget_plan();
-        self.membership.detach();
-        self.disk.view_changed();
-        self.local.view_changed();
-        self.requests_view_changed();
-    }
-
     /// A member that cannot greet leaves, since all others wait for it.
     pub(super) fn step_greeting(&mut self) {
+        self.step_waiting_for_greetings();
         if self.membership.phase != Phase::Greeting || self.local.knows_its_host() {
             self.greet_by = None;
         }
@@ -94,14 +87,13 @@ impl Node {
         if self.membership.phase != Phase::Greeting || !self.local.take_greeting() {
             return;
         }
-        let Some(view) = self.membership.view.clone() else { return };
         let status = self.replica.hosts.get(&me.host).map(|record| record.status.clone()).unwrap_or_default();
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
             uname: self.identity.uname.clone(),
             version: self.replica.version(),
             digest: self.replica.digest().to_string(),
-            shared_digest: shared_digest(&self.replica.shared(&view)),
+            shared_digest: shared_digest(&self.replica.shared(&self.membership.present())),
             promised_term: self.store.promised_term(),
             disk_healthy: self.store.failure().is_none(),
             complete: self.complete,
@@ -122,12 +114,18 @@ impl Node {
         }
         self.membership.position += 1;
         let position = self.membership.position;
+        if self.membership.silent.contains(&from.host) {
+            return self.silent_speaks(from);
+        }
         match (self.membership.phase, envelope.message) {
+            (Phase::Greeting, Message::GoWithout { members }) => self.go_without(from, &members),
             (Phase::Greeting, Message::Hello(hello)) => {
-                self.membership.hellos.insert(from, *hello);
-                if self.membership.all_greeted() {
-                    self.elect();
+                if !Node::speaks(hello.protocol) {
+                    return self.foreign_greeting(from, hello.protocol);
                 }
+                self.foreigners.remove(&from.host);
+                self.membership.hellos.insert(from, *hello);
+                self.greetings_changed();
             }
             (Phase::Copying, message) => {
                 self.membership.waiting.push(Waiting { position, from, message });
@@ -137,7 +135,7 @@ impl Node {
     }
 
     /// All have greeted: the same greetings in the same order lead all members to the same coordinator.
-    fn elect(&mut self) {
+    pub(super) fn elect(&mut self) {
         let Some(base) = self.membership.elect() else { return };
         for (member, hello) in &self.membership.hellos {
             if !hello.disk_healthy {
@@ -179,11 +177,8 @@ impl Node {
     /// The member whose state the view begins with coordinates, or another one at that state when its disk takes no
     /// writes. An incomplete state is accepted only where every configured host is here and none has a better one.
     fn first_coordinator(&mut self, base: MemberId) -> Option<MemberId> {
-        let all_here = self
-            .membership
-            .view
-            .as_ref()
-            .is_some_and(|view| self.settings.hosts.keys().all(|host| view.members.contains_key(host)));
+        let present = self.membership.present();
+        let all_here = self.replica.configured.keys().all(|host| present.contains(host));
         let complete = self.membership.hellos.get(&base).is_some_and(|hello| hello.complete);
         if !complete && !all_here {
             return None;
@@ -201,8 +196,11 @@ impl Node {
 
     /// Sends a full copy to each member that needs one. The place in the order is right after the last greeting.
     fn send_copies(&mut self, view: &View) {
-        let behind: Vec<MemberId> =
-            view.member_ids().filter(|member| !self.membership.synchronised.contains(&member.host)).collect();
+        let here = self.membership.present();
+        let is_behind = |member: &MemberId| {
+            here.contains(&member.host) && !self.membership.synchronised.contains(&member.host)
+        };
+        let behind: Vec<MemberId> = view.member_ids().filter(is_behind).collect();
         if behind.is_empty() {
             return;
         }
@@ -210,7 +208,7 @@ impl Node {
             cib: self.replica.cib().to_xml(),
             digest: self.replica.digest().to_string(),
             lineage: self.replica.lineage,
-            shared: self.replica.shared(view),
+            shared: self.replica.shared(&here),
         };
         let Ok(payload) = serde_json::to_string(&payload) else { return };
         let copy = StateCopy { view: view.id(), position: self.membership.position, payload };
@@ -269,7 +267,7 @@ impl Node {
             }
         };
         let promised = self.store.promised_term();
-        self.store.install_copy(&cib, payload.lineage, promised);
+        self.store.install_copy(&cib, payload.lineage, promised, &payload.shared.configured);
         self.replica.install(cib, payload.lineage, payload.shared);
         self.complete = true;
         self.membership.phase = Phase::Synchronised;
@@ -296,7 +294,7 @@ impl Node {
         self.disk.synchronised(position, said_failed);
         self.note_quorate_ring();
         let here = self.membership.view.as_ref().map_or(0, |view| view.members.len());
-        self.met_majority |= here * 2 > self.settings.hosts.len();
+        self.met_majority |= here * 2 > self.replica.configured.len();
         self.planner.disturbed("the view changed");
         self.requests_synchronised();
     }
@@ -319,6 +317,9 @@ impl Node {
             && self.quorum.quorate() == Some(true)
         {
             self.quorate_ring = self.quorate_ring.max(view.ring.sequence);
+            if view.hosts.len() > 1 {
+                self.local.seen_quorum_with_others();
+            }
         }
     }
 

@@ -1,7 +1,10 @@
 //! How snapshots and records of the log look as bytes. Every piece carries a checksum; a log's checksums are chained,
 //! so that a record of another generation or of an earlier life of the file never counts.
 
-use hafen_protocol::message::Lineage;
+use std::collections::BTreeMap;
+
+use hafen_protocol::HostId;
+use hafen_protocol::message::{HostChange, Lineage};
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,9 @@ pub(super) const RECORD_BYTES_MAXIMUM: usize = 4 << 20;
 pub(super) struct Snapshot {
     pub(super) lineage: Lineage,
     pub(super) promised_term: u64,
+    /// The configured hosts, where they are known.
+    #[serde(default)]
+    pub(super) hosts: Option<BTreeMap<HostId, String>>,
     pub(super) digest: String,
     pub(super) xml: String,
 }
@@ -45,6 +51,9 @@ pub struct ChangeRecord {
     pub base_digest: String,
     /// The digest of the state that it leads to.
     pub result_digest: String,
+    /// The change of the configured hosts that came with it.
+    #[serde(default)]
+    pub hosts: Option<HostChange>,
 }
 
 /// The running checksum of a log.

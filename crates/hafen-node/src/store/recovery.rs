@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hafen_protocol::HostId;
 use hafen_protocol::message::Lineage;
 
 use super::StoredState;
@@ -17,6 +18,8 @@ pub struct Recovered<S> {
     pub lineage: Lineage,
     /// The highest term that this host has promised.
     pub promised_term: u64,
+    /// The configured hosts, where they are known.
+    pub hosts: Option<BTreeMap<HostId, String>>,
     /// Something that was written is unreadable although it may have been reported durable: this host may have
     /// forgotten what it had acknowledged.
     pub damaged: bool,
@@ -90,6 +93,7 @@ pub(super) fn read<S: StoredState>(
                     state,
                     lineage: snapshot.lineage,
                     promised_term: snapshot.promised_term,
+                    hosts: snapshot.hosts,
                     damaged,
                     notes,
                 };
@@ -109,6 +113,7 @@ pub(super) fn read<S: StoredState>(
         state: S::parse(initial)?,
         lineage: Lineage::default(),
         promised_term: 0,
+        hosts: None,
         damaged,
         notes,
     };
@@ -160,7 +165,7 @@ fn replay_one<S: StoredState>(
             recovered.promised_term = recovered.promised_term.max(term);
             Ok(())
         }
-        Record::Change(ChangeRecord { lineage, patchset, base_digest, result_digest }) => {
+        Record::Change(ChangeRecord { lineage, patchset, base_digest, result_digest, hosts }) => {
             if base_digest != *digest {
                 return Err(format!("it starts from {base_digest}, the state is {digest}"));
             }
@@ -172,6 +177,9 @@ fn replay_one<S: StoredState>(
                     return Err(format!("it should lead to {result_digest} and leads to {reached}"));
                 }
                 recovered.state = state;
+            }
+            if let (Some(known), Some(change)) = (&mut recovered.hosts, &hosts) {
+                change.apply(known);
             }
             recovered.lineage = lineage;
             *digest = result_digest;

@@ -71,6 +71,7 @@ impl Host {
             lineage: Lineage { term: self.counter, host: 1 },
             patchset: Some(patchset),
             base_digest: before.digest(),
+            hosts: None,
             result_digest: after.digest(),
         };
         let ticket = self.store.append_change(change, &after);
@@ -88,7 +89,7 @@ impl Host {
         self.counter += 1;
         let state = Lines(format!("lines of copy{}", self.counter));
         let lineage = Lineage { term: self.counter, host: 2 };
-        let ticket = self.store.install_copy(&state, lineage, 0);
+        let ticket = self.store.install_copy(&state, lineage, 0, &BTreeMap::new());
         self.given.push((ticket, state, promised));
     }
 
@@ -356,6 +357,7 @@ fn a_cib_comes_back_from_its_patchsets() {
             lineage: Lineage { term: 3, host: 1 },
             patchset: Some(Patchset::diff(&cib, &after).to_xml()),
             base_digest: StoredState::digest(&cib),
+            hosts: None,
             result_digest: StoredState::digest(&after),
         };
         store.append_change(change, &after);
