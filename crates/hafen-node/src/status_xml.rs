@@ -48,16 +48,20 @@ struct Place {
 pub fn write<'a>(cib: &mut Cib, hosts: impl IntoIterator<Item = HostSnapshot<'a>>) {
     let hosts: Vec<HostSnapshot<'a>> = hosts.into_iter().collect();
     let told = departures(&hosts);
+    let fences = cib.property_boolean("stonith-enabled");
     let status = cib.status_or_new();
     let document = cib.document_mut();
     document.clear(status);
     for snapshot in &hosts {
-        write_host(document, status, snapshot, &told);
+        write_host(document, status, snapshot, &told, fences);
     }
 }
 
 /// A host that was not seen since the cluster started has no state: `startup-fencing` decides about it.
-fn place_of(standing: &Standing) -> Option<Place> {
+///
+/// A host that is left alone is joining. Without fencing a host that is no full member counts as running nothing, and what
+/// it still runs would start elsewhere: there it is a member in maintenance.
+fn place_of(standing: &Standing, fences: bool) -> Option<Place> {
     let place = |in_ccm, crmd, join, expected| Place {
         in_ccm,
         crmd,
@@ -70,7 +74,8 @@ fn place_of(standing: &Standing) -> Option<Place> {
         Standing::Unseen => None,
         Standing::Member => Some(place("true", "online", "member", "member")),
         Standing::Joining | Standing::DaemonLost => {
-            Some(Place { left_alone: true, ..place("true", "online", "pending", "member") })
+            let join = if fences { "pending" } else { "member" };
+            Some(Place { left_alone: true, ..place("true", "online", join, "member") })
         }
         Standing::Unclean { .. } => Some(place("false", "offline", "down", "member")),
         Standing::Down { .. } => {
@@ -85,7 +90,7 @@ type Departures = BTreeSet<(String, String)>;
 fn departures(hosts: &[HostSnapshot<'_>]) -> Departures {
     let mut told = Departures::new();
     let with_history =
-        |host: &&HostSnapshot<'_>| place_of(host.standing).is_some_and(|place| place.has_history);
+        |host: &&HostSnapshot<'_>| place_of(host.standing, true).is_some_and(|place| place.has_history);
     for host in hosts.iter().filter(with_history) {
         for (resource, history) in &host.status.resources {
             let ended = history.operations.values().filter(|record| record.task == "migrate_to");
@@ -117,8 +122,14 @@ fn write_unknown_arrival(
     operation::write_as_started(document, element, order, uname);
 }
 
-fn write_host(document: &mut Document, status: NodeId, snapshot: &HostSnapshot<'_>, told: &Departures) {
-    let Some(place) = place_of(snapshot.standing) else { return };
+fn write_host(
+    document: &mut Document,
+    status: NodeId,
+    snapshot: &HostSnapshot<'_>,
+    told: &Departures,
+    fences: bool,
+) {
+    let Some(place) = place_of(snapshot.standing, fences) else { return };
     let id = snapshot.host.to_string();
     let state = document.append_element(status, "node_state");
     for (name, value) in [

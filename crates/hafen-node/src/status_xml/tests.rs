@@ -154,3 +154,35 @@ fn each_standing_has_its_place() {
     }
     assert_eq!(written(&Standing::Unseen, &status).node_states().count(), 0);
 }
+
+/// Without fencing a host that is not a full member counts as running nothing; one whose daemon is only away for a moment
+/// still runs what it ran.
+#[test]
+fn what_runs_on_a_host_that_is_left_alone_starts_nowhere_else() {
+    let mut active = HostStatus::default();
+    ended(&mut active, &order("start", 0, 2, 0), 0);
+    let mut idle = HostStatus::default();
+    ended(&mut idle, &order("monitor", 0, 2, 7), 7);
+    for fencing in ["true", "false"] {
+        for (standing, starts) in [
+            (Standing::DaemonLost, false),
+            (Standing::Joining, false),
+            (Standing::Unclean { cause: "lost".into() }, fencing == "false"),
+        ] {
+            let mut cib = Cib::parse(
+                r#"<cib have-quorum="1"><configuration><crm_config/><nodes><node id="1" uname="node1"/><node id="2" uname="node2"/></nodes>
+<resources><primitive id="dummy" class="ocf" provider="pacemaker" type="Dummy"/></resources><constraints/></configuration><status/></cib>"#,
+            )
+            .expect("a CIB");
+            cib.set_property("stonith-enabled", fencing);
+            let lost = HostSnapshot { host: HostId(1), uname: "node1", standing: &standing, status: &active };
+            let here =
+                HostSnapshot { host: HostId(2), uname: "node2", standing: &Standing::Member, status: &idle };
+            write(&mut cib, [lost, here]);
+            let plan = hafen_scheduler::schedule(&cib, 1_687_308_400);
+            let started = plan.actions.iter().any(|action| action.operation_key() == "dummy_start_0");
+            let fenced = plan.actions.iter().any(|action| action.task() == "stonith");
+            assert_eq!(started && !fenced, starts, "fencing {fencing}, {standing:?}: {}", plan.to_text());
+        }
+    }
+}
