@@ -45,23 +45,37 @@ impl FenceInvocation {
         })
     }
 
+    fn setting(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// What the agent is told to do.
+    pub(crate) fn word(&self) -> &str {
+        self.setting(&format!("pcmk_{}_action", self.action)).unwrap_or(&self.action)
+    }
+
+    /// The parameters that are the agent's own.
+    pub(crate) fn own_parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own =
+            self.parameters.iter().filter(|(name, _)| !name.starts_with("pcmk_") && !is_of_the_cluster(name));
+        own.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The agent's standard input.
     pub(crate) fn options(&self) -> String {
-        let setting =
-            |name: &str| self.parameters.get(name).map(String::as_str).filter(|value| !value.is_empty());
-        let action = setting(&format!("pcmk_{}_action", self.action)).unwrap_or(&self.action);
         let mut options: BTreeMap<&str, &str> = BTreeMap::new();
         if let Some(target) = &self.target {
             options.insert("nodename", target);
-            match setting("pcmk_host_argument").unwrap_or("port") {
+            match self.setting("pcmk_host_argument").unwrap_or("port") {
                 "none" => {}
-                argument => drop(options.insert(argument, self.port.as_ref().unwrap_or(target))),
+                argument => {
+                    let port = self.port.as_ref().filter(|port| !port.is_empty());
+                    options.insert(argument, port.unwrap_or(target));
+                }
             }
         }
-        let own =
-            self.parameters.iter().filter(|(name, _)| !name.starts_with("pcmk_") && !is_of_the_cluster(name));
-        options.extend(own.map(|(name, value)| (name.as_str(), value.as_str())));
-        options.insert("action", action);
+        options.extend(self.own_parameters());
+        options.insert("action", self.word());
         let one_line = |text: &str| text.split(['\n', '\r', '\0']).next().unwrap_or_default().to_owned();
         options.iter().map(|(name, value)| format!("{}={}\n", one_line(name), one_line(value))).collect()
     }

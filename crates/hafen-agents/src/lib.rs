@@ -1,11 +1,15 @@
-//! Shell: finding, describing and running agents: OCF resource agents, and fence agents in the protocol of fence-agents.
+//! Shell: finding, describing and running agents: OCF resource agents, fence agents in the protocol of fence-agents, and
+//! cluster-glue's `external/*`; `meatware` and `null` are built in.
 //!
 //! [`AgentPaths`] finds agents, [`Invocation`] and [`FenceInvocation`] say what to run, [`Agents::start`] and
 //! [`Agents::start_fence`] start it, and [`RunningAgent::end`] gives the [`Outcome`].
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
 mod capture;
+mod external;
+mod family;
 mod fence;
+mod human;
 mod metadata;
 mod name;
 mod ocf;
@@ -13,7 +17,9 @@ mod outcome;
 mod paths;
 mod run;
 
+pub use family::{FenceFamily, translated};
 pub use fence::FenceInvocation;
+pub use human::{ConfirmError, MEATWARE_DIR, meatclient_confirm, meatware_waiting};
 pub use metadata::{METADATA_LENGTH_LIMIT_BYTES, MetadataError, metadata_of};
 pub use name::{AgentClass, AgentName, AgentNameError};
 pub use ocf::{Invocation, TOOL_PATH};

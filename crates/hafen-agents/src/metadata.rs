@@ -6,6 +6,8 @@ use std::time::Duration;
 use hafen_cib::metadata::AgentMetadata;
 use hafen_cib::xml::ParseError;
 
+use crate::external;
+use crate::family::FenceFamily;
 use crate::fence::FenceInvocation;
 use crate::name::{AgentClass, AgentName};
 use crate::ocf::{self, Invocation};
@@ -90,6 +92,12 @@ impl Agents {
 pub fn metadata_of(agent: &AgentName, outcome: Outcome) -> Result<String, MetadataError> {
     match outcome.is_ok() {
         true if outcome.stdout_truncated => Err(MetadataError::TooLong(agent.clone())),
+        true if FenceFamily::of(&agent.kind) == FenceFamily::External
+            && agent.class == AgentClass::Stonith =>
+        {
+            external::metadata(&agent.kind, &outcome.stdout)
+                .map_err(|reason| MetadataError::Failed { agent: agent.clone(), reason })
+        }
         true => Ok(outcome.stdout),
         false => {
             let reason = outcome.exit_reason.unwrap_or_else(|| format!("it ended with {}", outcome.rc));

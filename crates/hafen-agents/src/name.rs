@@ -5,13 +5,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::family::EXTERNAL_PREFIX;
+
 /// The standard that an agent follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AgentClass {
     /// The Open Cluster Framework's resource agents.
     Ocf,
-    /// Fence agents in the protocol of fence-agents.
+    /// Fence agents: those of fence-agents, cluster-glue's `external/*`, `meatware` and `null`.
     Stonith,
 }
 
@@ -33,7 +35,7 @@ pub struct AgentName {
     /// Who provides it (class `ocf` only): `heartbeat`, `pacemaker`, `hafen`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// The agent's own name: `IPaddr2`, `fence_ipmilan`.
+    /// The agent's own name: `IPaddr2`, `fence_ipmilan`, `external/rackpdu`.
     #[serde(rename = "type")]
     pub kind: String,
 }
@@ -65,7 +67,8 @@ impl AgentName {
             ("ocf" | "stonith", _) => return Err(AgentNameError::Form(whole())),
             _ => return Err(AgentNameError::UnknownClass(class.to_owned())),
         };
-        for part in provider.into_iter().chain([kind]) {
+        let external = kind.strip_prefix(EXTERNAL_PREFIX).filter(|_| class == AgentClass::Stonith);
+        for part in provider.into_iter().chain([external.unwrap_or(kind)]) {
             let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
             if part.is_empty() || part.starts_with('.') || !part.chars().all(allowed) {
                 return Err(AgentNameError::Part(part.to_owned()));
@@ -103,16 +106,24 @@ mod tests {
 
     #[test]
     fn names_go_in_and_out() {
-        for text in ["ocf:heartbeat:IPaddr2", "stonith:fence_hafen_lab"] {
+        for text in ["ocf:heartbeat:IPaddr2", "stonith:fence_hafen_lab", "stonith:external/ssh"] {
             assert_eq!(text.parse::<AgentName>().expect("a name").to_string(), text);
         }
     }
 
     #[test]
     fn what_could_leave_the_folder_is_refused() {
-        for text in
-            ["ocf:..:x", "ocf:heartbeat:../x", "ocf:heartbeat:", "stonith:.x", "ocf:a b:c", "ocf:a:x/y"]
-        {
+        for text in [
+            "stonith:external/../x",
+            "stonith:external/",
+            "ocf:p:external/x",
+            "ocf:..:x",
+            "ocf:heartbeat:../x",
+            "ocf:heartbeat:",
+            "stonith:.x",
+            "ocf:a b:c",
+            "ocf:a:x/y",
+        ] {
             let error = text.parse::<AgentName>().expect_err("no name");
             assert!(matches!(error, AgentNameError::Part(_)), "{error}");
         }

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::family::{EXTERNAL_PREFIX, replacement};
+use crate::human::MEATWARE_DIR;
 use crate::name::{AgentClass, AgentName};
 use crate::outcome::{OcfExitCode, OpStatus, Outcome};
 
@@ -17,11 +19,21 @@ pub struct AgentPaths {
     pub ocf_extra: Vec<PathBuf>,
     /// Folders of fence agents, searched in this order.
     pub fence: Vec<PathBuf>,
+    /// Folders of cluster-glue's plugins `external/NAME`, without `external`.
+    pub external: Vec<PathBuf>,
+    /// Where fencings wait for a human (`meatware`).
+    pub meatware: PathBuf,
 }
 
 impl Default for AgentPaths {
     fn default() -> Self {
-        Self { ocf_root: "/usr/lib/ocf".into(), ocf_extra: Vec::new(), fence: vec!["/usr/sbin".into()] }
+        Self {
+            ocf_root: "/usr/lib/ocf".into(),
+            ocf_extra: Vec::new(),
+            fence: vec!["/usr/sbin".into()],
+            external: vec!["/usr/lib/stonith/plugins".into()],
+            meatware: MEATWARE_DIR.into(),
+        }
     }
 }
 
@@ -36,6 +48,12 @@ pub enum FindError {
         /// The folders, with commas.
         searched: String,
     },
+    /// A plugin of cluster-glue for which there is another agent.
+    #[error("{0}")]
+    Replaced(String),
+    /// A plugin that others may write is not run, as cluster-glue does it.
+    #[error("{} can be written by its group or by others: chmod go-w it", .0.display())]
+    Writable(PathBuf),
     /// A file of its name is there and cannot be executed.
     #[error("{} is not an executable file", .0.display())]
     NotExecutable(PathBuf),
@@ -53,8 +71,10 @@ impl FindError {
     /// The outcome of an operation that ends with this error.
     pub fn outcome(&self) -> Outcome {
         let (rc, status) = match self {
-            Self::NotInstalled { .. } => (OcfExitCode::NOT_INSTALLED, OpStatus::NotInstalled),
-            Self::NotExecutable(_) => (OcfExitCode::INSUFFICIENT_PRIV, OpStatus::Error),
+            Self::NotInstalled { .. } | Self::Replaced(_) => {
+                (OcfExitCode::NOT_INSTALLED, OpStatus::NotInstalled)
+            }
+            Self::NotExecutable(_) | Self::Writable(_) => (OcfExitCode::INSUFFICIENT_PRIV, OpStatus::Error),
             Self::Unreadable { .. } => (OcfExitCode::ERROR, OpStatus::Error),
         };
         Outcome::not_run(rc, status, self.to_string())
@@ -62,8 +82,10 @@ impl FindError {
 }
 
 impl AgentPaths {
-    fn folders(&self, class: AgentClass) -> Vec<PathBuf> {
+    /// The folders for an agent of this class; a type of class `stonith` may be in a folder of its own.
+    fn folders(&self, class: AgentClass, kind: &str) -> Vec<PathBuf> {
         match class {
+            AgentClass::Stonith if kind.starts_with(EXTERNAL_PREFIX) => self.external.clone(),
             AgentClass::Ocf => {
                 self.ocf_extra.iter().cloned().chain([self.ocf_root.join("resource.d")]).collect()
             }
@@ -73,18 +95,25 @@ impl AgentPaths {
 
     /// The executable of an agent.
     pub fn find(&self, agent: &AgentName) -> Result<PathBuf, FindError> {
-        let folders = self.folders(agent.class);
+        let folders = self.folders(agent.class, &agent.kind);
+        let is_external = agent.class == AgentClass::Stonith && agent.kind.starts_with(EXTERNAL_PREFIX);
         for folder in &folders {
             let path = match &agent.provider {
                 Some(provider) => folder.join(provider).join(&agent.kind),
                 None => folder.join(&agent.kind),
             };
             match fs::metadata(&path) {
+                Ok(file) if is_external && file.permissions().mode() & 0o022 != 0 => {
+                    return Err(FindError::Writable(path));
+                }
                 Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => return Ok(path),
                 Ok(_) => return Err(FindError::NotExecutable(path)),
                 Err(error) if is_missing(&error) => {}
                 Err(error) => return Err(FindError::Unreadable { path, message: error.to_string() }),
             }
+        }
+        if let Some(text) = replacement(&agent.kind).filter(|_| agent.class == AgentClass::Stonith) {
+            return Err(FindError::Replaced(text));
         }
         let searched =
             folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -94,7 +123,7 @@ impl AgentPaths {
     /// All agents of a class, sorted. Folders that are missing are empty.
     pub fn list(&self, class: AgentClass) -> io::Result<Vec<AgentName>> {
         let mut found = Vec::new();
-        for folder in self.folders(class) {
+        for folder in self.folders(class, "") {
             match class {
                 AgentClass::Ocf => {
                     for provider in names_in(&folder)? {
@@ -110,7 +139,19 @@ impl AgentPaths {
                 }
             }
         }
+        if class == AgentClass::Stonith {
+            for folder in &self.external {
+                let names = names_in(&folder.join("external"))?.into_iter();
+                let plugin =
+                    |name: String| AgentName::new("stonith", None, &format!("{EXTERNAL_PREFIX}{name}")).ok();
+                found.extend(names.filter_map(plugin));
+            }
+        }
         found.retain(|agent| self.find(agent).is_ok());
+        if class == AgentClass::Stonith {
+            let built_in = ["meatware", "null"].into_iter();
+            found.extend(built_in.filter_map(|kind| AgentName::new("stonith", None, kind).ok()));
+        }
         found.sort();
         found.dedup();
         Ok(found)

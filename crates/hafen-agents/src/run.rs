@@ -13,7 +13,10 @@ use tokio::net::unix::pipe;
 use tokio::time::{Instant, timeout_at};
 
 use crate::capture::{Capture, exit_reason, last_line};
+use crate::external;
+use crate::family::FenceFamily;
 use crate::fence::{self, FenceInvocation};
+use crate::human::{BuiltIn, Waiting, built_in};
 use crate::name::{AgentClass, AgentName};
 use crate::ocf::{self, Invocation};
 use crate::outcome::{OcfExitCode, OpStatus, Outcome};
@@ -64,13 +67,21 @@ impl From<Outcome> for Box<NotStarted> {
 /// An agent that has been started.
 #[derive(Debug)]
 pub struct RunningAgent {
-    child: Child,
-    handle: AsyncPidFd,
+    work: Work,
     stdout: Stream,
     stderr: Stream,
     class: AgentClass,
     started: Instant,
     timeout: Duration,
+    /// What is to be told beside the agent's own words.
+    note: Option<String>,
+}
+
+/// Who does it.
+#[derive(Debug)]
+enum Work {
+    Process { child: Child, handle: AsyncPidFd },
+    Human(Waiting),
 }
 
 impl Agents {
@@ -111,12 +122,49 @@ impl Agents {
         } else {
             STDOUT_LIMIT_BYTES
         };
+        let (fencing, note) = fencing.of_today();
         let agent = AgentName::new("stonith", None, &fencing.agent).map_err(|error| {
             Outcome::not_run(OcfExitCode::NOT_CONFIGURED, OpStatus::Invalid, error.to_string())
         })?;
+        let family = FenceFamily::of(&fencing.agent);
+        if matches!(family, FenceFamily::Meatware | FenceFamily::Null) {
+            return self.start_built_in(family, &agent, &fencing);
+        }
         let executable = self.paths.find(&agent).map_err(|error| error.outcome())?;
-        let command = fence::command(&executable, fencing).map_err(|error| cannot_start(&agent, &error))?;
-        spawn(command, &agent, fencing.timeout, limit, announce)
+        let command = match family {
+            FenceFamily::External => external::command(&executable, &fencing),
+            _ => fence::command(&executable, &fencing),
+        };
+        let command = command.map_err(|error| cannot_start(&agent, &error))?;
+        let running = spawn(command, &agent, fencing.timeout, limit, announce)?;
+        Ok(RunningAgent { note, ..running })
+    }
+
+    /// Starts an action of a device that needs no process.
+    fn start_built_in(
+        &self,
+        family: FenceFamily,
+        agent: &AgentName,
+        fencing: &FenceInvocation,
+    ) -> Result<RunningAgent, Box<NotStarted>> {
+        let host = match built_in(family, fencing) {
+            BuiltIn::Ended(outcome) => return Err(outcome.into()),
+            BuiltIn::Human(host) => host,
+        };
+        let waiting = Waiting::begin(&self.paths.meatware, &host).map_err(|error| {
+            let reason = format!("cannot wait for a human: {error}");
+            Outcome::not_run(OcfExitCode::ERROR, OpStatus::Error, reason)
+        })?;
+        let nothing = || Stream { pipe: None, capture: Capture::new(STDOUT_LIMIT_BYTES, 0) };
+        Ok(RunningAgent {
+            work: Work::Human(waiting),
+            stdout: nothing(),
+            stderr: nothing(),
+            class: agent.class,
+            started: Instant::now(),
+            timeout: fencing.timeout,
+            note: None,
+        })
     }
 }
 
@@ -175,7 +223,8 @@ pub(crate) fn spawn(
     };
     match parts() {
         Ok((handle, stdout, stderr)) => {
-            Ok(RunningAgent { child, handle, stdout, stderr, class: agent.class, started, timeout })
+            let work = Work::Process { child, handle };
+            Ok(RunningAgent { work, stdout, stderr, class: agent.class, started, timeout, note: None })
         }
         Err(error) => {
             // Out of descriptors: a process that cannot be watched must not go on.
@@ -193,9 +242,12 @@ enum Waited {
 }
 
 impl RunningAgent {
-    /// The id of the agent's process and of its process group.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    /// The id of the agent's process and of its process group; none where a human is waited for.
+    pub fn pid(&self) -> Option<u32> {
+        match &self.work {
+            Work::Process { child, .. } => Some(child.id()),
+            Work::Human(_) => None,
+        }
     }
 
     /// Waits for the agent's end, at most for its time: then its whole process group gets SIGTERM, and SIGKILL after
@@ -205,14 +257,23 @@ impl RunningAgent {
         let deadline = self.started + self.timeout;
         match self.read_until_end(deadline).await {
             Waited::Ended => {
-                let status = self.child.wait();
+                let status = match &mut self.work {
+                    Work::Process { child, .. } => child.wait(),
+                    Work::Human(_) => Ok(ExitStatus::default()),
+                };
                 self.stdout.drain();
                 self.stderr.drain();
                 self.outcome_of(status)
             }
             Waited::TimedOut => {
                 self.kill().await;
-                let reason = format!("timed out after {} ms", self.timeout.as_millis());
+                let reason = match &self.work {
+                    Work::Process { .. } => format!("timed out after {} ms", self.timeout.as_millis()),
+                    Work::Human(waiting) => {
+                        let (host, time_ms) = (&waiting.host, self.timeout.as_millis());
+                        format!("nobody ran `meatclient -c {host}` within {time_ms} ms")
+                    }
+                };
                 self.outcome(OcfExitCode::ERROR, OpStatus::Timeout, Some(reason))
             }
         }
@@ -220,10 +281,16 @@ impl RunningAgent {
 
     async fn read_until_end(&mut self, deadline: Instant) -> Waited {
         loop {
+            let ended = async {
+                match &mut self.work {
+                    Work::Process { handle, .. } => handle.ended().await.map(drop),
+                    Work::Human(waiting) => waiting.confirmed().await,
+                }
+            };
             tokio::select! {
                 biased;
-                ready = self.handle.ended() => match ready {
-                    Ok(_) => return Waited::Ended,
+                ready = ended => match ready {
+                    Ok(()) => return Waited::Ended,
                     Err(_) => return Waited::TimedOut,
                 },
                 () = tokio::time::sleep_until(deadline) => return Waited::TimedOut,
@@ -235,12 +302,14 @@ impl RunningAgent {
 
     /// Ends the whole process group. The leader is taken last: as long as it is a zombie, nobody else can get its id.
     async fn kill(&mut self) {
-        let group = self.child.id();
+        let Some(group) = self.pid() else { return };
         let _ = hafen_sys::kill_group(group, Signal::TERM);
         let _ = self.read_until_end(Instant::now() + TERMINATE_GRACE).await;
         let _ = hafen_sys::kill_group(group, Signal::KILL);
-        if timeout_at(Instant::now() + KILL_WAIT, self.handle.ended()).await.is_ok() {
-            let _ = self.child.wait();
+        if let Work::Process { child, handle } = &mut self.work
+            && timeout_at(Instant::now() + KILL_WAIT, handle.ended()).await.is_ok()
+        {
+            let _ = child.wait();
         }
         self.stdout.drain();
         self.stderr.drain();
@@ -258,7 +327,11 @@ impl RunningAgent {
                 (OcfExitCode::ERROR, OpStatus::Error, Some(format!("the agent's end was lost: {error}")))
             }
         };
+        let note = self.note.clone();
         let mut outcome = self.outcome(rc, op_status, reason);
+        if let Some(note) = note {
+            outcome.stderr = format!("{note}\n{}", outcome.stderr);
+        }
         if class == AgentClass::Stonith && rc != OcfExitCode::OK && outcome.exit_reason.is_none() {
             outcome.exit_reason = last_line(&outcome.stderr);
         }

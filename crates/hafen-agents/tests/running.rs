@@ -127,7 +127,7 @@ async fn at_the_time_limit_the_whole_group_ends_and_what_left_it_lives() {
     let mut call = invocation("ocf:test:hang", "start", &[("dir", &dir)]);
     call.timeout = Duration::from_millis(700);
     let running = folder.agents().start(&call, None).expect("it starts");
-    let leader = ProcessIdentity::of(running.pid()).expect("it runs");
+    let leader = ProcessIdentity::of(running.pid().expect("a process")).expect("it runs");
     assert_eq!(process_status(leader.pid).expect("it runs").group, leader.pid, "it leads its own group");
     let (grandchild, daemon, outcome) = tokio::join!(
         process_in(folder.path().join("grandchild")),
@@ -244,7 +244,8 @@ async fn an_agent_announces_its_process_or_does_not_begin() {
     };
     let file = File::options().create(true).append(true).open(&path).expect("a file");
     let running = folder.agents().start(&call, announce_to(file)).expect("it starts");
-    let ProcessIdentity { pid, start_time_ticks } = ProcessIdentity::of(running.pid()).expect("it runs");
+    let ProcessIdentity { pid, start_time_ticks } =
+        ProcessIdentity::of(running.pid().expect("a process")).expect("it runs");
     let outcome = running.end().await;
     assert_eq!(
         outcome.stdout,

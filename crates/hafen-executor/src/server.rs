@@ -150,8 +150,8 @@ impl Clock {
 /// An agent has ended.
 #[derive(Debug)]
 enum Ended {
-    Run { run: u64, pid: u32, end: End },
-    Metadata { connection: u64, request_id: u64, pid: u32, outcome: Result<String, String> },
+    Run { run: u64, pid: Option<u32>, end: End },
+    Metadata { connection: u64, request_id: u64, pid: Option<u32>, outcome: Result<String, String> },
 }
 
 struct Shell {
@@ -344,8 +344,8 @@ impl Shell {
 
     fn watch(&mut self, run: u64, call_id: u64, running: RunningAgent, started_at_seconds: u64) {
         let pid = running.pid();
-        self.own.insert(pid);
-        if let Ok(ProcessIdentity { pid, start_time_ticks }) = ProcessIdentity::of(pid) {
+        self.own.extend(pid);
+        if let Some(Ok(ProcessIdentity { pid, start_time_ticks })) = pid.map(ProcessIdentity::of) {
             self.feed(Input::Started(run, RunOfAgent { call_id, pid, start_time_ticks }));
         }
         let ended = self.ended.clone();
@@ -364,7 +364,7 @@ impl Shell {
         match self.agents.start_metadata(agent) {
             Ok(running) => {
                 let (pid, agent) = (running.pid(), agent.clone());
-                self.own.insert(pid);
+                self.own.extend(pid);
                 self.metadata_runs += 1;
                 tokio::spawn(async move {
                     let outcome = metadata_of(&agent, running.end().await).map_err(|error| error.to_string());
@@ -381,11 +381,11 @@ impl Shell {
     fn ended(&mut self, ended: Ended) {
         match ended {
             Ended::Run { run, pid, end } => {
-                self.own.remove(&pid);
+                self.own.retain(|own| Some(*own) != pid);
                 self.feed(Input::Ended(run, end));
             }
             Ended::Metadata { connection, request_id, pid, outcome } => {
-                self.own.remove(&pid);
+                self.own.retain(|own| Some(*own) != pid);
                 self.metadata_runs -= 1;
                 if self.daemon.as_ref().is_some_and(|daemon| daemon.id == connection) {
                     self.tell(&Event::Metadata { request_id, outcome });
