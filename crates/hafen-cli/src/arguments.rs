@@ -1,8 +1,12 @@
 //! The command line of `hafen`.
 
+mod net;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use net::{NetCommand, NetShape, NetUp};
 
 /// Keeps virtual machines running when the hosts under them fail.
 #[derive(Debug, Parser)]
@@ -67,6 +71,9 @@ pub(crate) enum Command {
     /// A whole cluster on this machine, to try things out
     #[command(subcommand)]
     Lab(LabCommand),
+    /// Hosts with networks of their own on this machine, on a switch that loses, delays and cuts
+    #[command(subcommand)]
+    Net(NetCommand),
     /// A host's daemon (started by the system or by a lab)
     Daemon {
         /// Its configuration, a JSON file
@@ -99,6 +106,9 @@ pub(crate) struct ExecutorOptions {
     /// Search fence agents in this folder first; may be given several times
     #[arg(long, value_name = "FOLDER")]
     pub(crate) fence_agents: Vec<PathBuf>,
+    /// The folder of links to the tools that agents call: made, and first in their PATH (default: tools, beside the socket)
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) tools: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -291,6 +301,20 @@ pub(crate) enum LabCommand {
     /// The hub's process
     #[command(hide = true)]
     Hub,
+    /// The process of the switch that joins hosts with networks of their own
+    #[command(hide = true)]
+    Switch,
+    /// The paths at which an installation has links to this executable
+    #[command(hide = true)]
+    Links,
+    /// Start, stop or look at a service of the host that this runs in
+    #[command(hide = true)]
+    Service {
+        /// start, stop, restart or status
+        action: String,
+        /// The service's name
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

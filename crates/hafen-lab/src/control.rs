@@ -11,6 +11,7 @@ use hafen_client::{Client, SOCKET_PATH};
 use hafen_sys::{CommandHooks, Namespaces, PidFd, ProcessIdentity, Signal};
 
 use crate::layout::STORE;
+use crate::net::FrameSwitch;
 use crate::power::{PowerSwitch, namespace_of, processes_in};
 use crate::record::{HeldProcess, Record};
 use crate::{LabError, LabSpec, Layout};
@@ -96,8 +97,10 @@ pub fn down(layout: &Layout) -> Result<bool, LabError> {
 /// Makes the folder with all that the processes expect.
 fn build(layout: &Layout, spec: &LabSpec, executable: &Path) -> Result<(), LabError> {
     let mut record = Record::default();
-    let missing = MOUNT_POINTS.into_iter().map(PathBuf::from).filter(|path| !path.exists());
-    record.folders = missing.collect();
+    if spec.net.is_none() {
+        let missing = MOUNT_POINTS.into_iter().map(PathBuf::from).filter(|path| !path.exists());
+        record.folders = missing.collect();
+    }
     let mut folders = vec![layout.root().to_owned(), layout.agents(), layout.shared(), layout.guest()];
     folders.push(layout.receivers());
     folders.extend(spec.hosts.iter().map(|host| layout.disk(&host.name)));
@@ -114,6 +117,9 @@ fn build(layout: &Layout, spec: &LabSpec, executable: &Path) -> Result<(), LabEr
         std::os::unix::fs::symlink(target, &link).map_err(LabError::system("link", &link))?;
     }
     crate::guests::prepare(layout, spec)?;
+    if let Some(net) = &spec.net {
+        return crate::net::image::build(layout, spec, net);
+    }
     let path = layout.initial_cib();
     fs::write(&path, crate::guests::initial_cib(layout, spec)?).map_err(LabError::system("write", &path))?;
     spec.hosts.iter().try_for_each(|host| crate::init::write_daemon_config(layout, spec, &host.name))
@@ -324,6 +330,16 @@ impl Lab {
     /// Its power switch.
     pub fn power(&self) -> PowerSwitch {
         PowerSwitch::at(self.layout.power_socket())
+    }
+
+    /// The switch that joins the hosts; an error where they have no networks of their own.
+    pub fn frame_switch(&self) -> Result<FrameSwitch, LabError> {
+        if self.spec.net.is_none() {
+            return Err(LabError::State(
+                "the hosts of this lab share a hub: there are no links to change".to_owned(),
+            ));
+        }
+        Ok(FrameSwitch::at(self.layout.switch_socket()))
     }
 
     /// The socket of a host's daemon, seen from outside.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 pub const FOLDER_VARIABLE: &str = "HAFEN_LAB";
 /// The lab's folder where nothing else is said.
 pub const FOLDER_DEFAULT: &str = "/var/tmp/hafen-lab";
+/// The folder of a lab whose hosts have networks of their own, where nothing else is said.
+pub const NET_FOLDER_DEFAULT: &str = "/var/tmp/hafen-net";
 /// Where a daemon keeps what a power cut must not take: mounted from outside, limited in size.
 pub const STORE: &str = "/var/lib/hafen";
 /// Where a daemon keeps what only its own end must not take.
@@ -25,9 +27,18 @@ impl Layout {
 
     /// The lab that the user means: the given folder, else `HAFEN_LAB`, else [`FOLDER_DEFAULT`].
     pub fn chosen(folder: Option<&Path>) -> Self {
+        Self::chosen_or(folder, FOLDER_DEFAULT)
+    }
+
+    /// As [`Layout::chosen`], for `hafen net`: where nothing else is said, [`NET_FOLDER_DEFAULT`].
+    pub fn chosen_net(folder: Option<&Path>) -> Self {
+        Self::chosen_or(folder, NET_FOLDER_DEFAULT)
+    }
+
+    fn chosen_or(folder: Option<&Path>, default: &str) -> Self {
         let folder =
             folder.map(Path::to_owned).or_else(|| std::env::var_os(FOLDER_VARIABLE).map(PathBuf::from));
-        let folder = folder.unwrap_or_else(|| PathBuf::from(FOLDER_DEFAULT));
+        let folder = folder.unwrap_or_else(|| PathBuf::from(default));
         Self::new(std::path::absolute(&folder).unwrap_or(folder))
     }
 
@@ -66,6 +77,16 @@ impl Layout {
     /// The configuration that the cluster begins with.
     pub fn initial_cib(&self) -> PathBuf {
         self.root.join("initial-cib.xml")
+    }
+
+    /// The frame switch's socket.
+    pub fn switch_socket(&self) -> PathBuf {
+        self.root.join("switch.sock")
+    }
+
+    /// What the power switch did, a JSON object a line.
+    pub fn power_journal(&self) -> PathBuf {
+        self.root.join("power.jsonl")
     }
 
     /// The power switch's socket.
@@ -126,6 +147,11 @@ impl Layout {
     /// The configuration of a host's daemon.
     pub fn daemon_config(&self, name: &str) -> PathBuf {
         self.host(name).join("daemon.json")
+    }
+
+    /// Files that a host has from its first boot on, by their paths in it.
+    pub fn image(&self, name: &str) -> PathBuf {
+        self.host(name).join("image")
     }
 
     /// A guest's disk.

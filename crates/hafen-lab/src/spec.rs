@@ -39,6 +39,16 @@ pub struct LabSpec {
     pub guest_dir: Option<PathBuf>,
     /// Variables for daemons and executors, beside their usual environment.
     pub environment: Vec<(String, String)>,
+    /// Hosts have networks of their own, joined by a switch; none: they share the hub.
+    #[serde(default)]
+    pub net: Option<NetSpec>,
+}
+
+/// Hosts with interfaces, files and services of their own, as after an installation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetSpec {
+    /// Neither Corosync nor Hafen is configured: that is left to `hafen init` and `hafen join`.
+    pub bare: bool,
 }
 
 /// How the hub delivers.
@@ -79,6 +89,7 @@ impl LabSpec {
             power_delay_ms: 0,
             guest_dir: None,
             environment: Vec::new(),
+            net: None,
         })
     }
 

@@ -1,36 +1,41 @@
 //! `hafen lab`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hafen_lab::init::ServiceAction;
 use hafen_lab::{Lab, LabSpec, Layout, Network};
 
 use super::demo;
 use crate::arguments::{Connection, LabCommand, LabMeasure, LabOptions, LabUp};
-use crate::exit;
+use crate::{applets, exit};
 
 /// Names the folder with the guests' kernel.
 const GUEST_VARIABLE: &str = "HAFEN_GUEST";
 /// That folder where nothing else is said.
 const GUEST_DEFAULT: &str = "target/guest";
 
+/// Modes of the executable that are found by no agent's name.
+const NO_AGENTS: [&str; 2] = ["qemu-receiver", "kvm-works"];
+/// Programs of old names that an installation has, if they are part of this executable.
+const APPLETS: [&str; 8] = [
+    "attrd_updater",
+    "cibadmin",
+    "crm_attribute",
+    "crm_master",
+    "crm_mon",
+    "crm_node",
+    "crm_simulate",
+    "meatclient",
+];
+
 pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Result<ExitCode> {
     let layout = Layout::chosen(connection.lab.as_deref());
     match command {
         LabCommand::Up(options) => up(&layout, &options)?,
-        LabCommand::Down => {
-            let there_was = hafen_lab::down(&layout)?;
-            let root = layout.root().display();
-            println!(
-                "{}",
-                if there_was {
-                    format!("the lab in {root} is gone")
-                } else {
-                    format!("there is no lab in {root}")
-                }
-            );
-        }
+        LabCommand::Down => down(&layout)?,
         LabCommand::Status => status(&layout)?,
         LabCommand::Kill { target } => Lab::open(&layout)?.power().off(&target)?,
         LabCommand::Boot { target } => Lab::open(&layout)?.power().on(&target)?,
@@ -47,6 +52,9 @@ pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Resul
         }
         LabCommand::PowerSwitch { lease } => hafen_lab::power::run(&layout, lease)?,
         LabCommand::Hub => hafen_lab::hub::run(&layout)?,
+        LabCommand::Switch => hafen_lab::net::run(&layout)?,
+        LabCommand::Links => links().iter().for_each(|link| println!("{link}")),
+        LabCommand::Service { action, name } => return service(&action, &name),
         LabCommand::Init => init(&layout, connection)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -78,7 +86,18 @@ fn up(layout: &Layout, options: &LabUp) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn status(layout: &Layout) -> anyhow::Result<()> {
+/// Ends a lab of either kind.
+pub(super) fn down(layout: &Layout) -> anyhow::Result<()> {
+    let there_was = hafen_lab::down(layout)?;
+    let root = layout.root().display();
+    println!(
+        "{}",
+        if there_was { format!("the lab in {root} is gone") } else { format!("there is no lab in {root}") }
+    );
+    Ok(())
+}
+
+pub(super) fn status(layout: &Layout) -> anyhow::Result<()> {
     let lab = Lab::open(layout)?;
     println!("lab in {}", layout.root().display());
     for host in lab.power().list()? {
@@ -110,7 +129,8 @@ fn measure(layout: &Layout, options: &LabMeasure) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn exec(layout: &Layout, host: &str, words: &[std::ffi::OsString]) -> anyhow::Result<ExitCode> {
+/// Runs a command in a host, with its exit status.
+pub(super) fn exec(layout: &Layout, host: &str, words: &[std::ffi::OsString]) -> anyhow::Result<ExitCode> {
     let Some((program, arguments)) = words.split_first() else {
         anyhow::bail!("no command to run in {host}");
     };
@@ -125,5 +145,38 @@ fn init(layout: &Layout, connection: &Connection) -> anyhow::Result<()> {
     let spec = LabSpec::load(layout)?;
     hafen_lab::init::prepare(layout, &spec, &name)?;
     hafen_lab::init::hold_ring(layout, &spec, &name)?;
-    hafen_lab::init::serve(&name, hafen_lab::init::services(layout, &spec, &name))
+    Ok(hafen_lab::init::serve(&spec, &name, hafen_lab::init::services(layout, &spec, &name))?)
+}
+
+/// The paths at which an installation has links to this executable.
+fn links() -> Vec<String> {
+    let agents = hafen_ocf::AGENTS.iter().filter(|agent| !NO_AGENTS.contains(agent));
+    let agents = agents.map(|agent| match agent.starts_with("fence_") {
+        true => format!("/usr/sbin/{agent}"),
+        false => format!("/usr/lib/ocf/resource.d/hafen/{agent}"),
+    });
+    let applets = APPLETS.iter().filter(|name| applets::named(OsStr::new(name)).is_some());
+    agents.chain(applets.map(|name| format!("/usr/sbin/{name}"))).collect()
+}
+
+/// Starts, stops or looks at a service of the host that this process is in; `status` of one that does not run: 3.
+fn service(action: &str, name: &str) -> anyhow::Result<ExitCode> {
+    let action = match action {
+        "start" => ServiceAction::Start,
+        "stop" => ServiceAction::Stop,
+        "restart" => ServiceAction::Restart,
+        "status" => ServiceAction::Status,
+        other => anyhow::bail!("'{other}' is none of start, stop, restart, status"),
+    };
+    let answer = hafen_lab::init::ask_service(action, name)?;
+    let detail = answer.detail.unwrap_or_default();
+    match answer.result.as_str() {
+        "ok" => {}
+        "error" => anyhow::bail!("{detail}"),
+        state => {
+            println!("{name} is {state} {detail}");
+            return Ok(exit::status(if state == "running" { 0 } else { 3 }));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod events;
 mod lab;
+mod net;
 mod node;
 mod process;
 mod status;
@@ -24,6 +25,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Events { follow, after, json } => events::run(connection, follow, after, json),
         Command::Config(command) => config::run(command, connection),
         Command::Lab(command) => lab::run(command, connection),
+        Command::Net(command) => net::run(command, connection),
         Command::Daemon { config } => process::daemon(&config),
         Command::Executor(options) => process::executor(options),
         Command::Ocf { name, action } => Ok(exit::status(hafen_ocf::main(&name, &action))),

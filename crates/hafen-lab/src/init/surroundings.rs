@@ -4,12 +4,9 @@ use std::fs;
 
 use hafen_daemon::{BusConfig, DaemonConfig, HostEntry};
 
-use super::Service;
+use super::{PATH, Service};
 use crate::layout::{FOLDER_VARIABLE, RUN, STORE};
-use crate::{LabError, LabSpec, Layout};
-
-/// Where programs are looked for.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use crate::{LabError, LabSpec, Layout, NetSpec};
 
 /// Writes the configuration of a host's daemon.
 pub fn write_daemon_config(layout: &Layout, spec: &LabSpec, name: &str) -> Result<(), LabError> {
@@ -48,24 +45,63 @@ pub fn write_daemon_config(layout: &Layout, spec: &LabSpec, name: &str) -> Resul
     text.and_then(|text| fs::write(&path, text)).map_err(LabError::system("write", &path))
 }
 
-/// What runs in a host: its daemon (which starts the executor), and the receiver of live migrations.
+/// The programs that a host runs: its daemon (which starts the executor), and what that needs.
 pub fn services(layout: &Layout, spec: &LabSpec, name: &str) -> Vec<Service> {
-    let mut environment = vec![
-        ("PATH".to_owned(), PATH.to_owned()),
-        ("LC_ALL".to_owned(), "C.UTF-8".to_owned()),
-        (FOLDER_VARIABLE.to_owned(), layout.root().display().to_string()),
-    ];
+    match &spec.net {
+        None => services_on_the_hub(layout, spec, name),
+        Some(net) => installed_services(spec, net),
+    }
+}
+
+fn environment(spec: &LabSpec) -> Vec<(String, String)> {
+    let mut environment =
+        vec![("PATH".to_owned(), PATH.to_owned()), ("LC_ALL".to_owned(), "C.UTF-8".to_owned())];
     environment.extend(spec.environment.iter().cloned());
+    environment
+}
+
+fn services_on_the_hub(layout: &Layout, spec: &LabSpec, name: &str) -> Vec<Service> {
+    let mut environment = environment(spec);
+    environment.push((FOLDER_VARIABLE.to_owned(), layout.root().display().to_string()));
     let service = |service: &'static str, arguments: Vec<String>| Service {
         name: service,
         program: layout.executable(),
         arguments,
         environment: environment.clone(),
+        restart: true,
+        notifies: false,
+        enabled: true,
     };
     let config = layout.daemon_config(name).display().to_string();
     let receiver = layout.receivers().join(format!("{name}.sock")).display().to_string();
     vec![
         service("daemon", vec!["daemon".to_owned(), "--config".to_owned(), config]),
         service("receiver", vec!["ocf".to_owned(), "qemu-receiver".to_owned(), receiver]),
+    ]
+}
+
+/// As the packages' units have them: Corosync and its companions stay ended, Hafen starts again.
+fn installed_services(spec: &LabSpec, net: &NetSpec) -> Vec<Service> {
+    let environment = environment(spec);
+    let service = |name: &'static str, program: &str, arguments: &[&str]| Service {
+        name,
+        program: program.into(),
+        arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+        environment: environment.clone(),
+        restart: false,
+        notifies: true,
+        enabled: false,
+    };
+    let foreground = ["-f"];
+    vec![
+        Service { enabled: !net.bare, ..service("corosync", "/usr/sbin/corosync", &foreground) },
+        service("corosync-qdevice", "/usr/sbin/corosync-qdevice", &foreground),
+        service("corosync-qnetd", "/usr/bin/corosync-qnetd", &foreground),
+        Service {
+            enabled: !net.bare,
+            restart: true,
+            notifies: false,
+            ..service("hafen", "/usr/bin/hafen", &["daemon"])
+        },
     ]
 }

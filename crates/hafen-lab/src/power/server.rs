@@ -21,8 +21,8 @@ use crate::{LabError, LabSpec, Layout};
 
 /// Connections that are served at once; more are refused.
 const CONNECTIONS_MAXIMUM: usize = 64;
-/// How often the hub is looked at.
-const HUB_LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the network's process is looked at.
+const NETWORK_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// No request may take longer than this.
 const DELAY_MAXIMUM: Duration = Duration::from_secs(600);
 
@@ -79,20 +79,25 @@ pub fn run(layout: &Layout, lease: bool) -> Result<(), LabError> {
     if lease {
         std::thread::spawn(end_with_lease);
     }
-    serve_boots(layout, &orders)
+    serve_boots(layout, network_process(&spec), &orders)
 }
 
-/// The main thread's work: starts hosts, and keeps the hub running. What it starts ends with it.
-fn serve_boots(layout: &Layout, orders: &Receiver<Boot>) -> Result<(), LabError> {
-    let mut hub = start_hub(layout)?;
+/// The process that joins the hosts, as a subcommand of `hafen lab`.
+fn network_process(spec: &LabSpec) -> &'static str {
+    if spec.net.is_some() { "switch" } else { "hub" }
+}
+
+/// The main thread's work: starts hosts, and keeps the network running. What it starts ends with it.
+fn serve_boots(layout: &Layout, network: &str, orders: &Receiver<Boot>) -> Result<(), LabError> {
+    let mut running = start_network(layout, network)?;
     loop {
-        let order = match orders.recv_timeout(HUB_LOOK_INTERVAL) {
+        let order = match orders.recv_timeout(NETWORK_LOOK_INTERVAL) {
             Ok(order) => order,
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {
-                if let Ok(Some(status)) = hub.try_wait() {
-                    eprintln!("the hub ended ({status}): it starts again");
-                    hub = start_hub(layout)?;
+                if let Ok(Some(status)) = running.try_wait() {
+                    eprintln!("the {network} ended ({status}): it starts again");
+                    running = start_network(layout, network)?;
                 }
                 continue;
             }
@@ -108,15 +113,15 @@ fn serve_boots(layout: &Layout, orders: &Receiver<Boot>) -> Result<(), LabError>
     }
 }
 
-fn start_hub(layout: &Layout) -> Result<Child, LabError> {
-    let path = layout.log("hub");
+fn start_network(layout: &Layout, network: &str) -> Result<Child, LabError> {
+    let path = layout.log(network);
     let log = OpenOptions::new().create(true).append(true).open(&path);
     let log = log.map_err(LabError::system("open", &path))?;
     let second = log.try_clone().map_err(LabError::system("open", &path))?;
     let mut command = Command::new(layout.executable());
-    command.args(["lab", "hub", "--lab"]).arg(layout.root());
+    command.args(["lab", network, "--lab"]).arg(layout.root());
     command.stdin(Stdio::null()).stdout(log).stderr(second).new_session().die_with_parent(Signal::KILL);
-    command.spawn().map_err(LabError::system("start the hub with", layout.executable()))
+    command.spawn().map_err(LabError::system("start the network with", layout.executable()))
 }
 
 /// Whoever started the lab holds the other end of standard input, and is gone.
