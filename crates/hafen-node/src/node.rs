@@ -46,6 +46,8 @@ pub struct Node {
     quorum: QuorumJoiner,
     membership: Membership,
     replica: Replica,
+    /// Since when there is no quorum, on the monotonic clock.
+    quorum_lost_at: Option<u64>,
     /// The last ring with quorum in which this member was synchronised.
     quorate_ring: u64,
     /// Whether this run of the daemon was synchronised with a majority of the configured hosts at least once.
@@ -103,6 +105,7 @@ impl Node {
             quorum: QuorumJoiner::new(),
             membership: Membership::default(),
             replica,
+            quorum_lost_at: None,
             quorate_ring: 0,
             met_majority: false,
             nodelist: None,

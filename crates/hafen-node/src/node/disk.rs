@@ -166,6 +166,12 @@ impl Node {
             // Alone since it started: others may have gone on without it before, and this state may be an old one.
             return false;
         }
+        let in_ring = view.hosts.iter().filter(|host| configured.contains_key(host)).count();
+        if configured.len() > 2 && in_ring * 2 > configured.len() {
+            // Quorum comes from hosts without a daemon: with others that are off now they could be a majority without
+            // any disk that has this.
+            return false;
+        }
         let minimum = self.proof_minimum();
         let fencing = self.fencing_enabled();
         let absent_are_down = configured.keys().filter(|host| !view.members.contains_key(host)).all(|host| {

@@ -46,6 +46,8 @@ impl Node {
         self.membership.enter(view);
         self.greet_by = Some(self.now.monotonic_ms + GREETING_MAXIMUM_MS);
         self.patience_anew();
+        // Quorum may have been told before its view.
+        self.pause_without_quorum();
         self.disk.view_changed();
         self.local.view_changed();
         self.requests_view_changed();
@@ -304,10 +306,20 @@ impl Node {
         let text = if self.quorate() { "the cluster has quorum" } else { "the cluster has no quorum" };
         self.event("quorum", "", text, "the bus said so");
         self.note_quorate_ring();
-        if !self.quorate() {
-            self.planner.hold_back_until(self.now.monotonic_ms + QUORUM_LOST_PAUSE_MS);
-        }
+        self.pause_without_quorum();
         self.planner.disturbed("quorum changed");
+    }
+
+    /// Holds plans back for a pause after quorum was lost. The pause is not longer where the ring forms again and again.
+    fn pause_without_quorum(&mut self) {
+        match self.quorum.quorate() {
+            Some(false) => {
+                let since = *self.quorum_lost_at.get_or_insert(self.now.monotonic_ms);
+                self.planner.hold_back_until(since + QUORUM_LOST_PAUSE_MS);
+            }
+            Some(true) => self.quorum_lost_at = None,
+            None => {}
+        }
     }
 
     /// What this member knows about absent hosts is as new as the last quorate ring in which it was synchronised.
