@@ -1,6 +1,6 @@
 //! Clients that change the configuration, and remember what they were promised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_protocol::MemberId;
 use hafen_protocol::client::{Edit, Request};
@@ -83,6 +83,8 @@ pub struct Clients {
     pub unknown: u64,
     next_value: u64,
     next_created: u64,
+    /// Hosts that were taken away.
+    removed: BTreeSet<String>,
 }
 
 impl Clients {
@@ -99,6 +101,7 @@ impl Clients {
             unknown: 0,
             next_value: 1,
             next_created: 1,
+            removed: BTreeSet::new(),
         }
     }
 
@@ -160,7 +163,8 @@ impl Clients {
             Key::Attribute { node, name } if name == "standby" => {
                 let may_be = known.possible.iter().any(Option::is_some);
                 let is = known.acknowledged.as_ref().is_some_and(|(value, _)| value.is_some());
-                (known.busy || may_be || is).then(|| node.clone())
+                let there = !self.removed.contains(node);
+                (there && (known.busy || may_be || is)).then(|| node.clone())
             }
             _ => None,
         };
@@ -272,6 +276,16 @@ impl Clients {
         for number in numbers {
             self.answered(member, number, None, now_us);
         }
+    }
+
+    /// A host is taken away: what was said about it goes with it.
+    pub fn host_removed(&mut self, name: &str) {
+        self.removed.insert(name.to_owned());
+    }
+
+    /// Whether a key is about a host that was taken away.
+    pub fn is_void(&self, key: &Key) -> bool {
+        matches!(key, Key::Attribute { node, .. } if self.removed.contains(node))
     }
 
     /// Requests that nobody has answered.

@@ -43,6 +43,10 @@ pub enum FaultKind {
     OneDead,
     /// The server of the quorum device is out of reach, for one host or for all.
     DeviceServerLost,
+    /// A host joins.
+    HostJoins,
+    /// A host is removed.
+    HostRemoved,
     /// Messages take long.
     SlowNetwork,
     /// A host's disk takes its time for everything.
@@ -134,6 +138,8 @@ const KINDS: &[(FaultKind, u64, Bounds)] = &[
     (FaultKind::DaemonHangsForGood, 3, bounds(1, 1)),
     (FaultKind::OneAlone, 2, bounds(60_000, 240_000)),
     (FaultKind::OneDead, 2, bounds(400_000, 1_200_000)),
+    (FaultKind::HostJoins, 2, bounds(1, 1)),
+    (FaultKind::HostRemoved, 2, bounds(1, 1)),
     (FaultKind::DeviceServerLost, 6, bounds(5_000, 240_000)),
     (FaultKind::SlowNetwork, 3, bounds(10_000, 60_000)),
     (FaultKind::SlowDisk, 4, bounds(10_000, 90_000)),

@@ -119,6 +119,13 @@ pub struct Host {
     pub booted: bool,
     /// Whether its Corosync runs.
     pub corosync: bool,
+    /// When it lost its power, in simulated microseconds.
+    pub dark_us: u64,
+    /// Whether a daemon on it may fence: since it booted it has been in a quorate view with another host, or heard an
+    /// operator's word.
+    pub may_fence: bool,
+    /// It is to leave for good.
+    pub leaves_for_good: bool,
     /// Its power supplies.
     pub supplies: BTreeSet<u8>,
     /// Those that a switch has switched off.
@@ -159,6 +166,9 @@ impl Host {
             boot: 0,
             booted: false,
             corosync: false,
+            dark_us: 0,
+            may_fence: false,
+            leaves_for_good: false,
             supplies: BTreeSet::from([0, 1]),
             supplies_off: BTreeSet::new(),
             cut: false,

@@ -22,6 +22,9 @@ pub enum Invariant {
     Settles,
     /// A host is fenced only for a recorded cause, and once for each.
     NoFencingStorm,
+    /// A host that has just booted fences nobody before it was in a quorate view with another host, or heard an
+    /// operator's word.
+    NoPingPong,
     /// Of two hosts that shoot each other at once exactly one survives, where their devices have delays.
     OneSurvives,
     /// A node does not panic, and does not spin.
@@ -36,6 +39,7 @@ impl fmt::Display for Invariant {
             Invariant::SameOrderSameState => "same_order_same_state",
             Invariant::Settles => "settles",
             Invariant::NoFencingStorm => "no_fencing_storm",
+            Invariant::NoPingPong => "no_ping_pong",
             Invariant::OneSurvives => "one_survives",
             Invariant::Sound => "sound",
         })

@@ -9,6 +9,8 @@ use crate::votequorum::QuorumSettings;
 
 /// How many hosts a cluster has.
 pub const HOSTS: Bounds = bounds(2, 8);
+/// So many hosts join a running cluster at most.
+pub const JOINING_AT_MOST: u32 = 2;
 /// When the first fault may come, in simulated milliseconds.
 pub const CALM_START_MS: u64 = 90_000;
 /// When the last fault may come, in simulated milliseconds.
@@ -113,7 +115,7 @@ impl Options {
 
     /// The highest number that a host may have.
     pub fn hosts_at_most(&self) -> u32 {
-        self.hosts
+        self.hosts + JOINING_AT_MOST
     }
 }
 

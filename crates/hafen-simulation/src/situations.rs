@@ -61,10 +61,18 @@ pub enum Situation {
     BoardWithoutPower,
     /// The devices of a level failed, and the next level was tried.
     FencedByLaterLevel,
+    /// An operator said that a host is off, since a status asked for it.
+    OperatorProceeds,
+    /// A host joined the running cluster.
+    HostJoined,
+    /// A host was removed from the running cluster.
+    HostRemoved,
+    /// A host booted with an old node list.
+    OldNodeList,
 }
 
 /// All situations, with what they are called in the table.
-pub const SITUATIONS: [(Situation, &str); 28] = [
+pub const SITUATIONS: [(Situation, &str); 32] = [
     (Situation::ViewChangeDuringJoin, "view change during join"),
     (Situation::ViewChangeDuringTransfer, "view change during state transfer"),
     (Situation::CoordinatorLostWithFencingInFlight, "coordinator lost with fencing in flight"),
@@ -93,6 +101,10 @@ pub const SITUATIONS: [(Situation, &str); 28] = [
     (Situation::OneDead, "power back with one host dead"),
     (Situation::BoardWithoutPower, "fence device without power, as its target"),
     (Situation::FencedByLaterLevel, "fenced by a later level"),
+    (Situation::OperatorProceeds, "an operator gave the word that a status asked for"),
+    (Situation::HostJoined, "host joined"),
+    (Situation::HostRemoved, "host removed"),
+    (Situation::OldNodeList, "booted with an old node list"),
 ];
 
 /// How often each situation was reached.

@@ -112,6 +112,11 @@ impl Votequorum {
         }
     }
 
+    /// A host is taken away.
+    pub fn forget(&mut self, host: HostId) {
+        self.hosts.remove(&host);
+    }
+
     /// Cuts or mends a host's way to the device's server.
     pub fn set_reaches_device(&mut self, host: HostId, reaches: bool) {
         if let Some(host) = self.hosts.get_mut(&host) {

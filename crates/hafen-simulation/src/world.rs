@@ -8,9 +8,11 @@ mod disk;
 mod faults;
 mod fencing;
 mod hang;
+mod hosts;
 mod links;
 mod network;
 mod operations;
+mod operator;
 mod power;
 mod quorum;
 
@@ -100,6 +102,14 @@ pub(crate) enum Happening {
     RingReforms(usize),
     /// A host's Corosync starts again.
     CorosyncStarts(HostId, u64),
+    /// The operator looks at the status.
+    OperatorLooks,
+    /// A host reads the node list as it is now.
+    ListReloads(HostId),
+    /// A host that was to leave for good has not left in time.
+    RemovalEnds(HostId),
+    /// A host that has left for good is taken away.
+    HostGone(HostId),
     /// A daemon that hung goes on.
     DaemonGoesOn(HostId, Incarnation),
     /// From now on the cluster must be settled.
@@ -138,6 +148,10 @@ pub struct World {
     quiet: bool,
     causes: Causes,
     failed_stops: BTreeMap<HostId, u64>,
+    /// Hosts that have joined so far.
+    joined: u32,
+    /// An operator has said that hosts are off: others may have gone on without knowing it.
+    word_given: bool,
     observed: Observed,
     /// When each view was first delivered to anybody.
     views: BTreeMap<ViewId, u64>,
@@ -218,6 +232,8 @@ impl World {
             quiet: false,
             causes: Causes::default(),
             failed_stops: BTreeMap::new(),
+            joined: 0,
+            word_given: false,
             observed: Observed::default(),
             views: BTreeMap::new(),
             table: Table::default(),
@@ -263,6 +279,7 @@ impl World {
             return self.after_ms(moment.ends_ms, Happening::End);
         }
         self.after_ms(30_000, Happening::Client);
+        self.after_ms(60_000, Happening::OperatorLooks);
         let last_ms = self.options.faults.iter().map(|fault| fault.at_ms + fault.lasts_ms).max().unwrap_or(0);
         let quiet_ms = FAULTS_UNTIL_MS.max(last_ms.min(FAULTS_UNTIL_MS + 60_000));
         self.after_ms(quiet_ms, Happening::Quiet);
@@ -295,6 +312,10 @@ impl World {
             Happening::QuorumTold(member, ring) => self.quorum_told(member, ring),
             Happening::DeviceDecides(decision) => self.device_decides(decision),
             Happening::RingReforms(index) => self.ring_reforms(index),
+            Happening::OperatorLooks => self.operator_looks(),
+            Happening::ListReloads(host) => self.list_reloads(host),
+            Happening::RemovalEnds(host) => self.removal_ends(host),
+            Happening::HostGone(host) => self.host_is_gone(host),
             Happening::CorosyncStarts(host, boot) => self.corosync_starts(host, boot),
             Happening::DaemonGoesOn(host, run) => self.daemon_goes_on(host, run),
             Happening::Settled => {
@@ -302,7 +323,7 @@ impl World {
                 for half_minutes in 1..=STAYS_SETTLED_MS / 30_000 {
                     self.after_ms(half_minutes * 30_000, Happening::StillSettled);
                 }
-                self.agenda.retain(|_, happening| *happening != Happening::Client);
+                self.agenda.retain(|_, next| !matches!(next, Happening::Client | Happening::OperatorLooks));
                 self.after_ms(STAYS_SETTLED_MS + 1, Happening::End);
             }
             Happening::End => self.agenda.clear(),

@@ -43,7 +43,10 @@ pub fn acknowledged_changes_survive(
 ) -> Option<String> {
     for (key, known) in &clients.ledger {
         let Some((acknowledged, at_us)) = &known.acknowledged else { continue };
-        if *at_us >= before_us || clients.pending().any(|(_, pending)| pending.key == *key) {
+        if *at_us >= before_us
+            || clients.is_void(key)
+            || clients.pending().any(|(_, pending)| pending.key == *key)
+        {
             continue;
         }
         let found = value_of(cib, key);

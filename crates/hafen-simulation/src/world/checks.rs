@@ -28,7 +28,11 @@ impl World {
 
     /// Whether changes that were acknowledged must survive in this cluster.
     fn survival_is_claimed(&self) -> bool {
-        !self.options.overrides && (self.options.hosts > 2 || self.options.configuration.fencing)
+        // A device lets a host go on alone that has an old state; so does an operator's word.
+        if self.word_given || self.quorum.has_device() {
+            return false;
+        }
+        !self.options.overrides && (self.hosts.len() > 2 || self.options.configuration.fencing)
     }
 
     /// A node may just have opened a term: then it has everything that was acknowledged before.
@@ -37,7 +41,7 @@ impl World {
         let Some(daemon) = host.daemon_mut(member.incarnation) else { return };
         let open = daemon.node.is_coordinator() && daemon.node.membership().term_open;
         let was_open = std::mem::replace(&mut daemon.term_was_open, open);
-        if !open || was_open || self.options.hosts == 2 || !self.majority_shares_view(member.host) {
+        if !open || was_open || self.hosts.len() == 2 || !self.majority_shares_view(member.host) {
             return;
         }
         // This member may lag behind others of its view: what they have acknowledged in it comes later here.

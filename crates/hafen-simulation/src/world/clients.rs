@@ -22,7 +22,7 @@ impl World {
         let drawn = if self.quiet {
             self.clients.end_standby(to, now_us)
         } else {
-            self.clients.draw(to, self.options.hosts, movable, now_us)
+            self.clients.draw(to, self.options.hosts + self.joined, movable, now_us)
         };
         let Some((request, body)) = drawn else { return };
         self.note(Some(to.host), format_args!("client {request} asks: {body:?}"));

@@ -1,5 +1,7 @@
 //! Daemons: the shell around a node, which only feeds it and carries out what it puts out.
 
+use std::collections::BTreeMap;
+
 use hafen_node::api::{Identity, Settings};
 use hafen_node::{Input, Node, Output};
 use hafen_protocol::client::Reply;
@@ -57,7 +59,8 @@ impl World {
         let run = self.hosts.get(&id).map_or(0, |host| host.incarnations + 1);
         Settings {
             cluster: "simulated".to_owned(),
-            hosts: self.hosts.iter().map(|(&id, host)| (id, host.uname.clone())).collect(),
+            // Corosync's node list says which there are.
+            hosts: BTreeMap::new(),
             daemon_restart_timeout_ms: self.options.daemon_restart_timeout_ms,
             startup_wait_ms: self.options.startup_wait_ms,
             initial_cib: self.options.configuration.xml.clone(),
@@ -210,6 +213,9 @@ impl World {
     fn exited(&mut self, member: MemberId) {
         let Some(host) = self.hosts.get_mut(&member.host) else { return };
         let boot = host.boot;
+        if host.leaves_for_good {
+            return self.after_ms(1_000, Happening::HostGone(member.host));
+        }
         let after_ms = host.returns_after_ms.take();
         self.daemon_dies(member.host);
         let ms = after_ms.unwrap_or_else(|| self.dice.within(bounds(500, 20_000)));
@@ -218,6 +224,9 @@ impl World {
 
     fn replied(&mut self, from: MemberId, request: u64, reply: Reply) {
         match reply {
+            Reply::Status(report) if request == super::operator::LOOK_REQUEST => {
+                self.operator_reads(from, &report);
+            }
             Reply::Status(report) => self.status_reported(&report),
             Reply::Done { .. } => self.client_answered(from, request, Some(true), "done"),
             Reply::Failed(failure) => {

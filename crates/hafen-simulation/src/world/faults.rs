@@ -92,6 +92,8 @@ impl World {
             FaultKind::CorosyncKilled => self.kill_corosync(victim, boot, fault.lasts_ms),
             FaultKind::DaemonHangs => self.hang_daemon(victim, Some(fault.lasts_ms)),
             FaultKind::DaemonHangsForGood => self.hang_daemon(victim, None),
+            FaultKind::HostJoins => self.host_joins(),
+            FaultKind::HostRemoved => self.host_is_removed(victim),
             FaultKind::DeviceServerLost => self.lose_device_server(victim, &mut dice),
             FaultKind::BusLost => {
                 let member = self.hosts.get(&victim).and_then(|host| host.member());

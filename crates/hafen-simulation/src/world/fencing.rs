@@ -55,6 +55,11 @@ impl World {
         if self.mutant == Some(Mutant::SkipTheProof) {
             return self.fence_answered(from, &start, true, 0);
         }
+        if start.action != "on" && !self.hosts.get(&from.host).is_some_and(|host| host.may_fence) {
+            let text =
+                format!("host{} fences host{} before it has seen its cluster", from.host, start.target);
+            return self.violate(Invariant::NoPingPong, text);
+        }
         if self.fencings_in_flight().next().is_some() {
             self.reach(Situation::TwoFencingsInFlight);
         }
@@ -88,7 +93,8 @@ impl World {
         });
         let known = nodes.flat_map(|node| {
             let replica = node.replica();
-            let ended = replica.fence_history.iter().map(|entry| &entry.start);
+            let succeeded = replica.fence_history.iter().filter(|entry| entry.result.outcome.is_ok());
+            let ended = succeeded.map(|entry| &entry.start);
             let all = replica.fencings.values().chain(ended);
             all.filter(|one| one.target == start.target).map(|one| one.id.clone()).collect::<Vec<_>>()
         });

@@ -129,10 +129,12 @@ impl World {
             return self.after_ms(ATTACH_AGAIN_MS, Happening::Attach(host, incarnation));
         }
         daemon.attached = true;
+        self.tell_hosts(MemberId { host, incarnation });
         self.network(NetworkInput::ProcessJoin(MemberId { host, incarnation }));
     }
 
     pub(super) fn deliver(&mut self, to: MemberId, delivery: Delivery) {
+        self.note_quorate_view(to, &delivery);
         let attached = |daemon: &crate::host::Daemon| daemon.incarnation == to.incarnation && daemon.attached;
         if !self.hosts.get(&to.host).and_then(|host| host.daemon.as_ref()).is_some_and(attached) {
             return;

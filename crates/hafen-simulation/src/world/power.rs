@@ -48,6 +48,7 @@ impl World {
         host.booted = true;
         host.executor.alive = true;
         self.note(Some(id), "has booted");
+        self.list_at_boot(id);
         self.corosync_starts(id, boot);
         self.after_ms(100, Happening::DaemonStarts(id, boot));
     }
@@ -57,6 +58,7 @@ impl World {
         if !self.hosts.get(&id).is_some_and(|host| host.powered) {
             return false;
         }
+        let now_us = self.now_us;
         self.note(Some(id), format_args!("loses its power: {why}"));
         if self.migrates(id) {
             self.reach(Situation::PowerLostInMidMigration);
@@ -65,6 +67,8 @@ impl World {
         self.disk_loses_power(id);
         if let Some(host) = self.hosts.get_mut(&id) {
             host.powered = false;
+            host.dark_us = now_us;
+            host.may_fence = false;
             host.booted = false;
             host.returns_after_ms = None;
             host.remembered = None;

@@ -105,6 +105,20 @@ impl World {
         self.deliver(to, Delivery::Quorum { ring, quorate });
     }
 
+    /// A host that hears of quorum in a ring with others may fence from now on.
+    pub(super) fn note_quorate_view(&mut self, to: MemberId, delivery: &Delivery) {
+        let quorate = match delivery {
+            Delivery::Quorum { quorate, .. } => *quorate,
+            Delivery::View(_) => self.quorum.is_quorate(to.host),
+            _ => return,
+        };
+        let Some(host) = self.hosts.get_mut(&to.host) else { return };
+        let others = |view: &hafen_protocol::View| view.hosts.len() > 1;
+        let known = host.daemon.as_ref().and_then(|daemon| daemon.view.as_ref()).is_some_and(others);
+        let new = matches!(delivery, Delivery::View(view) if others(view));
+        host.may_fence |= quorate && (known || new);
+    }
+
     /// A ring that is not the host's any more has no quorum.
     fn quorum_of(&self, to: MemberId, ring: RingId) -> bool {
         self.quorum.ring(to.host) == Some(ring) && self.quorum.is_quorate(to.host)
