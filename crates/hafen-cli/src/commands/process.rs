@@ -1,16 +1,23 @@
 //! The modes in which `hafen` is a part of a host: `hafen daemon` and `hafen executor`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use hafen_agents::{AgentPaths, Agents};
+use anyhow::Context;
+use hafen_agents::{AgentPaths, Agents, TOOL_PATH};
+use hafen_client::SOCKET_VARIABLE;
 use hafen_daemon::DaemonConfig;
 use hafen_executor::ExecutorConfig;
 
+use crate::applets;
 use crate::arguments::ExecutorOptions;
 
 /// Agents of resources that run at the same time on a host, at most.
 const CONCURRENT_RUNS_LIMIT: usize = 32;
+
+/// The daemon's socket, beside the executor's.
+const DAEMON_SOCKET: &str = "daemon.sock";
 
 pub(super) fn daemon(config: &Path) -> anyhow::Result<ExitCode> {
     let config = DaemonConfig::load(config)?;
@@ -22,12 +29,29 @@ pub(super) fn executor(options: ExecutorOptions) -> anyhow::Result<ExitCode> {
     let mut paths = AgentPaths::default();
     paths.ocf_extra.extend(options.agents);
     paths.fence.splice(0..0, options.fence_agents);
+    let run_dir = options.socket.parent().unwrap_or(Path::new("/"));
+    let tools = options.tools.unwrap_or_else(|| run_dir.join("tools"));
+    let environment = environment(&tools, &run_dir.join(DAEMON_SOCKET))?;
     let config = ExecutorConfig {
         socket: options.socket,
         journal: options.journal,
-        agents: Agents { paths, ..Agents::default() },
+        agents: Agents { paths, environment },
         concurrent_runs_limit: CONCURRENT_RUNS_LIMIT,
     };
     hafen_executor::run(config)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What agents need to find the applets, by both ways that they look, and the applets to find the daemon.
+fn environment(tools: &Path, daemon: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let program = std::env::current_exe().context("the path of this program")?;
+    applets::link_tools(tools, &program)
+        .with_context(|| format!("cannot make the links for agents in {}", tools.display()))?;
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let tools = text(tools);
+    Ok(BTreeMap::from([
+        ("PATH".to_owned(), format!("{tools}:{TOOL_PATH}")),
+        ("HA_SBIN_DIR".to_owned(), tools),
+        (SOCKET_VARIABLE.to_owned(), text(daemon)),
+    ]))
 }

@@ -1,0 +1,218 @@
+//! What an applet prints, as text or as Pacemaker's XML, and the exit statuses of Pacemaker's tools.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hafen_client::{Client, ClientError, SOCKET_PATH, SOCKET_VARIABLE};
+
+use super::options::{Given, OUTPUT_AS, OUTPUT_TO, Spec};
+
+/// The version of Pacemaker whose tools these stand in for.
+pub(super) const VERSION: &str = "3.0.0";
+/// The version of the XML that they print.
+const API_VERSION: &str = "2.38";
+/// How long a daemon may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pacemaker's exit statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CrmExit {
+    Ok = 0,
+    Error = 1,
+    Usage = 64,
+    DataError = 65,
+    NoHost = 68,
+    CannotCreate = 73,
+    Temporary = 75,
+    Protocol = 76,
+    Configuration = 78,
+    Disconnected = 102,
+    NoSuchObject = 105,
+    NoQuorum = 106,
+    Unsafe = 107,
+    Exists = 108,
+    Timeout = 124,
+}
+
+impl CrmExit {
+    /// The words that Pacemaker's XML has for it.
+    fn message(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Error => "Error occurred",
+            Self::Usage => "Incorrect usage",
+            Self::DataError => "Invalid data given",
+            Self::NoHost => "Host does not exist",
+            Self::CannotCreate => "Cannot create output file",
+            Self::Temporary => "Temporary failure, try again",
+            Self::Protocol => "Protocol violated",
+            Self::Configuration => "Invalid configuration",
+            Self::Disconnected => "Not connected",
+            Self::NoSuchObject => "No such object",
+            Self::NoQuorum => "Quorum required",
+            Self::Unsafe => "Operation not safe",
+            Self::Exists => "Requested item already exists",
+            Self::Timeout => "Timeout occurred",
+        }
+    }
+}
+
+/// Why an applet failed: the text after `NAME: ` and the exit status. Without a text only the status says it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Failed {
+    pub(super) text: Option<String>,
+    pub(super) exit: CrmExit,
+}
+
+impl Failed {
+    pub(super) fn new(exit: CrmExit, text: impl Into<String>) -> Self {
+        Self { text: Some(text.into()), exit }
+    }
+
+    pub(super) fn usage(text: impl Into<String>) -> Self {
+        Self::new(CrmExit::Usage, text)
+    }
+}
+
+/// A request to the daemon failed. Nobody listening is told in Pacemaker's words, for `what` (`attribute manager`).
+pub(super) fn failed_request(what: &str, error: &ClientError) -> Failed {
+    let exit = match error.kind() {
+        "no-daemon" => {
+            let reason = match error {
+                ClientError::Connect { source, .. }
+                    if source.kind() == std::io::ErrorKind::PermissionDenied =>
+                {
+                    "Permission denied"
+                }
+                _ => "Connection refused",
+            };
+            return Failed::new(CrmExit::Disconnected, format!("Could not connect to {what}: {reason}"));
+        }
+        "no-quorum" => CrmExit::NoQuorum,
+        "timeout" => CrmExit::Timeout,
+        "no-coordinator" | "unknown-outcome" => CrmExit::Temporary,
+        "not-found" => CrmExit::NoSuchObject,
+        "exists" => CrmExit::Exists,
+        "invalid" => CrmExit::DataError,
+        "version" => CrmExit::Protocol,
+        _ => CrmExit::Error,
+    };
+    Failed::new(exit, error.to_string())
+}
+
+/// Connects to this host's daemon.
+pub(super) fn connect() -> Result<Client, ClientError> {
+    let path = std::env::var_os(SOCKET_VARIABLE).unwrap_or_else(|| SOCKET_PATH.into());
+    Client::connect(path.as_ref(), TIMEOUT)
+}
+
+/// Who asks, for the record of changes.
+pub(super) fn origin(applet: &str) -> String {
+    match std::env::var("OCF_RESOURCE_INSTANCE") {
+        Ok(resource) if !resource.is_empty() => format!("agent of {resource}: {applet}"),
+        _ => {
+            let user = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
+            format!("{}: {applet}", user.unwrap_or_else(|_| "root".to_owned()))
+        }
+    }
+}
+
+/// What is printed: lines of text, and elements of XML for the same.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Printed {
+    pub(super) text: String,
+    pub(super) xml: String,
+}
+
+impl Printed {
+    /// Adds a line and an element.
+    pub(super) fn add(&mut self, text: &str, xml: &str) {
+        self.text += text;
+        self.text.push('\n');
+        for line in xml.lines() {
+            self.xml += &format!("  {line}\n");
+        }
+    }
+}
+
+/// Text for an attribute's value in XML.
+pub(super) fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\n', "&#10;")
+}
+
+/// Runs an applet: takes its command line apart, answers `--help` and `--version`, and prints what `act` returns.
+pub(super) fn run(
+    spec: &Spec,
+    words: &[String],
+    act: impl FnOnce(&Given) -> Result<Printed, Failed>,
+) -> ExitCode {
+    let given = match spec.parse(words) {
+        Ok(given) => given,
+        Err(text) => {
+            eprintln!("{}: {text}", spec.name);
+            return ExitCode::from(CrmExit::Usage as u8);
+        }
+    };
+    if given.has('h') {
+        print!("{}", spec.help());
+        return ExitCode::SUCCESS;
+    }
+    if given.has('$') {
+        println!("Pacemaker {VERSION}\nHafen {} stands in for it", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    let format = given.value(&[OUTPUT_AS]).unwrap_or("text");
+    if !["text", "xml", "none"].contains(&format) {
+        eprintln!("{}: Unknown output format {format}: there are text and xml", spec.name);
+        return ExitCode::from(CrmExit::Error as u8);
+    }
+    let outcome = act(&given);
+    let exit = outcome.as_ref().map_or_else(|failed| failed.exit, |_| CrmExit::Ok);
+    let text = match (format, &outcome) {
+        ("xml", _) => xml(spec.name, words, &outcome, exit),
+        ("text", Ok(printed)) => printed.text.clone(),
+        _ => String::new(),
+    };
+    if let (true, Err(Failed { text: Some(text), .. })) = (format != "xml", &outcome) {
+        eprintln!("{}: {text}", spec.name);
+    }
+    match write(&given, &text) {
+        Ok(()) => ExitCode::from(exit as u8),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::from(exit as u8),
+        Err(error) => {
+            let target = given.value(&[OUTPUT_TO]).unwrap_or("standard output");
+            eprintln!("{}: cannot write to {target}: {error}", spec.name);
+            ExitCode::from(CrmExit::CannotCreate as u8)
+        }
+    }
+}
+
+fn write(given: &Given, text: &str) -> std::io::Result<()> {
+    match given.value(&[OUTPUT_TO]) {
+        Some(file) if file != "-" => std::fs::write(file, text),
+        _ => std::io::stdout().lock().write_all(text.as_bytes()),
+    }
+}
+
+fn xml(name: &str, words: &[String], outcome: &Result<Printed, Failed>, exit: CrmExit) -> String {
+    let request = std::iter::once(name).chain(words.iter().map(String::as_str));
+    let request = escaped(&request.collect::<Vec<_>>().join(" "));
+    let mut xml = format!("<pacemaker-result api-version=\"{API_VERSION}\" request=\"{request}\">\n");
+    let mut errors = String::new();
+    match outcome {
+        Ok(printed) => xml += &printed.xml,
+        Err(Failed { text: Some(text), .. }) => {
+            let text = text.replace('&', "&amp;").replace('<', "&lt;");
+            errors = format!("    <errors>\n      <error>{name}: {text}</error>\n    </errors>\n");
+        }
+        Err(_) => {}
+    }
+    let status = format!("  <status code=\"{}\" message=\"{}\"", exit as u8, exit.message());
+    xml += &match errors.as_str() {
+        "" => format!("{status}/>\n"),
+        errors => format!("{status}>\n{errors}  </status>\n"),
+    };
+    xml + "</pacemaker-result>\n"
+}
