@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::CheckFacts;
 use crate::clock;
 use crate::host::Host;
 use crate::network::InterfaceAddress;
@@ -22,6 +23,8 @@ pub struct Facts {
     pub ring_members: Vec<u32>,
     /// Whether its Corosync has quorum; none when it does not answer.
     pub quorate: Option<bool>,
+    /// What else the check wants to know.
+    pub check: CheckFacts,
 }
 
 /// Gathers the facts of this host. What cannot be found out is left empty.
@@ -33,5 +36,6 @@ pub fn gather(host: &Host) -> Facts {
         addresses: host.addresses.clone(),
         ring_members: host.services.ring_members().unwrap_or_default(),
         quorate: host.services.quorate().unwrap_or_default(),
+        check: CheckFacts::gather(host),
     }
 }

@@ -5,6 +5,7 @@
 //! functions block; only [`peer::PeerPort`] and [`peer::StreamConnector`] belong into an event loop.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+pub mod check;
 pub mod clock;
 pub mod corosync_conf;
 pub mod disk;
