@@ -282,6 +282,8 @@ pub(crate) struct Operation<'a> {
     pub(crate) interval_ms: u64,
     pub(crate) enabled: bool,
     pub(crate) role: Option<Role>,
+    /// Another operation of the resource has the same name and interval: which one is meant nobody knows.
+    pub(crate) ambiguous: bool,
 }
 
 /// A location preference, already evaluated where it does not depend on the node.

@@ -49,15 +49,42 @@ impl<'a> Cluster<'a> {
         let records: Vec<_> = self.history.iter().map(|((node, _), record)| (*node, *record)).collect();
         for (node, record) in records {
             let known = self.node(node);
-            if !known.online && !known.unclean {
+            if !known.available() && !known.maintenance {
                 continue;
             }
             let Some(id) = record.attribute("id") else { continue };
             for resource in self.resources_of_record(node, id) {
                 let mut operations: Vec<_> = record.children_named("lrm_rsc_op").collect();
                 operations.sort_by(|left, right| crate::input::history::by_age(*left, *right));
+                if self.agent_changed(resource, record) {
+                    self.replace_agent(resource, node);
+                }
                 self.check_record(resource, node, &operations);
             }
+        }
+    }
+
+    /// Whether history knows a resource as one of another agent.
+    fn agent_changed(&self, resource: ResourceId, record: hafen_cib::xml::Element<'a>) -> bool {
+        let known = self.rsc(resource);
+        let provider = record.attribute("provider").filter(|provider| !provider.is_empty());
+        !known.orphan
+            && known.variant == Variant::Primitive
+            && (record.attribute("class").is_some_and(|class| class != known.class)
+                || record.attribute("type").is_some_and(|type_| type_ != known.type_)
+                || provider != known.provider.as_deref())
+    }
+
+    /// What still runs by the old agent stops, is forgotten, and starts by the new one.
+    fn replace_agent(&mut self, resource: ResourceId, node: NodeIndex) {
+        self.unfence_for(resource, Some(node), "Device definition changed");
+        if self.rsc(resource).running_on.contains(&node) {
+            let stop = self.resource_action(resource, "stop", Some(node), false);
+            self.act_mut(stop).reason = Some("agent changed".into());
+        }
+        if self.node(node).online && !self.node(node).unclean {
+            let delete = self.resource_action(resource, "delete", Some(node), false);
+            self.act_mut(delete).reason = Some("agent changed".into());
         }
     }
 
@@ -150,7 +177,7 @@ impl<'a> Cluster<'a> {
         let checked = record.interval_ms > 0
             || matches!(record.task, "start" | "promote" | "migrate_from")
             || record.task == "monitor";
-        if !checked || record.rc == 7 || record.status == -1 {
+        if !checked || record.rc == 7 {
             return;
         }
         match self.compare_digests(resource, node, record) {
@@ -160,10 +187,12 @@ impl<'a> Cluster<'a> {
             }
             Verdict::Reload if record.interval_ms == 0 => {
                 self.rsc_mut(resource).reload = true;
+                self.unfence_for(resource, None, "Device parameters changed");
                 self.schedule_reload(resource, node);
             }
             Verdict::Reload | Verdict::Restart => {
                 self.rsc_mut(resource).restart_parameters_changed = true;
+                self.unfence_for(resource, None, "Device parameters changed");
                 if let Some(place) = self.rsc(resource).assigned_to {
                     let start = self.resource_action(resource, "start", Some(place), false);
                     self.act_mut(start).reason = Some("resource definition change".into());
@@ -186,16 +215,17 @@ impl<'a> Cluster<'a> {
         let Some(known) = record.element.attribute("op-digest") else { return Verdict::Same };
         let mut parameters = self.parameters(resource, Some(node));
         parameters.retain(|name, _| !name.starts_with("CRM_meta_") && name != "crm_feature_set");
-        if self.sanitized && self.only_secrets_differ(&parameters, record) {
+        let stonith = self.rsc(resource).class == "stonith";
+        if self.sanitized && only_secrets_differ(&parameters, record, stonith) {
             return Verdict::Same;
         }
-        if let Some(restart) = record.element.attribute("op-restart-digest")
-            && let Some(list) = record.element.attribute("op-force-restart")
-        {
-            let names: Vec<&str> = list.split_whitespace().collect();
+        if let Some(restart) = record.element.attribute("op-restart-digest") {
+            // Without a list every parameter needs a restart.
+            let list = record.element.attribute("op-force-restart");
+            let names: Option<Vec<&str>> = list.map(|list| list.split_whitespace().collect());
             let kept: Values = parameters
                 .iter()
-                .filter(|(name, _)| names.contains(&name.as_str()))
+                .filter(|(name, _)| names.as_ref().is_none_or(|names| names.contains(&name.as_str())))
                 .map(|(n, v)| (n.clone(), v.clone()))
                 .collect();
             if parameters_digest(&kept) != restart {
@@ -221,20 +251,6 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// In CIBs that are passed around, secrets are blotted out; that is no change.
-    fn only_secrets_differ(&self, parameters: &Values, record: &Record<'a>) -> bool {
-        let secure =
-            record.element.attribute("op-secure-params").zip(record.element.attribute("op-secure-digest"));
-        let Some((names, digest)) = secure else { return false };
-        let names: Vec<&str> = names.split_whitespace().collect();
-        let open: Values = parameters
-            .iter()
-            .filter(|(name, _)| !names.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
-        parameters_digest(&open) == digest
-    }
-
     fn schedule_reload(&mut self, resource: ResourceId, node: NodeIndex) {
         if !self.rsc(resource).managed
             || self.rsc(resource).failed
@@ -244,7 +260,8 @@ impl<'a> Cluster<'a> {
         }
         let reload = self.resource_action(resource, "reload-agent", Some(node), false);
         self.act_mut(reload).reason = Some("resource definition change".into());
-        let relation = relation::ORDERED;
+        // A restart, or a demotion, takes the new parameters anyway.
+        let relation = relation::ORDERED | relation::THEN_CANCELS_FIRST;
         self.order(End::Action(reload), End::Task(resource, "stop"), relation);
         self.order(End::Action(reload), End::Task(resource, "demote"), relation);
     }
@@ -290,4 +307,19 @@ impl<'a> Cluster<'a> {
             self.active_recurring.insert((resource, node, task, interval_ms));
         }
     }
+}
+
+/// In CIBs that are passed around, secrets are blotted out; that is no change. What the cluster itself reads of a fence
+/// device's parameters is not part of that digest.
+fn only_secrets_differ(parameters: &Values, record: &Record<'_>, stonith: bool) -> bool {
+    let secure =
+        record.element.attribute("op-secure-params").zip(record.element.attribute("op-secure-digest"));
+    let Some((names, digest)) = secure else { return false };
+    let names: Vec<&str> = names.split_whitespace().collect();
+    let open: Values = parameters
+        .iter()
+        .filter(|(name, _)| !(names.contains(&name.as_str()) || stonith && name.starts_with("pcmk_")))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    parameters_digest(&open) == digest
 }

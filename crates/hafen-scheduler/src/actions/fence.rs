@@ -1,6 +1,6 @@
 //! Fencing, and what waits for it.
 
-use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Role, Variant};
+use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Variant};
 use crate::order::relation;
 
 impl<'a> Cluster<'a> {
@@ -31,17 +31,32 @@ impl<'a> Cluster<'a> {
             }
         }
         if let Some(of_dc) = of_dc {
-            for fencing in others {
+            for &fencing in &others {
                 self.order_actions(fencing, of_dc, relation::ORDERED);
             }
-            for shutdown in self.shutdowns.clone() {
-                self.order_actions(shutdown, of_dc, relation::ORDERED);
-            }
         }
+        self.order_shutdown_of_dc(&others);
         for fencing in self.fencings.clone() {
             for resource in self.resource_ids() {
                 self.order_around_fencing(resource, fencing);
             }
+        }
+    }
+
+    /// The coordinator leaves last: after the others, and after fencing, which it drives.
+    fn order_shutdown_of_dc(&mut self, fencings: &[ActionId]) {
+        let is_dc = |cluster: &Self, action: ActionId| {
+            cluster.act(action).node.is_some_and(|node| cluster.node(node).is_dc)
+        };
+        let shutdowns = self.shutdowns.clone();
+        let Some(&of_dc) = shutdowns.iter().find(|action| is_dc(self, **action)) else { return };
+        for shutdown in shutdowns.into_iter().filter(|shutdown| *shutdown != of_dc) {
+            self.order_actions(shutdown, of_dc, relation::ORDERED);
+        }
+        // Fencings one by one are ordered among themselves: the last of them is enough.
+        let from = if self.properties.concurrent_fencing { 0 } else { fencings.len().saturating_sub(1) };
+        for fencing in &fencings[from..] {
+            self.order_actions(*fencing, of_dc, relation::ORDERED);
         }
     }
 
@@ -85,6 +100,7 @@ impl<'a> Cluster<'a> {
         action.optional = false;
         action.meta.insert("stonith_action".into(), kind);
         action.reason = reason;
+        self.add_device_digests(fencing, node);
         if !self.fencings.contains(&fencing) {
             self.fencings.push(fencing);
         }
@@ -116,45 +132,42 @@ impl<'a> Cluster<'a> {
         self.imply_stops(resource, fencing, target);
     }
 
-    /// The joint at which a clone begins to stop.
-    fn clone_stop(&self, resource: ResourceId) -> Option<ActionId> {
-        let clone = self.clone_of(resource)?;
-        self.rsc(clone).actions.iter().copied().find(|action| self.act(*action).task == "stop")
+    /// The joint at which what contains a resource begins to stop.
+    fn outer_stop(&self, resource: ResourceId) -> Option<ActionId> {
+        let top = self.top_of(resource);
+        if top == resource {
+            return None;
+        }
+        self.rsc(top).actions.iter().copied().find(|action| self.act(*action).task == "stop")
     }
 
-    /// What runs on a fenced node is stopped, or demoted, by the fencing.
+    /// What runs on a fenced node is stopped, or demoted, by the fencing. Where a resource requires fencing, that comes
+    /// after it.
     fn imply_stops(&mut self, resource: ResourceId, fencing: ActionId, target: NodeIndex) {
+        let ordered = matches!(self.rsc(resource).requires, Requires::Fencing | Requires::Unfencing);
         let implied = self.node(target).unclean;
         for action in self.rsc(resource).actions.clone() {
             let known = self.act(action);
             if known.node != Some(target) {
                 continue;
             }
-            match known.task.as_str() {
-                "stop" if implied => {
-                    let device = self.rsc(resource).stonith_device;
-                    let action_known = self.act_mut(action);
-                    action_known.pseudo = true;
-                    action_known.runnable = true;
-                    if let Some(joint) = self.clone_stop(resource).filter(|_| !device) {
-                        self.order_actions(fencing, joint, relation::ORDERED);
-                    }
-                    if !device {
-                        self.order_actions(fencing, action, relation::ORDERED);
-                    }
+            let needed = match known.task.as_str() {
+                "stop" => implied,
+                "demote" => implied || !self.node(target).online || self.rsc(resource).failed,
+                _ => false,
+            };
+            if !needed {
+                continue;
+            }
+            let is_stop = known.task == "stop";
+            let known = self.act_mut(action);
+            known.pseudo = true;
+            known.runnable = true;
+            if ordered {
+                self.order_actions(fencing, action, relation::ORDERED);
+                if let Some(joint) = self.outer_stop(resource).filter(|_| is_stop) {
+                    self.order_actions(fencing, joint, relation::ORDERED);
                 }
-                "demote" => {
-                    let needs = !self.node(target).online || self.rsc(resource).failed || implied;
-                    if needs {
-                        let action_known = self.act_mut(action);
-                        action_known.pseudo = true;
-                        action_known.runnable = true;
-                        if self.rsc(resource).role == Role::Promoted {
-                            self.order_actions(fencing, action, relation::ORDERED);
-                        }
-                    }
-                }
-                _ => {}
             }
         }
     }

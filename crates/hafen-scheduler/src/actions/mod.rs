@@ -11,9 +11,10 @@ mod primitive;
 mod probe;
 mod recurring;
 mod shutdown;
+mod unfence;
 
 use crate::input::nvpairs::Values;
-use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Variant};
+use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Role, Variant};
 
 /// A step that may become part of the plan.
 #[derive(Clone, Debug)]
@@ -134,7 +135,8 @@ impl<'a> Cluster<'a> {
             Some(resource) if self.rsc(resource).variant == Variant::Primitive => {
                 self.operation_settings(resource, task, interval_ms)
             }
-            _ => Values::new(),
+            Some(_) => self.default_settings(task, interval_ms),
+            None => Values::new(),
         };
         let requires = match resource {
             Some(resource) => self.requires(resource, task, &settings),
@@ -241,7 +243,8 @@ impl<'a> Cluster<'a> {
                     }
                 }
                 NoQuorumPolicy::Demote => {
-                    if task == "promote" {
+                    // What can be demoted stays, the rest stops.
+                    if self.rsc(resource).role < Role::Unpromoted || task == "promote" {
                         self.act_mut(action).runnable = false;
                     }
                 }

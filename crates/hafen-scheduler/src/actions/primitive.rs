@@ -158,7 +158,9 @@ impl<'a> Cluster<'a> {
     }
 
     fn start(&mut self, resource: ResourceId, node: NodeIndex, optional: bool) -> ActionId {
-        self.resource_action(resource, "start", Some(node), optional)
+        let start = self.resource_action(resource, "start", Some(node), optional);
+        self.order_after_unfencing(resource, node, start, relation::FIRST_IMPLIES_THEN);
+        start
     }
 
     fn demote(&mut self, resource: ResourceId, optional: bool) {
@@ -191,6 +193,7 @@ impl<'a> Cluster<'a> {
         }
         self.order_tasks((resource, "stop"), (resource, "delete"), relation::ORDERED);
         self.order_tasks((resource, "delete"), (resource, "start"), relation::THEN_IMPLIES_FIRST);
+        self.order_around_unfencing(resource);
         self.order_load(resource);
     }
 

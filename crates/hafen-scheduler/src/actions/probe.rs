@@ -76,6 +76,7 @@ impl<'a> Cluster<'a> {
             self.act_mut(probe).meta.insert("op_target_rc".into(), "8".into());
         }
         self.act_mut(probe).optional = false;
+        self.order_after_unfencing(resource, node, probe, relation::ORDERED);
         let top = self.clone_of(resource).unwrap_or(resource);
         if self.node(node).pending {
             // What a joining node runs is not known yet, and it cannot be asked: until then nothing starts that runs nowhere.

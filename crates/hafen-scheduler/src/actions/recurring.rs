@@ -8,15 +8,21 @@ impl<'a> Cluster<'a> {
         if self.rsc(resource).maintenance && !self.rsc(resource).managed {
             return;
         }
-        let mut done: Vec<(String, u64)> = Vec::new();
         for op in self.rsc(resource).ops.clone() {
             if op.interval_ms == 0 || matches!(op.name.as_str(), "start" | "stop" | "promote" | "demote") {
                 continue;
             }
-            if done.contains(&(op.name.clone(), op.interval_ms)) {
+            if op.ambiguous {
+                let (resource, name) = (self.rsc(resource).id.clone(), &op.name);
+                let text = format!(
+                    "Ignoring operation '{name}' of '{resource}' every {} ms: it is there more than once",
+                    op.interval_ms
+                );
+                if !self.warnings.contains(&text) {
+                    self.warnings.push(text);
+                }
                 continue;
             }
-            done.push((op.name.clone(), op.interval_ms));
             if op.role == Some(Role::Stopped) {
                 self.create_inactive_monitor(resource, &op.name, op.interval_ms, op.enabled);
             } else {

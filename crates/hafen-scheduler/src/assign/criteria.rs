@@ -140,7 +140,35 @@ impl<'a> Cluster<'a> {
         false
     }
 
+    /// What runs on a host that leaves cleanly is locked to it. Instances of clones never are.
+    fn lock_to_leaving_nodes(&mut self) {
+        if !self.properties.shutdown_lock {
+            return;
+        }
+        for resource in self.resource_ids() {
+            let known = self.rsc(resource);
+            let [node] = known.running_on[..] else { continue };
+            let leaving = self.node(node).online && self.node(node).shutdown && !self.node(node).unclean;
+            if !leaving
+                || known.variant != Variant::Primitive
+                || known.class == "stonith"
+                || known.lock_node.is_some()
+                || !known.managed
+                || self.clone_of(resource).is_some()
+            {
+                continue;
+            }
+            let asked =
+                self.node(node).attributes.get("shutdown").and_then(|time| score::leading_integer(time));
+            let since = asked.filter(|time| *time > 1).unwrap_or(self.now);
+            let known = self.rsc_mut(resource);
+            known.lock_node = Some(node);
+            known.lock_time = since;
+        }
+    }
+
     fn apply_shutdown_locks(&mut self) {
+        self.lock_to_leaving_nodes();
         for resource in self.resource_ids() {
             let Some(node) = self.rsc(resource).lock_node else { continue };
             let limit = self.properties.shutdown_lock_limit_seconds;

@@ -192,6 +192,23 @@ impl<'a> Cluster<'a> {
         settings
     }
 
+    /// The settings of an operation that belongs to no primitive: what `op_defaults` says about all.
+    pub(crate) fn default_settings(&self, task: &str, interval_ms: u64) -> Values {
+        let mut settings = Values::new();
+        let input = RuleInput { now: self.now, operation: Some((task, interval_ms)), ..RuleInput::default() };
+        if let Some(defaults) = self.operation_defaults() {
+            nvpairs::unpack(
+                defaults,
+                "meta_attributes",
+                None,
+                &input,
+                &mut NextChange::default(),
+                &mut settings,
+            );
+        }
+        settings
+    }
+
     fn operation_defaults(&self) -> Option<Element<'a>> {
         self.document
             .root()

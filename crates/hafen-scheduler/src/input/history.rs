@@ -153,8 +153,13 @@ impl<'a> Cluster<'a> {
             {
                 self.forget_failures(history.resource, history.node);
             }
-            if expired && !matches!(outcome, Outcome::Done | Outcome::Pending) && record.task != "stop" {
+            if expired && !matches!(outcome, Outcome::Done | Outcome::Pending) {
                 if record.task == "migrate_from" {
+                    return;
+                }
+                if record.task == "stop" {
+                    // It failed long ago, and did not stop.
+                    self.mark_active(history.resource);
                     return;
                 }
                 outcome = Outcome::Done;

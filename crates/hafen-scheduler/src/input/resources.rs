@@ -314,8 +314,16 @@ impl<'a> Cluster<'a> {
                     interval_ms,
                     enabled: element.attribute("enabled").and_then(score::parse_bool).unwrap_or(true),
                     role,
+                    ambiguous: false,
                 });
             }
+        }
+        let keys: Vec<(String, u64)> =
+            resource.ops.iter().map(|op| (op.name.clone(), op.interval_ms)).collect();
+        for op in &mut resource.ops {
+            let same =
+                keys.iter().filter(|(name, interval_ms)| *name == op.name && *interval_ms == op.interval_ms);
+            op.ambiguous = same.count() > 1;
         }
     }
 

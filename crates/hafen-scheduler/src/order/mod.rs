@@ -44,6 +44,8 @@ pub(crate) mod relation {
     pub(crate) const SERIALIZE: u32 = 1 << 15;
     /// Only if first is required and both are on the same node.
     pub(crate) const IF_REQUIRED_ON_SAME_NODE: u32 = 1 << 16;
+    /// If then is required, first is not needed.
+    pub(crate) const THEN_CANCELS_FIRST: u32 = 1 << 17;
 }
 
 /// One end of a relation.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::relation::{
     ASYMMETRIC, FIRST_IMPLIES_SAME_NODE_THEN, FIRST_IMPLIES_THEN, FIRST_IMPLIES_THEN_GRAPHED,
     IF_FIRST_UNMIGRATABLE, IF_ON_SAME_NODE, INTERMEDIATE_STOP, MIN_RUNNABLE, ORDERED,
-    PROMOTED_THEN_IMPLIES_FIRST, THEN_IMPLIES_FIRST, THEN_IMPLIES_FIRST_GRAPHED, UNMIGRATABLE_THEN_BLOCKS,
-    UNRUNNABLE_FIRST_BLOCKS,
+    PROMOTED_THEN_IMPLIES_FIRST, THEN_CANCELS_FIRST, THEN_IMPLIES_FIRST, THEN_IMPLIES_FIRST_GRAPHED,
+    UNMIGRATABLE_THEN_BLOCKS, UNRUNNABLE_FIRST_BLOCKS,
 };
 use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Variant};
 
@@ -350,6 +350,9 @@ impl<'a> Cluster<'a> {
 
     fn update_primitive(&mut self, first: ActionId, then: ActionId, before: Flags, flags: u32) -> Changed {
         let (first_was, then_was) = (self.state(first), self.state(then));
+        if flags & THEN_CANCELS_FIRST != 0 && !self.act(then).optional {
+            self.act_mut(first).optional = true;
+        }
         if flags & ASYMMETRIC != 0 {
             self.apply_asymmetric(first, then);
         }
