@@ -36,6 +36,8 @@ pub(crate) enum LinkEvent {
     FenceEnded(Box<wire::FenceResult>),
     /// An operation or fencing was not accepted.
     Refused { id: String, transition_key: String, reason: String },
+    /// An agent described itself, or could not.
+    Described { request_id: u64, metadata: Result<String, String> },
     /// The connection broke.
     Lost { reason: String },
 }
@@ -187,6 +189,9 @@ fn to_link_event(event: wire::Event) -> Option<LinkEvent> {
     match event {
         wire::Event::Result(result) => to_result(*result).map(|result| LinkEvent::Ended(Box::new(result))),
         wire::Event::FenceResult(result) => Some(LinkEvent::FenceEnded(result)),
+        wire::Event::Metadata { request_id, outcome } => {
+            Some(LinkEvent::Described { request_id, metadata: outcome })
+        }
         wire::Event::Refused { id, transition_key, reason, .. } => {
             Some(LinkEvent::Refused { id, transition_key, reason })
         }

@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::time::Duration;
 
-use hafen_bus::{Bus, BusError, EngineSettings};
-use hafen_executor::wire;
+use hafen_bus::{Bus, BusError};
+use hafen_executor::wire::{self, FenceOperation};
 use hafen_node::api::{Input, Output};
 use hafen_node::{Identity, Node, Settings};
 use hafen_protocol::client::{Event, Numbered, Reply, Request};
-use hafen_protocol::message::{Execute, FenceResult, FenceStart};
+use hafen_protocol::message::{Execute, FenceStart};
 use hafen_protocol::{Delivery, HostId, Machine, MemberId};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::bus::{self, Engine};
 use crate::clients::{self, ClientEvent};
 use crate::clock;
-use crate::config::{BusConfig, DaemonConfig};
+use crate::config::DaemonConfig;
 use crate::error::DaemonError;
 use crate::executor::{self, Link, LinkEvent, to_operation};
 use crate::fencing::{Fencing, Next};
@@ -25,6 +26,7 @@ use crate::log::EventLog;
 use crate::memory::{Memory, next_incarnation};
 use crate::storage::{self, Storage};
 
+mod fencing;
 mod orders;
 
 use orders::{executor_command, identity_and_settings};
@@ -120,7 +122,7 @@ struct Shell {
     refused: Vec<(Instant, Execute)>,
     /// Results that the executor still keeps.
     unacknowledged: Vec<u64>,
-    fencings: Vec<Fencing>,
+    fences: fencing::Fences,
     clients: mpsc::Receiver<ClientEvent>,
     askers: BTreeMap<u64, Asker>,
     last_request: u64,
@@ -162,7 +164,7 @@ impl Shell {
             ordered: BTreeMap::new(),
             refused: Vec::new(),
             unacknowledged: Vec::new(),
-            fencings: Vec::new(),
+            fences: fencing::Fences::new(),
             clients,
             askers: BTreeMap::new(),
             last_request: 0,
@@ -184,6 +186,7 @@ impl Shell {
             let left = at_ms.saturating_sub(clock::now().monotonic_ms);
             next = next.min(Instant::now() + Duration::from_millis(left));
         }
+        next = next.min(self.fences.deadline());
         self.refused.iter().fold(next, |next, (due, _)| next.min(*due))
     }
 
@@ -196,6 +199,7 @@ impl Shell {
             self.report_due = instant + REPORT_INTERVAL;
             self.report();
         }
+        self.fences_timeout();
         let (due, later) =
             std::mem::take(&mut self.refused).into_iter().partition(|(due, _)| *due <= instant);
         self.refused = later;
@@ -305,7 +309,10 @@ impl Shell {
             ClientEvent::Asked { connection, number, request, answers } => {
                 self.last_request += 1;
                 self.askers.insert(self.last_request, Asker { connection, number, answers });
-                self.feed(Input::Client { request: self.last_request, body: request });
+                match request {
+                    Request::FenceDrill { host, real } => self.drill(self.last_request, host, real),
+                    body => self.feed(Input::Client { request: self.last_request, body }),
+                }
             }
             ClientEvent::Gone { connection } => {
                 let gone: Vec<u64> = self

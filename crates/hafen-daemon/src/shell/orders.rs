@@ -1,4 +1,4 @@
-//! The loop's dealings with the executor: operations, fencings, acknowledgements, reports.
+//! The loop's dealings with the executor: operations, acknowledgements, reports.
 
 use super::*;
 
@@ -44,18 +44,19 @@ impl Shell {
                 self.ordered = orders.collect();
                 self.refused.clear();
                 self.feed(Input::ExecutorConnected { accepted, results, recovered });
-                let (engine, member) = self.bus_settings.clone();
-                self.bus.get_or_insert_with(|| Bus::open(engine, member));
+                if let Some((engine, member)) = self.engine.take() {
+                    match engine.open(member) {
+                        Ok(bus) => self.bus = Some(bus),
+                        Err(error) => self.exit = Some(format!("the bus cannot be opened: {error}")),
+                    }
+                }
                 self.report();
             }
             LinkEvent::Lost { reason } => {
                 self.connection = None;
                 self.event("executor", "", "the executor is lost".to_owned(), &reason);
                 self.feed(Input::ExecutorLost);
-                for mut fencing in std::mem::take(&mut self.fencings) {
-                    let next = fencing.step_lost("the executor was lost", clock::now());
-                    self.fencing_goes_on(fencing, next);
-                }
+                self.fences_lost_executor();
             }
             LinkEvent::Ended(result) => {
                 if result.order.interval_ms == 0 {
@@ -74,11 +75,7 @@ impl Shell {
         if let Some(order) = self.ordered.remove(transition_key) {
             self.refused.push((Instant::now() + REFUSED_PAUSE, order));
         }
-        if let Some(index) = self.fencings.iter().position(|fencing| fencing.operation_id() == id) {
-            let mut fencing = self.fencings.swap_remove(index);
-            let next = fencing.step_lost(reason, clock::now());
-            self.fencing_goes_on(fencing, next);
-        }
+        self.fence_step_refused(id, reason);
     }
 
     pub(super) fn acknowledge(&mut self, through: u64) {
@@ -99,62 +96,6 @@ impl Shell {
     pub(super) fn report(&mut self) {
         let allow_watchdog = self.feed_watchdog;
         self.ask_executor(wire::Request::Report { allow_watchdog });
-    }
-
-    pub(super) fn fence(&mut self, start: FenceStart) {
-        if self.fencings.iter().any(|fencing| fencing.id() == start.id) {
-            return;
-        }
-        let (mut fencing, mut next) = Fencing::begin(start, clock::now());
-        if self.connection.is_none() {
-            next = fencing.step_lost("there is no executor", clock::now());
-        }
-        self.fencing_goes_on(fencing, next);
-    }
-
-    fn fence_step_ended(&mut self, result: &wire::FenceResult) {
-        self.ask_executor(wire::Request::Acknowledge { sequence: result.sequence });
-        let step = &result.operation.id;
-        if let Some(index) = self.fencings.iter().position(|fencing| fencing.operation_id() == *step) {
-            let mut fencing = self.fencings.swap_remove(index);
-            let next = fencing.step_ended(result, clock::now());
-            self.fencing_goes_on(fencing, next);
-        }
-    }
-
-    fn fencing_goes_on(&mut self, mut fencing: Fencing, next: Next) {
-        let (result, operation) = match next {
-            Next::Run(operation) => (None, Some(operation)),
-            Next::Tell(result) => (Some(result), None),
-            Next::TellAndRun(result, operation) => (Some(result), Some(operation)),
-            Next::Finished(note) => {
-                if let Some(text) = note {
-                    self.event("fence-on", "", text, fencing.id());
-                }
-                (None, None)
-            }
-        };
-        if let Some(result) = result {
-            self.fence_ended(result);
-        }
-        let Some(operation) = operation else { return };
-        if self.ask_executor(wire::Request::Fence(operation)) {
-            self.fencings.push(fencing);
-            return;
-        }
-        match fencing.step_lost("the executor is too busy", clock::now()) {
-            Next::Tell(result) => self.fence_ended(result),
-            _ => self.event(
-                "fence-on",
-                "",
-                "the executor is too busy to switch a host on".to_owned(),
-                fencing.id(),
-            ),
-        }
-    }
-
-    fn fence_ended(&mut self, result: FenceResult) {
-        self.feed(Input::FenceEnded(Box::new(result)));
     }
 }
 
