@@ -15,9 +15,11 @@ use crate::DaemonError;
 pub struct DaemonConfig {
     /// The cluster's name.
     pub cluster: String,
-    /// This host's name; it is one of `hosts`.
+    /// This host's name; it is one of `hosts`. Without it: what `uname -n` says.
+    #[serde(default = "default_host")]
     pub host: String,
-    /// All hosts of the cluster: majorities are counted over these.
+    /// All hosts of the cluster: majorities are counted over these. On Corosync it stays empty: its node list holds.
+    #[serde(default)]
     pub hosts: Vec<HostEntry>,
     /// How the hosts reach each other.
     pub bus: BusConfig,
@@ -39,6 +41,12 @@ pub struct DaemonConfig {
     /// How long a cluster that starts waits for all of its hosts, in milliseconds.
     #[serde(default = "default_startup_wait")]
     pub startup_wait_ms: u64,
+    /// The port of all daemons of the cluster, for everything between hosts (only on Corosync).
+    #[serde(default = "default_peer_port")]
+    pub peer_port: u16,
+    /// The folder of this host's certificates (only on Corosync).
+    #[serde(default)]
+    pub pki_dir: Option<PathBuf>,
     /// The command that starts an executor where none runs; empty: `hafen executor` of this executable.
     #[serde(default)]
     pub executor_command: Vec<String>,
@@ -63,6 +71,21 @@ pub enum BusConfig {
         /// Its socket.
         hub: PathBuf,
     },
+    /// This host's Corosync.
+    Corosync {
+        /// Streams between hosts without certificates: whoever reaches the port may say that it is a host. Only for
+        /// networks that nobody else can reach.
+        #[serde(default)]
+        plain_streams: bool,
+    },
+}
+
+fn default_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn default_peer_port() -> u16 {
+    hafen_setup::peer::PORT_DEFAULT
 }
 
 fn default_store() -> PathBuf {
@@ -93,6 +116,9 @@ impl DaemonConfig {
 
     /// What is wrong with it, in a sentence.
     pub fn check(&self) -> Result<(), String> {
+        if matches!(self.bus, BusConfig::Corosync { .. }) && self.hosts.is_empty() {
+            return Ok(());
+        }
         let names: BTreeMap<u32, &str> =
             self.hosts.iter().map(|host| (host.id, host.name.as_str())).collect();
         if names.len() != self.hosts.len() || names.contains_key(&0) {

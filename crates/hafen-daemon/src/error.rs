@@ -27,6 +27,17 @@ pub enum DaemonError {
     /// Another daemon of this host runs.
     #[error("a daemon of this host runs already (it holds {0}): stop it first")]
     Running(PathBuf),
+    /// Who the cluster's hosts are is not known, or this host is none of them.
+    #[error("{0}")]
+    Hosts(String),
+    /// The port between hosts cannot be opened.
+    #[error("port {port} between hosts cannot be opened: {source}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
     /// What is stored or configured makes no node.
     #[error("the cluster's state in {path} cannot be used: {detail}")]
     State {

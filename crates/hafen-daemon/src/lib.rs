@@ -2,9 +2,10 @@
 //!
 //! Nothing is decided here. The parts: `shell` (the loop), `storage` (effects on the disk, in order), `executor` (the link to
 //! the process that runs agents), `fencing` (fence agents of one fencing, one after the other), `clients` (the socket),
-//! `log` (events and saved inputs), `memory` (what outlives this process but not this boot), `config`.
+//! `log` (events and saved inputs), `bus` (its engine), `memory` (what outlives this process but not this boot), `config`.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+mod bus;
 mod clients;
 mod clock;
 mod config;
@@ -13,6 +14,8 @@ mod executor;
 mod fencing;
 mod log;
 mod memory;
+#[cfg(feature = "corosync")]
+mod peer;
 mod shell;
 mod storage;
 

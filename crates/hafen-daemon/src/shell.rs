@@ -46,7 +46,7 @@ pub fn run(config: DaemonConfig) -> Result<(), DaemonError> {
         .enable_all()
         .build()
         .map_err(DaemonError::system("start", "the event loop"))?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(bus::complete(config)?))
 }
 
 async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
@@ -54,7 +54,8 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
         fs::create_dir_all(folder).map_err(DaemonError::system("create", folder))?;
     }
     let _lock = lock(&config)?;
-    let mut shell = Shell::start(&config)?;
+    let engine = Engine::prepare(&config).await?;
+    let mut shell = Shell::start(&config, engine)?;
     let mut signals = signal(SignalKind::terminate()).map_err(DaemonError::system("await", "signals"))?;
     loop {
         let pause = shell.drain();
@@ -108,7 +109,8 @@ struct Shell {
     host: String,
     /// Opened when the executor has said what it holds: a member that cannot greet holds up all others.
     bus: Option<Bus>,
-    bus_settings: (EngineSettings, MemberId),
+    /// Until then: how to open it, and as whom.
+    engine: Option<(Engine, MemberId)>,
     storage: Storage,
     storage_failures: u64,
     link: Link,
@@ -134,7 +136,7 @@ struct Shell {
 }
 
 impl Shell {
-    fn start(config: &DaemonConfig) -> Result<Self, DaemonError> {
+    fn start(config: &DaemonConfig, engine: Engine) -> Result<Self, DaemonError> {
         let (identity, settings) = identity_and_settings(config)?;
         let member = MemberId { host: identity.host, incarnation: identity.incarnation };
         let memory = Memory::new(&config.run_dir, &identity.boot_id);
@@ -149,12 +151,11 @@ impl Shell {
         let clients =
             clients::start(&socket, events, latest).map_err(DaemonError::system("listen at", &socket))?;
         let storage = storage::start(config.state_dir());
-        let BusConfig::Local { hub } = &config.bus;
         Ok(Self {
             node,
             host: config.host.clone(),
             bus: None,
-            bus_settings: (EngineSettings::Local { socket: hub.clone() }, member),
+            engine: Some((engine, member)),
             storage: storage.map_err(DaemonError::system("start", "the storage thread"))?,
             storage_failures: 0,
             link: executor::start(config.executor_socket(), executor_command(config)?),

@@ -66,6 +66,7 @@ impl Shell {
                 self.feed(Input::OperationEnded(result));
             }
             LinkEvent::FenceEnded(result) => self.fence_step_ended(&result),
+            LinkEvent::Described { request_id, metadata } => self.agent_described(request_id, &metadata),
             LinkEvent::Refused { id, transition_key, reason } => self.refused(&id, &transition_key, &reason),
         }
     }
