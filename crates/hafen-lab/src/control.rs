@@ -103,7 +103,7 @@ fn build(layout: &Layout, spec: &LabSpec, executable: &Path) -> Result<(), LabEr
     }
     let mut folders = vec![layout.root().to_owned(), layout.agents(), layout.shared(), layout.guest()];
     folders.push(layout.receivers());
-    folders.extend(spec.hosts.iter().map(|host| layout.disk(&host.name)));
+    folders.extend(spec.all_hosts().map(|host| layout.disk(&host.name)));
     create_folder(layout.root())?;
     record.save(layout)?;
     for folder in folders.iter().chain(&record.folders) {
@@ -120,8 +120,7 @@ fn build(layout: &Layout, spec: &LabSpec, executable: &Path) -> Result<(), LabEr
     if let Some(net) = &spec.net {
         return crate::net::image::build(layout, spec, net);
     }
-    let path = layout.initial_cib();
-    fs::write(&path, crate::guests::initial_cib(layout, spec)?).map_err(LabError::system("write", &path))?;
+    crate::guests::write_initial_cib(layout, spec)?;
     spec.hosts.iter().try_for_each(|host| crate::init::write_daemon_config(layout, spec, &host.name))
 }
 
@@ -144,8 +143,11 @@ fn start(layout: &Layout, spec: &LabSpec, lease: bool) -> Result<ChildStdin, Lab
     pipe.write_all(b"go\n").map_err(LabError::system("start", "the power switch"))?;
     await_switch(layout, &mut child)?;
     let switch = PowerSwitch::at(layout.power_socket());
-    for host in &spec.hosts {
+    for host in spec.all_hosts() {
         switch.on(&host.name)?;
+    }
+    for host in spec.all_hosts() {
+        crate::boot::wait(layout, &host.name)?;
     }
     Ok(pipe)
 }
@@ -330,6 +332,12 @@ impl Lab {
     /// Its power switch.
     pub fn power(&self) -> PowerSwitch {
         PowerSwitch::at(self.layout.power_socket())
+    }
+
+    /// Switches a host on, and waits until its first process takes orders.
+    pub fn boot(&self, host: &str) -> Result<(), LabError> {
+        self.power().on(host)?;
+        crate::boot::wait(&self.layout, host)
     }
 
     /// The switch that joins the hosts; an error where they have no networks of their own.

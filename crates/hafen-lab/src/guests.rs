@@ -1,12 +1,13 @@
 //! The virtual machines that a lab begins with, and the configuration around them.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 
 use hafen_cib::{Cib, Document, NodeId};
 use hafen_vm::VmDefinition;
 
-use crate::spec::VMS_MAXIMUM;
+use crate::spec::{RECORDERS_MAXIMUM, VMS_MAXIMUM};
 use crate::{LabError, LabSpec, Layout};
 
 /// The size of a guest's disk, in bytes: the guest keeps 2,048 blocks of 512 bytes.
@@ -16,9 +17,20 @@ const SHUTDOWN_TIMEOUT: &str = "20s";
 /// The resource that fences.
 pub const FENCING_RESOURCE: &str = "fencing";
 
-/// The names of the virtual machines that a lab begins with.
+/// The names of all that a lab begins with and that says that it runs: virtual machines and recorders.
 pub fn names(spec: &LabSpec) -> Vec<String> {
+    [machines(spec), recorders(spec)].concat()
+}
+
+/// The names of the virtual machines that a lab begins with.
+fn machines(spec: &LabSpec) -> Vec<String> {
     (1..=spec.vms).map(|number| format!("vm{number}")).collect()
+}
+
+/// The names of the recorders that a lab begins with.
+fn recorders(spec: &LabSpec) -> Vec<String> {
+    let count = spec.net.as_ref().map_or(0, |net| net.recorders);
+    (1..=count).map(|number| format!("r{number}")).collect()
 }
 
 /// A virtual machine of the lab: its guest's kernel, a disk and a serial port in the shared folder, live migration.
@@ -47,6 +59,9 @@ pub fn create_disk(layout: &Layout, name: &str) -> Result<(), LabError> {
 
 /// Takes the guests' kernel and initramfs into the lab, and makes their disks.
 pub(crate) fn prepare(layout: &Layout, spec: &LabSpec) -> Result<(), LabError> {
+    if recorders(spec).len() > RECORDERS_MAXIMUM as usize {
+        return Err(LabError::State(format!("a lab begins with at most {RECORDERS_MAXIMUM} recorders")));
+    }
     if spec.vms > VMS_MAXIMUM {
         return Err(LabError::State(format!("a lab begins with at most {VMS_MAXIMUM} virtual machines")));
     }
@@ -57,7 +72,7 @@ pub(crate) fn prepare(layout: &Layout, spec: &LabSpec) -> Result<(), LabError> {
         let from = source.join(name);
         fs::copy(&from, layout.guest().join(name)).map_err(|_| no_guest(source))?;
     }
-    names(spec).iter().try_for_each(|name| create_disk(layout, name))
+    machines(spec).iter().try_for_each(|name| create_disk(layout, name))
 }
 
 fn no_guest(folder: &Path) -> LabError {
@@ -66,6 +81,12 @@ fn no_guest(folder: &Path) -> LabError {
         folder.display(),
         folder.display()
     ))
+}
+
+/// Writes the configuration that the cluster begins with.
+pub(crate) fn write_initial_cib(layout: &Layout, spec: &LabSpec) -> Result<(), LabError> {
+    let path = layout.initial_cib();
+    fs::write(&path, initial_cib(layout, spec)?).map_err(LabError::system("write", &path))
 }
 
 /// The configuration that the cluster begins with: fencing by the lab's power switch, and the virtual machines.
@@ -78,6 +99,10 @@ pub fn initial_cib(layout: &Layout, spec: &LabSpec) -> Result<String, LabError> 
         ("have-watchdog", "false"),
         ("dc-deadtime", "20s"),
     ];
+    let more = spec.net.iter().flat_map(|net| &net.properties);
+    let mut all: BTreeMap<&str, &str> = properties.into_iter().collect();
+    all.extend(more.map(|(name, value)| (name.as_str(), value.as_str())));
+    let properties: Vec<(&str, &str)> = all.into_iter().collect();
     let section = cib.section_or_new("crm_config");
     append_values(cib.document_mut(), section, "cluster_property_set", "cib-bootstrap-options", &properties);
     let section = cib.section_or_new("rsc_defaults");
@@ -89,10 +114,11 @@ pub fn initial_cib(layout: &Layout, spec: &LabSpec) -> Result<String, LabError> 
         &[("resource-stickiness", "100")],
     );
     append_fencing(layout, spec, &mut cib);
-    for name in names(spec) {
+    for name in machines(spec) {
         let definition = definition(layout, &name, spec.vm_memory_mib);
         definition.add_to(&mut cib).map_err(|error| wrong(error.to_string()))?;
     }
+    recorders(spec).iter().for_each(|name| append_recorder(layout, name, &mut cib));
     Ok(cib.to_xml())
 }
 
@@ -105,14 +131,37 @@ fn append_fencing(layout: &Layout, spec: &LabSpec, cib: &mut Cib) {
     }
     let hosts: Vec<&str> = spec.hosts.iter().map(|host| host.name.as_str()).collect();
     let (hosts, switch) = (hosts.join(" "), layout.power_socket().display().to_string());
-    let parameters =
-        [("switch", switch.as_str()), ("pcmk_host_list", &hosts), ("pcmk_host_check", "static-list")];
+    let mut parameters =
+        vec![("switch", switch.as_str()), ("pcmk_host_list", &hosts), ("pcmk_host_check", "static-list")];
+    let seconds = spec.net.as_ref().map_or(0, |net| net.fence_delay_seconds);
+    let delay = spec.hosts.first().map(|first| format!("{}:{seconds}s", first.name)).unwrap_or_default();
+    if seconds > 0 {
+        parameters.push(("pcmk_delay_base", &delay));
+    }
     append_values(document, primitive, "instance_attributes", "fencing-instance_attributes", &parameters);
+    append_monitor(document, primitive, FENCING_RESOURCE, "60s");
+}
+
+fn append_recorder(layout: &Layout, name: &str, cib: &mut Cib) {
+    let resources = cib.section_or_new("resources");
+    let document = cib.document_mut();
+    let primitive = document.append_element(resources, "primitive");
+    for (key, value) in [("id", name), ("class", "ocf"), ("provider", "lab"), ("type", "recorder")] {
+        document.set_attribute(primitive, key, value);
+    }
+    let log = layout.guest_serial(name).display().to_string();
+    let set = format!("{name}-instance_attributes");
+    append_values(document, primitive, "instance_attributes", &set, &[("log", &log)]);
+    append_monitor(document, primitive, name, "5s");
+}
+
+fn append_monitor(document: &mut Document, primitive: NodeId, id: &str, interval: &str) {
     let operations = document.append_element(primitive, "operations");
     let monitor = document.append_element(operations, "op");
-    let attributes =
-        [("id", "fencing-monitor-60s"), ("name", "monitor"), ("interval", "60s"), ("timeout", "20s")];
-    for (name, value) in attributes {
+    let id = format!("{id}-monitor-{interval}");
+    for (name, value) in
+        [("id", id.as_str()), ("name", "monitor"), ("interval", interval), ("timeout", "20s")]
+    {
         document.set_attribute(monitor, name, value);
     }
 }

@@ -5,6 +5,7 @@
 //! mounts included, because they exist in the switch's mount namespace only.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+mod boot;
 mod control;
 mod error;
 pub mod guests;

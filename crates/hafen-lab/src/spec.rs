@@ -9,6 +9,8 @@ use crate::{LabError, Layout};
 
 /// The most hosts of a lab.
 pub const HOSTS_MAXIMUM: u32 = 32;
+/// The most recorders that a lab is set up with.
+pub const RECORDERS_MAXIMUM: u32 = 256;
 /// The most virtual machines that a lab is set up with.
 pub const VMS_MAXIMUM: u32 = 64;
 
@@ -49,6 +51,28 @@ pub struct LabSpec {
 pub struct NetSpec {
     /// Neither Corosync nor Hafen is configured: that is left to `hafen init` and `hafen join`.
     pub bare: bool,
+    /// How many recorders (`r1`, `r2`, …: resources that say that they run) the cluster begins with.
+    #[serde(default)]
+    pub recorders: u32,
+    /// A further host, that is none of the cluster's, runs `corosync-qnetd`, and has a vote.
+    #[serde(default)]
+    pub qnetd: Option<HostSpec>,
+    /// How long a shot at the first host waits, in seconds, so that of two hosts that shoot each other one survives.
+    #[serde(default)]
+    pub fence_delay_seconds: u32,
+    /// Within what time a lost host is noticed, in milliseconds; none: as `hafen init` has it.
+    #[serde(default)]
+    pub detection_ms: Option<u64>,
+    /// Further properties of the cluster.
+    #[serde(default)]
+    pub properties: Vec<(String, String)>,
+}
+
+impl NetSpec {
+    /// The host of the quorum device.
+    pub fn quorum_device_host() -> HostSpec {
+        HostSpec { name: "qnet1".to_owned(), id: HOSTS_MAXIMUM + 1 }
+    }
 }
 
 /// How the hub delivers.
@@ -93,10 +117,15 @@ impl LabSpec {
         })
     }
 
+    /// All hosts that can be switched on: the cluster's, and that of the quorum device.
+    pub fn all_hosts(&self) -> impl Iterator<Item = &HostSpec> {
+        self.hosts.iter().chain(self.net.as_ref().and_then(|net| net.qnetd.as_ref()))
+    }
+
     /// The host of that name. The error names those that there are.
     pub fn host(&self, name: &str) -> Result<&HostSpec, LabError> {
-        self.hosts.iter().find(|host| host.name == name).ok_or_else(|| {
-            let names: Vec<&str> = self.hosts.iter().map(|host| host.name.as_str()).collect();
+        self.all_hosts().find(|host| host.name == name).ok_or_else(|| {
+            let names: Vec<&str> = self.all_hosts().map(|host| host.name.as_str()).collect();
             LabError::State(format!("the lab has no host '{name}': there are {}", names.join(", ")))
         })
     }

@@ -1,5 +1,7 @@
 //! The command line of `hafen net`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use hafen_lab::net::Link;
 
@@ -76,6 +78,21 @@ pub(crate) struct NetUp {
     /// Leave Corosync and Hafen unconfigured, for `hafen init` and `hafen join`
     #[arg(long)]
     pub(crate) bare: bool,
+    /// How many virtual machines
+    #[arg(long, default_value_t = 0, conflicts_with = "bare")]
+    pub(crate) vms: u32,
+    /// How many recorders: resources without anything in them that say outside of the hosts that they run
+    #[arg(long, default_value_t = 0, conflicts_with = "bare")]
+    pub(crate) recorders: u32,
+    /// A further host, qnet1, with a quorum device
+    #[arg(long)]
+    pub(crate) qnetd: bool,
+    /// How long a shot at the first host waits, in seconds
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    pub(crate) fence_delay: u32,
+    /// The folder with the guests' kernel and initrd, as guest/build.sh makes it (default: HAFEN_GUEST, else target/guest)
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) guest: Option<PathBuf>,
     /// From what the network draws loss and jitter
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

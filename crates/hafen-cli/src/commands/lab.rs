@@ -38,7 +38,7 @@ pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Resul
         LabCommand::Down => down(&layout)?,
         LabCommand::Status => status(&layout)?,
         LabCommand::Kill { target } => Lab::open(&layout)?.power().off(&target)?,
-        LabCommand::Boot { target } => Lab::open(&layout)?.power().on(&target)?,
+        LabCommand::Boot { target } => Lab::open(&layout)?.boot(&target)?,
         LabCommand::Cut { target, from } => Lab::open(&layout)?.cut(&target, from.as_deref())?,
         LabCommand::Heal { target } => Lab::open(&layout)?.heal(target.as_deref())?,
         LabCommand::Demo(options) => return demo::run(&layout, &options),
@@ -70,9 +70,14 @@ pub(super) fn spec(options: &LabOptions, vms: u32) -> anyhow::Result<LabSpec> {
     if options.worst {
         spec.network = Network::Worst;
     }
-    let guest = options.guest.clone().or_else(|| std::env::var_os(GUEST_VARIABLE).map(PathBuf::from));
-    spec.guest_dir = (vms > 0).then(|| guest.unwrap_or_else(|| PathBuf::from(GUEST_DEFAULT)));
+    spec.guest_dir = guest_folder(options.guest.as_ref(), vms);
     Ok(spec)
+}
+
+/// The folder with the guests' kernel, where there are guests.
+pub(super) fn guest_folder(given: Option<&PathBuf>, vms: u32) -> Option<PathBuf> {
+    let folder = given.cloned().or_else(|| std::env::var_os(GUEST_VARIABLE).map(PathBuf::from));
+    (vms > 0).then(|| folder.unwrap_or_else(|| PathBuf::from(GUEST_DEFAULT)))
 }
 
 fn up(layout: &Layout, options: &LabUp) -> anyhow::Result<()> {

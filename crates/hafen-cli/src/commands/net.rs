@@ -17,7 +17,7 @@ pub(super) fn run(command: NetCommand, connection: &Connection) -> anyhow::Resul
         NetCommand::Status => status(&layout)?,
         NetCommand::Exec { target, command } => return lab::exec(&layout, &target, &command),
         NetCommand::Kill { target } => Lab::open(&layout)?.power().off(&target)?,
-        NetCommand::Boot { target } => Lab::open(&layout)?.power().on(&target)?,
+        NetCommand::Boot { target } => Lab::open(&layout)?.boot(&target)?,
         NetCommand::Cut { target, other, link } => {
             Lab::open(&layout)?.frame_switch()?.cut(&target, other.as_deref(), link)?;
         }
@@ -33,7 +33,15 @@ pub(super) fn run(command: NetCommand, connection: &Connection) -> anyhow::Resul
 
 fn up(layout: &Layout, options: &NetUp) -> anyhow::Result<()> {
     let mut spec = LabSpec::with_hosts(options.hosts)?;
-    spec.net = Some(NetSpec { bare: options.bare });
+    spec.net = Some(NetSpec {
+        bare: options.bare,
+        recorders: options.recorders,
+        qnetd: options.qnetd.then(NetSpec::quorum_device_host),
+        fence_delay_seconds: options.fence_delay,
+        ..NetSpec::default()
+    });
+    spec.vms = options.vms;
+    spec.guest_dir = lab::guest_folder(options.guest.as_ref(), options.vms);
     spec.seed = options.seed;
     spec.power_delay_ms = options.power_delay_ms;
     hafen_lab::up_detached(layout, spec, &std::env::current_exe()?)?;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::LabError;
 
 /// Where a host's first process listens.
-const SOCKET: &str = "/run/services.sock";
+pub(crate) const SOCKET: &str = "/run/services.sock";
 /// Requests that wait to be looked at, at most.
 const REQUESTS_MAXIMUM: usize = 64;
 /// Connections that are served at once; more are refused.

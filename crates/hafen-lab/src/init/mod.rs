@@ -17,6 +17,7 @@ use hafen_protocol::HostId;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{WaitOptions, WaitStatus};
 
+pub(crate) use control::SOCKET as SERVICES_SOCKET;
 pub use control::{ServiceAction, ServiceAnswer, ask as ask_service};
 pub use services::Service;
 

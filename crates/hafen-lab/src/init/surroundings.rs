@@ -27,6 +27,8 @@ pub fn write_daemon_config(layout: &Layout, spec: &LabSpec, name: &str) -> Resul
         initial_cib_file: Some(layout.initial_cib()),
         daemon_restart_timeout_ms: spec.daemon_restart_timeout_ms,
         startup_wait_ms: spec.startup_wait_ms,
+        peer_port: 0,
+        pki_dir: None,
         executor_command: words(&[
             &executable,
             "executor",
@@ -49,7 +51,7 @@ pub fn write_daemon_config(layout: &Layout, spec: &LabSpec, name: &str) -> Resul
 pub fn services(layout: &Layout, spec: &LabSpec, name: &str) -> Vec<Service> {
     match &spec.net {
         None => services_on_the_hub(layout, spec, name),
-        Some(net) => installed_services(spec, net),
+        Some(net) => installed_services(layout, spec, net, name),
     }
 }
 
@@ -80,8 +82,8 @@ fn services_on_the_hub(layout: &Layout, spec: &LabSpec, name: &str) -> Vec<Servi
     ]
 }
 
-/// As the packages' units have them: Corosync and its companions stay ended, Hafen starts again.
-fn installed_services(spec: &LabSpec, net: &NetSpec) -> Vec<Service> {
+/// As the packages' units have them: Corosync stays ended, Hafen starts again.
+fn installed_services(layout: &Layout, spec: &LabSpec, net: &NetSpec, name: &str) -> Vec<Service> {
     let environment = environment(spec);
     let service = |name: &'static str, program: &str, arguments: &[&str]| Service {
         name,
@@ -92,16 +94,26 @@ fn installed_services(spec: &LabSpec, net: &NetSpec) -> Vec<Service> {
         notifies: true,
         enabled: false,
     };
-    let foreground = ["-f"];
+    let is_device = net.qnetd.as_ref().is_some_and(|host| host.name == name);
+    let is_member = !net.bare && !is_device;
+    let receiver = layout.receivers().join(format!("{name}.sock")).display().to_string();
+    let plain = |service: Service| Service { restart: true, notifies: false, ..service };
     vec![
-        Service { enabled: !net.bare, ..service("corosync", "/usr/sbin/corosync", &foreground) },
-        service("corosync-qdevice", "/usr/sbin/corosync-qdevice", &foreground),
-        service("corosync-qnetd", "/usr/bin/corosync-qnetd", &foreground),
+        Service { enabled: is_member, ..service("corosync", "/usr/sbin/corosync", &["-f"]) },
+        // It starts again because it may be started before Corosync is ready.
         Service {
-            enabled: !net.bare,
+            enabled: is_member && net.qnetd.is_some(),
             restart: true,
-            notifies: false,
-            ..service("hafen", "/usr/bin/hafen", &["daemon"])
+            ..service("corosync-qdevice", "/usr/sbin/corosync-qdevice", &["-f"])
+        },
+        Service {
+            enabled: is_device,
+            ..service("corosync-qnetd", "/usr/bin/corosync-qnetd", &["-f", "-s", "off"])
+        },
+        Service { enabled: is_member, ..plain(service("hafen", "/usr/bin/hafen", &["daemon"])) },
+        Service {
+            enabled: is_member && spec.vms > 0,
+            ..plain(service("receiver", "/usr/bin/hafen", &["ocf", "qemu-receiver", &receiver]))
         },
     ]
 }

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use super::Link;
 use super::address::GATEWAY_ADDRESS;
+use super::configuration::Configuration;
 use super::shape::GATEWAY;
 use crate::{LabError, LabSpec, Layout, NetSpec};
 
@@ -15,23 +16,30 @@ use crate::{LabError, LabSpec, Layout, NetSpec};
 const SERVICE_PROGRAM: &str = "/usr/bin/lab-service";
 /// Names that program to Hafen.
 const SERVICE_COMMAND: &str = "etc/hafen/service-command";
+/// An agent for tests: its resource says that it runs.
+const RECORDER: &str = include_str!("../../assets/recorder");
+/// Where it is in a host.
+const RECORDER_PROGRAM: &str = "/usr/lib/ocf/resource.d/lab/recorder";
 /// Where the executable is in a host.
 const EXECUTABLE: &str = "/usr/bin/hafen";
 
 /// Makes the images of all hosts.
-pub(crate) fn build(layout: &Layout, spec: &LabSpec, _net: &NetSpec) -> Result<(), LabError> {
+pub(crate) fn build(layout: &Layout, spec: &LabSpec, net: &NetSpec) -> Result<(), LabError> {
     let mut links = links(layout)?;
     links.push(EXECUTABLE.to_owned());
-    for host in &spec.hosts {
+    crate::guests::write_initial_cib(layout, spec)?;
+    let configuration = if net.bare { None } else { Some(Configuration::new(layout, spec, net)?) };
+    for host in spec.all_hosts() {
         let image = layout.image(&host.name);
         write(&image, "etc/hosts", &names(spec))?;
         write(&image, "etc/hostname", &format!("{}\n", host.name))?;
         write(&image, SERVICE_COMMAND, &format!("{SERVICE_PROGRAM}\n"))?;
-        let script = format!("#!/bin/sh\nexec {EXECUTABLE} lab service \"$@\"\n");
-        write(&image, SERVICE_PROGRAM.trim_start_matches('/'), &script)?;
-        let script = image.join(SERVICE_PROGRAM.trim_start_matches('/'));
-        let permissions = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(&script, permissions).map_err(LabError::system("make executable", &script))?;
+        write_program(
+            &image,
+            SERVICE_PROGRAM,
+            &format!("#!/bin/sh\nexec {EXECUTABLE} lab service \"$@\"\n"),
+        )?;
+        write_program(&image, RECORDER_PROGRAM, RECORDER)?;
         for link in &links {
             let path = image.join(link.trim_start_matches('/'));
             create_parent(&path)?;
@@ -39,7 +47,10 @@ pub(crate) fn build(layout: &Layout, spec: &LabSpec, _net: &NetSpec) -> Result<(
                 .map_err(LabError::system("link", &path))?;
         }
     }
-    Ok(())
+    let configured = spec.hosts.iter().zip(configuration.iter().cycle());
+    configured
+        .into_iter()
+        .try_for_each(|(host, configuration)| configuration.install(&layout.image(&host.name), host))
 }
 
 /// The names by which the executable is something else, as an installation has them.
@@ -56,15 +67,24 @@ fn links(layout: &Layout) -> Result<Vec<String>, LabError> {
 
 fn names(spec: &LabSpec) -> String {
     let mut text = format!("127.0.0.1 localhost\n{GATEWAY_ADDRESS} {GATEWAY}\n");
-    for host in &spec.hosts {
+    for host in spec.all_hosts() {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{} {}", Link::Eth0.address(host.id), host.name);
     }
     text
 }
 
+/// Writes a program of an image.
+fn write_program(image: &Path, path: &str, text: &str) -> Result<(), LabError> {
+    let path = path.trim_start_matches('/');
+    write(image, path, text)?;
+    let path = image.join(path);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        .map_err(LabError::system("make executable", &path))
+}
+
 /// Writes a file of an image.
-pub(crate) fn write(image: &Path, path: &str, content: &str) -> Result<(), LabError> {
+fn write(image: &Path, path: &str, content: &str) -> Result<(), LabError> {
     let path = image.join(path);
     create_parent(&path)?;
     fs::write(&path, content).map_err(LabError::system("write", &path))

@@ -3,6 +3,7 @@
 
 pub mod address;
 mod client;
+mod configuration;
 mod fabric;
 mod frame;
 pub(crate) mod image;

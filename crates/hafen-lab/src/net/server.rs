@@ -45,7 +45,7 @@ struct Stand {
 /// Serves until the process is killed.
 pub fn run(layout: &Layout) -> Result<(), LabError> {
     let spec = LabSpec::load(layout)?;
-    let hosts: Vec<String> = spec.hosts.iter().map(|host| host.name.clone()).collect();
+    let hosts: Vec<String> = spec.all_hosts().map(|host| host.name.clone()).collect();
     let path = layout.switch_socket();
     // A switch that was killed leaves its socket.
     let _ = std::fs::remove_file(&path);

@@ -97,7 +97,10 @@ impl Shapes {
                 if !straight && !(both && fits(one, to) && fits(other, from)) {
                     continue;
                 }
-                for link in Link::ALL.into_iter().filter(|one| link.is_none_or(|link| link == *one)) {
+                let has_gateway = [one, other].into_iter().any(|place| place == GATEWAY);
+                let there = |one: &Link| !has_gateway || *one == Link::Lan0;
+                let wanted = |one: &Link| link.is_none_or(|link| link == *one) && there(one);
+                for link in Link::ALL.into_iter().filter(wanted) {
                     let direction = Direction { from: one.clone(), to: other.clone(), link };
                     let mut shape = self.shapes.get(&direction).copied().unwrap_or_default();
                     change(&mut shape);
@@ -133,6 +136,7 @@ mod tests {
         assert!(shapes.of(&direction("host3", "host1", Link::Eth1)).cut);
         assert!(shapes.of(&direction(GATEWAY, "host1", Link::Lan0)).cut);
         assert!(!shapes.of(&direction("host2", "host3", Link::Eth0)).cut);
+        assert!(!shapes.of(&direction(GATEWAY, "host1", Link::Eth0)).cut, "it is on the LAN only");
         shapes.change([None, None], None, false, |shape| shape.cut = false).expect("healed");
         assert_eq!(shapes.all().count(), 0);
     }

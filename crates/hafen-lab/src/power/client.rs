@@ -68,7 +68,7 @@ impl PowerSwitch {
 
     /// All hosts.
     pub fn list(&self) -> Result<Vec<HostPower>, LabError> {
-        let request = Request { request: "list".to_owned(), ..Request::default() };
+        let request = Request::new("list");
         Ok(self.ask(&request, LOOK_TIMEOUT)?.power)
     }
 
@@ -86,7 +86,7 @@ impl PowerSwitch {
     pub fn set(&self, host: Option<&str>, delay: Duration, fail: bool) -> Result<(), LabError> {
         let delay_ms = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
         let request =
-            Request { request: "set".to_owned(), host: host.map(str::to_owned), delay_ms, fail: Some(fail) };
+            Request { host: host.map(str::to_owned), delay_ms, fail: Some(fail), ..Request::new("set") };
         self.ask(&request, LOOK_TIMEOUT).map(drop)
     }
 }

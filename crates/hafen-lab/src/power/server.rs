@@ -16,6 +16,8 @@ use std::time::Duration;
 use hafen_sys::{CommandHooks, Signal};
 
 use super::host::RunningHost;
+use super::journal::Journal;
+use super::watchdog::Watchdogs;
 use super::wire::{Answer, HostPower, LINE_BYTES_LIMIT, Request};
 use crate::{LabError, LabSpec, Layout};
 
@@ -44,6 +46,8 @@ struct Switch {
     manners: Mutex<BTreeMap<String, Manner>>,
     boots: SyncSender<Boot>,
     connections: AtomicUsize,
+    watchdogs: Watchdogs,
+    journal: Journal,
 }
 
 /// An order to the main thread.
@@ -68,13 +72,15 @@ pub fn run(layout: &Layout, lease: bool) -> Result<(), LabError> {
         rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC,
     )
     .map_err(LabError::errno("make private", "/"))?;
-    for host in &spec.hosts {
+    for host in spec.all_hosts() {
         mount_disk(layout, &host.name, spec.disk_mib)?;
     }
     let path = layout.power_socket();
     let listener = UnixListener::bind(&path).map_err(LabError::system("listen at", &path))?;
-    let (boots, orders) = sync_channel(spec.hosts.len());
-    let switch = Arc::new(Switch::new(&spec, boots));
+    let (boots, orders) = sync_channel(spec.all_hosts().count());
+    let switch = Arc::new(Switch::new(&spec, boots, Journal::open(layout)?));
+    let watching = Arc::clone(&switch);
+    std::thread::spawn(move || bite(&watching));
     std::thread::spawn(move || accept(&listener, &switch));
     if lease {
         std::thread::spawn(end_with_lease);
@@ -167,19 +173,38 @@ fn converse(switch: &Switch, stream: UnixStream) -> std::io::Result<()> {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Cuts the power of hosts whose watchdog has expired, and switches them on again.
+fn bite(switch: &Arc<Switch>) {
+    loop {
+        let name = switch.watchdogs.next_expired();
+        switch.journal.tell(&name, "watchdog-expired");
+        let switch = Arc::clone(switch);
+        std::thread::spawn(move || {
+            let Some(socket) = switch.sockets.get(&name) else { return };
+            let mut socket = locked(socket);
+            let outcome = switch.off(&name, &mut socket).and_then(|()| switch.on(&name, &mut socket));
+            if let Err(detail) = outcome {
+                eprintln!("{name}, after its watchdog expired: {detail}");
+            }
+        });
+    }
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Switch {
-    fn new(spec: &LabSpec, boots: SyncSender<Boot>) -> Self {
+    fn new(spec: &LabSpec, boots: SyncSender<Boot>, journal: Journal) -> Self {
         let manner = Manner { delay: Duration::from_millis(spec.power_delay_ms), fail: false };
-        let names = || spec.hosts.iter().map(|host| host.name.clone());
+        let names = || spec.all_hosts().map(|host| host.name.clone());
         Self {
             sockets: names().map(|name| (name, Mutex::new(Socket { host: None, boots: 0 }))).collect(),
             manners: Mutex::new(names().map(|name| (name, manner)).collect()),
             boots,
             connections: AtomicUsize::new(0),
+            watchdogs: Watchdogs::default(),
+            journal,
         }
     }
 
@@ -187,17 +212,42 @@ impl Switch {
         match request.request.as_str() {
             "list" => self.list(),
             "set" => self.set(request),
-            "status" | "on" | "off" | "reboot" => {
+            "status" | "on" | "off" | "reboot" | "watchdog-arm" | "watchdog-feed" | "watchdog-disarm" => {
                 let name = request.host.as_deref().unwrap_or_default();
-                match self.sockets.get(name) {
-                    Some(socket) if request.request == "status" => {
-                        Answer::result(if locked(socket).is_on() { "on" } else { "off" })
-                    }
-                    Some(socket) => self.change(request, name, socket),
-                    None => Answer::error(format!("nothing is plugged in as '{name}'")),
+                let Some(socket) = self.sockets.get(name) else {
+                    return Answer::error(format!("nothing is plugged in as '{name}'"));
+                };
+                match request.request.as_str() {
+                    "status" => Answer::result(if locked(socket).is_on() { "on" } else { "off" }),
+                    "on" | "off" | "reboot" => self.change(request, name, socket),
+                    _ => Answer::of(self.watchdog(request, name, socket)),
                 }
             }
-            other => Answer::error(format!("'{other}' is none of status, on, off, reboot, list, set")),
+            other => {
+                Answer::error(format!("'{other}' is none of status, on, off, reboot, list, set, watchdog-*"))
+            }
+        }
+    }
+
+    fn watchdog(&self, request: &Request, name: &str, socket: &Mutex<Socket>) -> Result<(), String> {
+        match request.request.as_str() {
+            "watchdog-feed" => self.watchdogs.feed(name),
+            "watchdog-arm" => {
+                // Held until it is armed, so that no watchdog of a host that is off is.
+                let mut socket = locked(socket);
+                if !socket.is_on() {
+                    return Err(format!("{name} is off"));
+                }
+                self.watchdogs.arm(name, request.timeout_ms.unwrap_or_default())?;
+                self.journal.tell(name, "watchdog-armed");
+                Ok(())
+            }
+            _ => {
+                if self.watchdogs.disarm(name) {
+                    self.journal.tell(name, "watchdog-disarmed");
+                }
+                Ok(())
+            }
         }
     }
 
@@ -205,7 +255,13 @@ impl Switch {
         let power = self.sockets.iter().map(|(name, socket)| {
             let mut socket = locked(socket);
             let init = socket.host.as_ref().filter(|host| host.is_running()).map(RunningHost::init);
-            HostPower { host: name.clone(), on: socket.is_on(), init, boots: socket.boots }
+            HostPower {
+                host: name.clone(),
+                on: socket.is_on(),
+                init,
+                boots: socket.boots,
+                watchdog_ms: self.watchdogs.timeout_ms(name),
+            }
         });
         let power = power.collect();
         Answer { hosts: self.sockets.keys().cloned().collect(), power, ..Answer::result("ok") }
@@ -231,22 +287,31 @@ impl Switch {
     fn change(&self, request: &Request, name: &str, socket: &Mutex<Socket>) -> Answer {
         let manner = locked(&self.manners).get(name).copied();
         let manner = manner.unwrap_or(Manner { delay: Duration::ZERO, fail: false });
+        self.journal.tell(name, &format!("{}-asked", request.request));
         std::thread::sleep(request.delay_ms.map_or(manner.delay, Duration::from_millis).min(DELAY_MAXIMUM));
         if manner.fail {
+            self.journal.tell(name, "failed");
             return Answer::error(format!("the socket of {name} does not react"));
         }
         let mut socket = locked(socket);
         let mut outcome = Ok(());
         if request.request != "on" {
-            outcome = socket.off();
+            outcome = self.off(name, &mut socket);
         }
         if request.request != "off" && outcome.is_ok() {
             outcome = self.on(name, &mut socket);
         }
-        match outcome {
-            Ok(()) => Answer::result("ok"),
-            Err(detail) => Answer::error(detail),
+        Answer::of(outcome)
+    }
+
+    fn off(&self, name: &str, socket: &mut Socket) -> Result<(), String> {
+        let was_there = socket.host.is_some();
+        self.watchdogs.disarm(name);
+        socket.off()?;
+        if was_there {
+            self.journal.tell(name, "off");
         }
+        Ok(())
     }
 
     fn on(&self, name: &str, socket: &mut Socket) -> Result<(), String> {
@@ -254,12 +319,13 @@ impl Switch {
             return Ok(());
         }
         // What a dead init left must be gone before the same host begins anew.
-        socket.off()?;
+        self.off(name, socket)?;
         let (answer, answers) = sync_channel(1);
         self.boots.send(Boot { name: name.to_owned(), answer }).map_err(|_| "the switch ends".to_owned())?;
         let host = answers.recv().map_err(|_| "the switch ends".to_owned())?;
         socket.host = Some(host.map_err(|error| error.to_string())?);
         socket.boots += 1;
+        self.journal.tell(name, "on");
         Ok(())
     }
 }

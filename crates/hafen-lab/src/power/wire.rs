@@ -5,9 +5,14 @@
 //! {"request":"off","host":"host2","delay_ms":500}   {"result":"ok"}                    also "on" and "reboot"
 //! {"request":"list"}                                {"result":"ok","hosts":["host1"],"power":[{"host":"host1",...}]}
 //! {"request":"set","host":"host2","delay_ms":9000}  {"result":"ok"}       all hosts without "host"; "fail":true: refuses
+//! {"request":"watchdog-arm","host":"host2","timeout_ms":5000}   {"result":"ok"}
+//! {"request":"watchdog-feed","host":"host2"}        {"result":"ok"}       refused when it is not armed
+//! {"request":"watchdog-disarm","host":"host2"}      {"result":"ok"}
 //! anything that fails                               {"result":"error","detail":"what was wrong"}
 //! ```
-//! `ok` after `off` means that the switch has proved the host off, not that it will be.
+//! `ok` after `off` means that the switch has proved the host off, not that it will be. A watchdog that is armed and not fed
+//! within its timeout cuts the host's power at once and switches it on again; the end of a connection does not disarm it,
+//! the end of the host's power does.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +22,7 @@ pub(super) const LINE_BYTES_LIMIT: u64 = 64 * 1024;
 /// A request to the switch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// `status`, `on`, `off`, `reboot`, `list` or `set`.
+    /// `status`, `on`, `off`, `reboot`, `list`, `set`, `watchdog-arm`, `watchdog-feed` or `watchdog-disarm`.
     pub request: String,
     /// The host's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,12 +33,20 @@ pub struct Request {
     /// With `set`: later requests to change the power fail after their delay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fail: Option<bool>,
+    /// With `watchdog-arm`: within what time it must be fed, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
 }
 
 impl Request {
+    /// A request about no host, or about all.
+    pub fn new(request: &str) -> Self {
+        Self { request: request.to_owned(), ..Self::default() }
+    }
+
     /// A request about a host.
     pub fn about(request: &str, host: &str) -> Self {
-        Self { request: request.to_owned(), host: Some(host.to_owned()), ..Self::default() }
+        Self { host: Some(host.to_owned()), ..Self::new(request) }
     }
 }
 
@@ -59,6 +72,14 @@ impl Answer {
         Self { result: word.to_owned(), ..Self::default() }
     }
 
+    /// `ok`, or `error`.
+    pub(super) fn of(outcome: Result<(), String>) -> Self {
+        match outcome {
+            Ok(()) => Self::result("ok"),
+            Err(detail) => Self::error(detail),
+        }
+    }
+
     /// `error`.
     pub(super) fn error(detail: impl Into<String>) -> Self {
         Self { result: "error".to_owned(), detail: Some(detail.into()), ..Self::default() }
@@ -76,4 +97,7 @@ pub struct HostPower {
     pub init: Option<u32>,
     /// How often it was switched on.
     pub boots: u64,
+    /// The timeout of its watchdog, if that is armed, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog_ms: Option<u64>,
 }
