@@ -1,12 +1,18 @@
 //! The command line of `hafen`.
 
 mod net;
+mod safety;
+mod setup;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use net::{NetCommand, NetShape, NetUp};
+pub(crate) use safety::{
+    BudgetArguments, CheckArguments, FenceAdd, FenceCommand, QuorumArguments, QuorumCommand, Vouch,
+};
+pub(crate) use setup::{FilesCommand, InitArguments, JoinArguments, TuneArguments};
 
 /// Keeps virtual machines running when the hosts under them fail.
 #[derive(Debug, Parser)]
@@ -34,6 +40,33 @@ pub(crate) struct Connection {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(InitArguments),
+    Join(JoinArguments),
+    /// Make a token and print the line that brings another host in
+    Token {
+        /// How long it is good for: 30m, 2h, 1d, a week at most
+        #[arg(long, value_name = "TIME", default_value = "1h")]
+        lifetime: String,
+    },
+    /// Take this host out of its cluster: what runs here moves away first
+    Leave {
+        /// This is the last host: the cluster ends with it
+        #[arg(long)]
+        last: bool,
+    },
+    /// Take a host that is off for good out of the cluster
+    Remove {
+        /// Its name
+        #[arg(value_name = "HOST")]
+        target: String,
+    },
+    /// Files that are the same on all hosts: what differs, and bringing it together
+    ///
+    /// Keys, corosync.conf, /etc/xen/vm/* and what was added. Exit status 1: something differs.
+    Files {
+        #[command(subcommand)]
+        command: Option<FilesCommand>,
+    },
     /// The state of the cluster: hosts, virtual machines, resources, what went wrong
     #[command(after_help = "Examples:\n  hafen status\n  hafen status --watch\n  hafen status --json")]
     Status {
@@ -68,6 +101,24 @@ pub(crate) enum Command {
     /// The configuration as a whole
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Fencing: its record, doing it, vouching for a host, trying the devices out, adding one
+    #[command(subcommand)]
+    Fence(FenceCommand),
+    /// Votes: how many are here, how many are needed, who is missing
+    #[command(
+        after_help = "Examples:\n  hafen quorum\n  hafen quorum --json\n  hafen quorum proceed-without host3\n\n\
+        Exit status 1: there is no quorum."
+    )]
+    Quorum(QuorumArguments),
+    /// Whether the cluster bears what it is there for: names, clocks, ports, fencing, quorum, what it hangs on
+    #[command(
+        after_help = "Works before there is a cluster, and with hosts that are down. Each line says what mends it.\n\n\
+        Examples:\n  hafen check\n  hafen check --quiet\n  hafen check --json\n\nExit status 1: there are errors."
+    )]
+    Check(CheckArguments),
+    /// How long it takes until everything of a lost host runs again, and what takes longest
+    #[command(after_help = "Examples:\n  hafen budget\n  hafen budget host2 --json")]
+    Budget(BudgetArguments),
     /// A whole cluster on this machine, to try things out
     #[command(subcommand)]
     Lab(LabCommand),
@@ -109,6 +160,18 @@ pub(crate) struct ExecutorOptions {
     /// The folder of links to the tools that agents call: made, and first in their PATH (default: tools, beside the socket)
     #[arg(long, value_name = "FOLDER")]
     pub(crate) tools: Option<PathBuf>,
+    /// The kernel's watchdog device
+    #[arg(long, value_name = "PATH", conflicts_with = "watchdog_socket")]
+    pub(crate) watchdog_device: Option<PathBuf>,
+    /// A power switch's socket that stands for a watchdog
+    #[arg(long, value_name = "PATH", requires = "watchdog_host")]
+    pub(crate) watchdog_socket: Option<PathBuf>,
+    /// This host's name at that switch
+    #[arg(long, value_name = "NAME")]
+    pub(crate) watchdog_host: Option<String>,
+    /// How long the watchdog is fed without a word of the daemon, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 20_000)]
+    pub(crate) daemon_restart_timeout: u64,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@ mod attrd_updater;
 mod crm_attribute;
 mod crm_node;
 mod crm_simulate;
+mod meatclient;
 mod options;
 mod output;
 
@@ -27,6 +28,7 @@ pub(crate) fn named(name: &OsStr) -> Option<Applet> {
         "crm_master" => Some(|words| crm_attribute::run_master(&texts(words))),
         "crm_node" => Some(|words| crm_node::run(&texts(words))),
         "crm_simulate" => Some(crm_simulate::run),
+        "meatclient" => Some(|words| meatclient::run(&texts(words))),
         _ => None,
     }
 }
