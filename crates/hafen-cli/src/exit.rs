@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use hafen_client::ClientError;
 use hafen_lab::LabError;
+use hafen_setup::{Kind, SetupError};
 
 /// The table that `hafen --help` ends with.
 pub(crate) const TABLE: &str = "\
@@ -74,6 +75,15 @@ fn status_of(error: &anyhow::Error) -> u8 {
         }
         if let Some(error) = cause.downcast_ref::<ClientError>() {
             return of_client(error);
+        }
+        if let Some(error) = cause.downcast_ref::<SetupError>() {
+            match error.kind() {
+                Kind::Input => return DATA,
+                Kind::Unreachable => return UNAVAILABLE,
+                Kind::State | Kind::Conflict => return TEMPORARY,
+                // What the system said comes next in the chain.
+                Kind::System => {}
+            }
         }
         match cause.downcast_ref::<LabError>() {
             Some(LabError::Client(error)) => return of_client(error),
