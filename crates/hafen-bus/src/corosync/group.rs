@@ -5,7 +5,8 @@
 //! change one member sends a *query*; at that place of the order each member notes what it has delivered, and
 //! answers with a *hello*; when all have answered the asker sends the *install*, which is the view. Any change in
 //! between makes it void, for all alike, since all see the same order. From its hello to the install a member sends
-//! no data; so nothing that was sent in a view is lost by the next one, unless the ring itself broke.
+//! no data; so nothing that was sent in a view is lost by the next one, unless the ring itself broke: with the ring a
+//! view's order ends, since the next ring may hold others who have seen another rest of it.
 //!
 //! Members whose hellos name the same place pass together. If one that is still (or again) there does not, or a host
 //! that was there left in between, those who pass together first get a view of themselves: nothing that was away is
@@ -16,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use hafen_protocol::view::MESSAGE_BYTES_MAXIMUM;
 use hafen_protocol::{Delivery, HostId, MemberId, Now, RingId, View};
 
-use super::packet::{Hello, Install, Joined, KnownRing, PROTOCOL_VERSION, Packet, PacketError, Stay, Token, pieces};
+use super::packet::{
+    Hello, Install, Joined, KnownRing, PROTOCOL_VERSION, Packet, PacketError, Stay, Token, pieces,
+};
 
 /// How long a group waits for the query of the member whose turn it is; each further one waits longer by `TURN_MS`.
 const QUERY_PATIENCE_MS: u64 = 1000;
@@ -82,6 +85,8 @@ struct Current {
     addresses: BTreeMap<HostId, u32>,
     count: u64,
     digest: u64,
+    /// Its ring is over: nothing more is delivered in it.
+    over: bool,
 }
 
 /// A running attempt.
@@ -193,12 +198,16 @@ impl Group {
             Input::Processes { processes, ring_follows } => {
                 self.processes = processes;
                 self.ring_follows |= ring_follows;
+                if ring_follows {
+                    self.ring_over();
+                }
                 self.partial.retain(|&host, _| self.processes.iter().any(|address| address.host == host));
                 self.want(now, 0);
             }
             Input::Ring { id, hosts } => {
                 self.ring = Some((id, hosts));
                 self.ring_follows = false;
+                self.ring_over();
                 self.want(now, 0);
             }
             Input::Hosts { ring, hosts, left } => {
@@ -261,6 +270,13 @@ impl Group {
         let turn = self.turn();
         let patience = if turn == 0 { 0 } else { QUERY_PATIENCE_MS + turn * TURN_MS };
         self.query_at = now.monotonic_ms + patience.max(pause_ms);
+    }
+
+    fn ring_over(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.over = true;
+        }
+        self.partial.clear();
     }
 
     /// How many processes are before this one.
@@ -361,7 +377,7 @@ impl Group {
             Ok(Packet::Data(data)) => self.data(from, data),
             Err(PacketError::Version(version)) if version < PROTOCOL_VERSION => {
                 let host = from.host;
-                self.lose(&format!(
+                self.lose_by_name(&format!(
                     "the daemon of host {host} speaks protocol {version} of the bus, this one speaks \
                      {PROTOCOL_VERSION}: give all hosts the same version of Hafen"
                 ));
@@ -396,7 +412,9 @@ impl Group {
                     "another daemon runs on this host (run {}, process {}): end one of them",
                     own.incarnation.0, own.process
                 ),
-                None => "the other members went on without this one, since it did not answer in time".to_owned(),
+                None => {
+                    "the other members went on without this one, since it did not answer in time".to_owned()
+                }
             };
             self.lose(&reason);
             self.want(now, LEFT_OUT_PAUSE_MS);
@@ -414,7 +432,9 @@ impl Group {
                 Passage::Through(between) => {
                     self.outputs.push_back(Output::Deliver(Delivery::View(between)));
                 }
-                Passage::Broken => self.lose("the ring changed faster than its members could tell each other"),
+                Passage::Broken => {
+                    self.lose("the ring changed faster than its members could tell each other")
+                }
             }
         }
         self.last_sequence = self.last_sequence.max(install.sequence);
@@ -422,7 +442,8 @@ impl Group {
         let addresses = install.members.iter().map(|(&host, joined)| (host, joined.process)).collect();
         self.tell_quorum();
         self.outputs.push_back(Output::Deliver(Delivery::View(view.clone())));
-        self.current = Some(Current { token: install.token, view, addresses, count: 0, digest: 0 });
+        self.current =
+            Some(Current { token: install.token, view, addresses, count: 0, digest: 0, over: false });
         self.held_bytes = 0;
         for message in std::mem::take(&mut self.held) {
             self.cast(&message);
@@ -431,7 +452,10 @@ impl Group {
 
     fn data(&mut self, from: Address, data: super::packet::Data<'_>) {
         let Some(current) = &mut self.current else { return };
-        if current.token != data.token || current.addresses.get(&from.host) != Some(&from.process) {
+        if current.over
+            || current.token != data.token
+            || current.addresses.get(&from.host) != Some(&from.process)
+        {
             return;
         }
         if data.index == 0 {
@@ -459,13 +483,12 @@ impl Group {
     }
 
     fn send(&mut self, now: Now, message: Vec<u8>) {
-        if self.current.is_none() {
-            return;
-        }
+        let Some(current) = &self.current else { return };
+        let waits = current.over || self.attempt.as_ref().is_some_and(|attempt| attempt.greeted);
         if message.len() > MESSAGE_BYTES_MAXIMUM {
             self.lose("this daemon sent a message longer than the bus allows");
             self.want(now, LEFT_OUT_PAUSE_MS);
-        } else if self.attempt.as_ref().is_some_and(|attempt| attempt.greeted) || self.holds_data() {
+        } else if waits || self.holds_data() {
             self.held_bytes += message.len();
             self.held.push_back(message);
         } else {
@@ -487,6 +510,12 @@ impl Group {
             self.quorum_delivered = self.quorum;
             self.outputs.push_back(Output::Deliver(Delivery::Quorum { ring, quorate }));
         }
+    }
+
+    /// Says why there is no view, also when there was none.
+    fn lose_by_name(&mut self, reason: &str) {
+        self.outputs.push_back(Output::Deliver(Delivery::Lost { reason: reason.to_owned() }));
+        self.forget_view();
     }
 
     /// Leaves the view, and says why.
@@ -512,7 +541,8 @@ fn compose(token: Token, hellos: &BTreeMap<Address, Hello>) -> Option<Install> {
     let ring = known.max_by_key(|ring| (ring.in_order, ring.id))?;
     let mut members: BTreeMap<HostId, Joined> = BTreeMap::new();
     for (address, hello) in hellos {
-        let later = members.get(&address.host).is_none_or(|other| other.incarnation < hello.member.incarnation);
+        let later =
+            members.get(&address.host).is_none_or(|other| other.incarnation < hello.member.incarnation);
         if later && ring.hosts.contains(&address.host) {
             let joined = Joined {
                 incarnation: hello.member.incarnation,
@@ -544,7 +574,8 @@ fn passage(me: HostId, before: &View, after: &View, members: &BTreeMap<HostId, J
         .filter(|(_, joined)| joined.previous == stay)
         .map(|(&host, joined)| (host, joined))
         .collect();
-    let mut gone: BTreeSet<HostId> = together.values().flat_map(|joined| joined.gone.iter().copied()).collect();
+    let mut gone: BTreeSet<HostId> =
+        together.values().flat_map(|joined| joined.gone.iter().copied()).collect();
     gone.retain(|host| !together.contains_key(host));
     let both: BTreeSet<HostId> = before.hosts.intersection(&after.hosts).copied().collect();
     let apart = before.members.iter().any(|(host, incarnation)| {
@@ -571,9 +602,10 @@ fn passage(me: HostId, before: &View, after: &View, members: &BTreeMap<HostId, J
 /// FNV-1a of 64 bits.
 fn mix(digest: u64, value: u64) -> u64 {
     let start = if digest == 0 { 0xcbf2_9ce4_8422_2325 } else { digest };
-    value.to_be_bytes().iter().fold(start, |digest, &byte| {
-        (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    value
+        .to_be_bytes()
+        .iter()
+        .fold(start, |digest, &byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

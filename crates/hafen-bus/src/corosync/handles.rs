@@ -60,7 +60,8 @@ fn on_processes(
     left: Vec<cpg::Address>,
     joined: Vec<cpg::Address>,
 ) {
-    let by_ring = |address: &cpg::Address| matches!(address.reason, cpg::Reason::NodeDown | cpg::Reason::NodeUp);
+    let by_ring =
+        |address: &cpg::Address| matches!(address.reason, cpg::Reason::NodeDown | cpg::Reason::NodeUp);
     let ring_follows = left.iter().chain(&joined).any(by_ring);
     let processes = members.iter().map(|member| Address { host: host(member.nodeid), process: member.pid });
     push(Event::Processes { processes: processes.collect(), ring_follows });
@@ -162,8 +163,7 @@ impl Handles {
             .map_err(|error| failure("watch the node list", error))?;
         let callbacks = cfg::Callbacks { corosync_cfg_shutdown_callback_fn: Some(on_shutdown) };
         let cfg = cfg::initialize(&callbacks).map_err(refusal)?;
-        cfg::track_start(&cfg, cfg::TrackFlags::None)
-            .map_err(|error| failure("watch for its end", error))?;
+        cfg::track_start(&cfg, cfg::TrackFlags::None).map_err(|error| failure("watch for its end", error))?;
         let readable = [
             readable(cpg::fd_get(&cpg))?,
             readable(quorum::fd_get(&quorum))?,

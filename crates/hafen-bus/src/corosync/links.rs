@@ -111,7 +111,9 @@ impl Gate {
     async fn place(&self, view: ViewId) -> Place {
         match self.inner.lock().await.view.as_ref().map(View::id) {
             Some(now) if now == view => Place::Now,
-            Some(now) if (now.ring.sequence, now.sequence) >= (view.ring.sequence, view.sequence) => Place::Over,
+            Some(now) if (now.ring.sequence, now.sequence) >= (view.ring.sequence, view.sequence) => {
+                Place::Over
+            }
             _ => Place::Later,
         }
     }
@@ -383,7 +385,13 @@ pub(super) async fn accept(
 }
 
 /// One incoming connection, to its end.
-async fn receive(cluster: &str, me: MemberId, host: HostId, stream: BoxStream, gate: &Gate) -> io::Result<()> {
+async fn receive(
+    cluster: &str,
+    me: MemberId,
+    host: HostId,
+    stream: BoxStream,
+    gate: &Gate,
+) -> io::Result<()> {
     let slow = |_| io::Error::from(io::ErrorKind::TimedOut);
     let (mut read, mut write) = tokio::io::split(stream);
     let greeting: Greeting = timeout(GREETING_TIMEOUT, read_greeting(&mut read)).await.map_err(slow)??;

@@ -59,13 +59,19 @@ pub enum CorosyncError {
     #[error("too much waits on a stream to another host: see whether its port can be reached")]
     StreamStuck,
     /// This process may not use it.
-    #[error("Corosync on this host refuses this daemon: run it as root, or allow its user in /etc/corosync/uidgid.d")]
+    #[error(
+        "Corosync on this host refuses this daemon: run it as root, or allow its user in /etc/corosync/uidgid.d"
+    )]
     Access,
     /// Its library and it are of different versions.
-    #[error("Corosync on this host speaks another version of its protocol than the installed libraries ({0}): restart it after the upgrade")]
+    #[error(
+        "Corosync on this host speaks another version of its protocol than the installed libraries ({0}): restart it after the upgrade"
+    )]
     Version(String),
     /// No votes are counted.
-    #[error("Corosync on this host counts no votes: its configuration needs quorum {{ provider: corosync_votequorum }}")]
+    #[error(
+        "Corosync on this host counts no votes: its configuration needs quorum {{ provider: corosync_votequorum }}"
+    )]
     NoQuorumProvider,
     /// No host is listed.
     #[error("Corosync on this host has no node list: its configuration needs a nodelist with nodeids")]
@@ -81,7 +87,9 @@ pub enum CorosyncError {
         corosync: String,
     },
     /// The daemon was started as another host than Corosync runs as.
-    #[error("Corosync on this host has nodeid {actual}, this daemon was started as host {own}: restart the daemon")]
+    #[error(
+        "Corosync on this host has nodeid {actual}, this daemon was started as host {own}: restart the daemon"
+    )]
     OtherHost {
         /// What the daemon was told.
         own: HostId,

@@ -81,7 +81,8 @@ impl NodeList {
 
 /// Reads the list from Corosync's configuration map.
 pub(super) fn read(map: &cmap::Handle) -> Result<NodeList, CorosyncError> {
-    let entries = cmap::CmapIterStart::new(map, "nodelist.").map_err(|error| failure("read the node list", error))?;
+    let entries =
+        cmap::CmapIterStart::new(map, "nodelist.").map_err(|error| failure("read the node list", error))?;
     let mut fields = Vec::new();
     let mut own = None;
     for entry in entries {
@@ -172,7 +173,10 @@ mod tests {
         let list = parse(FILE);
         assert_eq!(list.hosts.len(), 2, "a node without nodeid is none");
         let one = &list.hosts[&HostId(1)];
-        assert_eq!((one.name.as_str(), &one.addresses[..]), ("ship1.example.org", &["10.0.0.1".to_owned(), "10.1.0.1".to_owned()][..]));
+        assert_eq!(
+            (one.name.as_str(), &one.addresses[..]),
+            ("ship1.example.org", &["10.0.0.1".to_owned(), "10.1.0.1".to_owned()][..])
+        );
         assert_eq!(list.hosts[&HostId(2)].name, "fd00::2");
         assert_eq!(list.by_name("ship1"), Some(HostId(1)));
         assert_eq!(list.by_name("ship1.example.org"), Some(HostId(1)));
@@ -181,7 +185,13 @@ mod tests {
 
     #[test]
     fn garbage_is_no_node_list() {
-        for text in ["", "}}}}", "nodelist {", "nodelist {\nnode {\nnodeid: x\n}\n}", "nodelist {\nnode {\nnodeid: 0\n}\n}"] {
+        for text in [
+            "",
+            "}}}}",
+            "nodelist {",
+            "nodelist {\nnode {\nnodeid: x\n}\n}",
+            "nodelist {\nnode {\nnodeid: 0\n}\n}",
+        ] {
             assert_eq!(parse(text), NodeList::default(), "{text}");
         }
         assert!(from_file(Path::new("/nonexistent")).is_err());

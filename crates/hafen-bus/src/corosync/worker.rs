@@ -346,7 +346,8 @@ impl Thread {
         if let Some(due_ms) = self.group.poll_timeout() {
             wake = wake.min(self.started + Duration::from_millis(due_ms));
         }
-        let room = self.packets_bytes + self.group.held_bytes() < QUEUE_BYTES_MAXIMUM && self.leaving.is_none();
+        let room =
+            self.packets_bytes + self.group.held_bytes() < QUEUE_BYTES_MAXIMUM && self.leaving.is_none();
         let mut command = None;
         tokio::select! {
             () = handles.wait() => {}
