@@ -2,6 +2,8 @@
 #![cfg(feature = "corosync")]
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+#[path = "net/failures.rs"]
+mod failures;
 mod net;
 #[path = "net/peers.rs"]
 mod peers;

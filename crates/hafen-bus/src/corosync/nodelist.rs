@@ -49,10 +49,9 @@ impl NodeList {
     }
 
     fn from_fields(fields: impl Iterator<Item = (usize, String, String)>, own: Option<usize>) -> NodeList {
-        let mut positions: BTreeMap<usize, (Option<HostId>, ListedHost, BTreeMap<usize, String>)> =
-            BTreeMap::new();
+        let mut positions: BTreeMap<usize, Listed> = BTreeMap::new();
         for (position, field, value) in fields {
-            let (id, host, addresses) = positions.entry(position).or_default();
+            let Listed { id, host, addresses } = positions.entry(position).or_default();
             let link = field.strip_prefix("ring").and_then(|rest| rest.strip_suffix("_addr"));
             match (field.as_str(), link.and_then(|link| link.parse().ok())) {
                 ("nodeid", _) => *id = value.parse().ok().filter(|id| *id != 0).map(HostId),
@@ -64,7 +63,7 @@ impl NodeList {
             }
         }
         let mut list = NodeList::default();
-        for (position, (id, mut host, addresses)) in positions {
+        for (position, Listed { id, mut host, addresses }) in positions {
             let Some(id) = id else { continue };
             host.addresses = addresses.into_values().collect();
             if host.name.is_empty() {
@@ -77,6 +76,15 @@ impl NodeList {
         }
         list
     }
+}
+
+/// What a position of the list holds.
+#[derive(Default)]
+struct Listed {
+    id: Option<HostId>,
+    host: ListedHost,
+    /// By the number of the link.
+    addresses: BTreeMap<usize, String>,
 }
 
 /// Reads the list from Corosync's configuration map.

@@ -214,11 +214,9 @@ impl Net {
         let log = fs::File::options().create(true).append(true).open(log).expect("a log");
         let mut command = Command::new("corosync");
         command.arg("-f").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        assert!(self.hosts.get(&host).is_some_and(|host| host.corosync.is_none()), "Corosync runs already");
         let child = self.spawn(host, command);
-        if let Some(host) = self.hosts.get_mut(&host) {
-            assert!(host.corosync.is_none(), "Corosync runs already");
-            host.corosync = Some(child);
-        }
+        self.hosts.entry(host).and_modify(|host| host.corosync = Some(child));
     }
 
     /// The process id of a host's Corosync.

@@ -111,9 +111,22 @@ impl Peers {
         Peers { net, runtime, listener, peers: BTreeMap::new(), gathered, deliveries, entry }
     }
 
-    /// The process that runs a member's bus.
-    pub(crate) fn process(&self, member: MemberId) -> u32 {
-        self.peers.get(&member).map(|peer| peer.process.id()).expect("it runs")
+    /// Starts a daemon on a host, whoever it takes itself for.
+    pub(crate) fn join_on(&mut self, host: HostId, member: MemberId) {
+        if !self.net.is_up(host) {
+            return;
+        }
+        let mut command = Command::new(std::env::current_exe().expect("this test"));
+        command.args(["--exact", self.entry, "--nocapture", "--test-threads=1"]);
+        command.env(SOCKET_VARIABLE, path_in(&self.net, "peers"));
+        command.env(HOST_VARIABLE, member.host.to_string());
+        command.env(INCARNATION_VARIABLE, member.incarnation.0.to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let process = self.net.spawn(host, command);
+        let accepting = async { tokio::time::timeout(PATIENCE, self.accept()).await };
+        let (connected, write) = self.runtime.block_on(accepting).expect("the process connects");
+        assert_eq!(connected, member);
+        self.peers.insert(member, Peer { process, write: Some(write) });
     }
 
     async fn accept(&self) -> (MemberId, OwnedWriteHalf) {
@@ -152,20 +165,7 @@ impl Cluster for Peers {
     }
 
     fn join(&mut self, member: MemberId) {
-        if !self.net.is_up(member.host) {
-            return;
-        }
-        let mut command = Command::new(std::env::current_exe().expect("this test"));
-        command.args(["--exact", self.entry, "--nocapture", "--test-threads=1"]);
-        command.env(SOCKET_VARIABLE, path_in(&self.net, "peers"));
-        command.env(HOST_VARIABLE, member.host.to_string());
-        command.env(INCARNATION_VARIABLE, member.incarnation.0.to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let process = self.net.spawn(member.host, command);
-        let accepting = async { tokio::time::timeout(PATIENCE, self.accept()).await };
-        let (connected, write) = self.runtime.block_on(accepting).expect("the process connects");
-        assert_eq!(connected, member);
-        self.peers.insert(member, Peer { process, write: Some(write) });
+        self.join_on(member.host, member);
     }
 
     fn kill(&mut self, member: MemberId) {

@@ -12,14 +12,17 @@
 //! that was there left in between, those who pass together first get a view of themselves: nothing that was away is
 //! ever hidden.
 
+mod data;
+mod passage;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hafen_protocol::view::MESSAGE_BYTES_MAXIMUM;
 use hafen_protocol::{Delivery, HostId, MemberId, Now, RingId, View};
 
-use super::packet::{
-    Hello, Install, Joined, KnownRing, PROTOCOL_VERSION, Packet, PacketError, Stay, Token, pieces,
-};
+use super::packet::{Hello, Install, KnownRing, PROTOCOL_VERSION, Packet, PacketError, Stay, Token};
+
+use data::Partial;
+use passage::{Passage, compose, passage};
 
 /// How long a group waits for the query of the member whose turn it is; each further one waits longer by `TURN_MS`.
 const QUERY_PATIENCE_MS: u64 = 1000;
@@ -99,14 +102,6 @@ struct Attempt {
     began_ms: u64,
     hellos: BTreeMap<Address, Hello>,
     installed: bool,
-}
-
-#[derive(Debug)]
-struct Partial {
-    number: u64,
-    next: u32,
-    count: u32,
-    body: Vec<u8>,
 }
 
 /// One member of the group.
@@ -450,59 +445,6 @@ impl Group {
         }
     }
 
-    fn data(&mut self, from: Address, data: super::packet::Data<'_>) {
-        let Some(current) = &mut self.current else { return };
-        if current.over
-            || current.token != data.token
-            || current.addresses.get(&from.host) != Some(&from.process)
-        {
-            return;
-        }
-        if data.index == 0 {
-            let partial = Partial { number: data.number, next: 0, count: data.count, body: Vec::new() };
-            self.partial.insert(from.host, partial);
-        }
-        let Some(partial) = self.partial.get_mut(&from.host) else { return };
-        let fits = (partial.number, partial.next, partial.count) == (data.number, data.index, data.count)
-            && partial.body.len() + data.piece.len() <= MESSAGE_BYTES_MAXIMUM;
-        if !fits {
-            self.partial.remove(&from.host);
-            return;
-        }
-        partial.body.extend_from_slice(data.piece);
-        partial.next += 1;
-        if partial.next < partial.count {
-            return;
-        }
-        let bytes = self.partial.remove(&from.host).map(|partial| partial.body).unwrap_or_default();
-        let Some(&incarnation) = current.view.members.get(&from.host) else { return };
-        current.count += 1;
-        current.digest = mix(current.digest, u64::from(from.host.0) << 32 ^ data.number);
-        let from = MemberId { host: from.host, incarnation };
-        self.outputs.push_back(Output::Deliver(Delivery::Message { from, bytes }));
-    }
-
-    fn send(&mut self, now: Now, message: Vec<u8>) {
-        let Some(current) = &self.current else { return };
-        let waits = current.over || self.attempt.as_ref().is_some_and(|attempt| attempt.greeted);
-        if message.len() > MESSAGE_BYTES_MAXIMUM {
-            self.lose("this daemon sent a message longer than the bus allows");
-            self.want(now, LEFT_OUT_PAUSE_MS);
-        } else if waits || self.holds_data() {
-            self.held_bytes += message.len();
-            self.held.push_back(message);
-        } else {
-            self.cast(&message);
-        }
-    }
-
-    fn cast(&mut self, message: &[u8]) {
-        let Some(current) = &self.current else { return };
-        self.last_number += 1;
-        let packets = pieces(current.token, self.last_number, message);
-        self.outputs.extend(packets.into_iter().map(Output::Cast));
-    }
-
     /// The last word about quorum is given again after a loss, which forgets it.
     fn tell_quorum(&mut self) {
         let Some((ring, quorate)) = self.quorum else { return };
@@ -535,79 +477,7 @@ impl Group {
     }
 }
 
-/// The view that follows from the members' answers; none when nobody knows the ring.
-fn compose(token: Token, hellos: &BTreeMap<Address, Hello>) -> Option<Install> {
-    let known = hellos.values().filter_map(|hello| hello.ring.as_ref());
-    let ring = known.max_by_key(|ring| (ring.in_order, ring.id))?;
-    let mut members: BTreeMap<HostId, Joined> = BTreeMap::new();
-    for (address, hello) in hellos {
-        let later =
-            members.get(&address.host).is_none_or(|other| other.incarnation < hello.member.incarnation);
-        if later && ring.hosts.contains(&address.host) {
-            let joined = Joined {
-                incarnation: hello.member.incarnation,
-                process: address.process,
-                previous: hello.previous,
-                gone: hello.gone.clone(),
-            };
-            members.insert(address.host, joined);
-        }
-    }
-    let sequence = hellos.values().map(|hello| hello.sequence).max()?;
-    Some(Install { token, ring: ring.id, hosts: ring.hosts.clone(), sequence, members })
-}
-
-/// How a member comes from its view to the next one.
-#[derive(Debug, PartialEq, Eq)]
-enum Passage {
-    Direct,
-    /// By a view of those who pass together.
-    Through(View),
-    /// There is no name left for a view in between.
-    Broken,
-}
-
-fn passage(me: HostId, before: &View, after: &View, members: &BTreeMap<HostId, Joined>) -> Passage {
-    let stay = members.get(&me).and_then(|own| own.previous);
-    let together: BTreeMap<HostId, &Joined> = members
-        .iter()
-        .filter(|(_, joined)| joined.previous == stay)
-        .map(|(&host, joined)| (host, joined))
-        .collect();
-    let mut gone: BTreeSet<HostId> =
-        together.values().flat_map(|joined| joined.gone.iter().copied()).collect();
-    gone.retain(|host| !together.contains_key(host));
-    let both: BTreeSet<HostId> = before.hosts.intersection(&after.hosts).copied().collect();
-    let apart = before.members.iter().any(|(host, incarnation)| {
-        after.members.get(host) == Some(incarnation) && !together.contains_key(host)
-    });
-    if both.is_disjoint(&gone) && !apart {
-        return Passage::Direct;
-    }
-    let (mut ring, mut sequence) = (after.ring, after.sequence);
-    if before.ring == after.ring {
-        sequence -= 1;
-    } else {
-        ring.sequence -= 1;
-        ring.representative = together.keys().next().copied().unwrap_or(me);
-    }
-    if (ring.sequence, sequence) <= (before.ring.sequence, before.sequence) {
-        return Passage::Broken;
-    }
-    let hosts = both.difference(&gone).copied().collect();
-    let members = together.iter().map(|(&host, joined)| (host, joined.incarnation)).collect();
-    Passage::Through(View { ring, sequence, hosts, members })
-}
-
-/// FNV-1a of 64 bits.
-fn mix(digest: u64, value: u64) -> u64 {
-    let start = if digest == 0 { 0xcbf2_9ce4_8422_2325 } else { digest };
-    value
-        .to_be_bytes()
-        .iter()
-        .fold(start, |digest, &byte| (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
 #[cfg(test)]
-#[path = "group_tests.rs"]
+mod model;
+#[cfg(test)]
 mod tests;
