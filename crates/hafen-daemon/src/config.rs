@@ -47,9 +47,22 @@ pub struct DaemonConfig {
     /// The folder of this host's certificates (only on Corosync).
     #[serde(default)]
     pub pki_dir: Option<PathBuf>,
+    /// This host's watchdog; none: the host must not run with `stonith-watchdog-timeout`.
+    #[serde(default)]
+    pub watchdog: Option<WatchdogSettings>,
     /// The command that starts an executor where none runs; empty: `hafen executor` of this executable.
     #[serde(default)]
     pub executor_command: Vec<String>,
+}
+
+/// Where a host's watchdog is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum WatchdogSettings {
+    /// The kernel's device, `/dev/watchdog`.
+    Device(PathBuf),
+    /// The socket of a power switch that stands for one, in labs.
+    Socket(PathBuf),
 }
 
 /// A configured host.

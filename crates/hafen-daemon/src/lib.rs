@@ -19,6 +19,6 @@ mod peer;
 mod shell;
 mod storage;
 
-pub use config::{BusConfig, DaemonConfig, HostEntry};
+pub use config::{BusConfig, DaemonConfig, HostEntry, WatchdogSettings};
 pub use error::DaemonError;
 pub use shell::run;

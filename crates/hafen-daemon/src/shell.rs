@@ -37,6 +37,8 @@ const OUTPUTS_PER_TURN: usize = 512;
 const BLOCKED_PAUSE: Duration = Duration::from_millis(2);
 /// How often the executor hears that this daemon lives.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the executor may take to hear that its watchdog is not needed any more.
+const RELEASE_PAUSE: Duration = Duration::from_millis(200);
 /// When an operation that the executor did not accept is offered again.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,6 +63,7 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
         let pause = shell.drain();
         if let Some(reason) = &shell.exit {
             eprintln!("{}: the daemon ends: {reason}", config.host);
+            shell.release_watchdog().await;
             return Ok(());
         }
         let until = pause.map(|pause| Instant::now() + pause).unwrap_or_else(|| shell.next_deadline());
@@ -117,6 +120,8 @@ struct Shell {
     /// The connection to the executor; none while there is none.
     connection: Option<u64>,
     feed_watchdog: bool,
+    /// Nothing until the node has said whether a watchdog is wanted.
+    watchdog_timeout_ms: Option<u64>,
     report_due: Instant,
     /// Orders at the executor by transition key, in case it does not accept them.
     ordered: BTreeMap<String, Execute>,
@@ -161,6 +166,7 @@ impl Shell {
             link: executor::start(config.executor_socket(), executor_command(config)?),
             connection: None,
             feed_watchdog: false,
+            watchdog_timeout_ms: None,
             report_due: Instant::now(),
             ordered: BTreeMap::new(),
             refused: Vec::new(),
@@ -275,8 +281,9 @@ impl Shell {
             Output::Reply { request, reply } => self.reply(request, *reply),
             Output::Event(event) => self.log.add(event),
             Output::SaveInput { number, xml, now } => self.log.save_input(number, xml, now),
-            Output::Watchdog { feed, .. } => {
+            Output::Watchdog { feed, timeout_ms } => {
                 self.feed_watchdog = feed;
+                self.watchdog_timeout_ms = Some(timeout_ms);
                 self.report();
             }
             Output::Exit { reason } => self.exit = Some(reason),

@@ -40,6 +40,8 @@ pub enum Input {
     Started(u64, RunOfAgent),
     /// The run has ended.
     Ended(u64, End),
+    /// Why nothing may be started on this host now; nothing: it may.
+    StartsRefused(Option<String>),
     /// The time that [`Engine::poll_timeout`] named has come.
     Timeout,
 }
@@ -106,6 +108,7 @@ pub struct Engine {
     concurrent_runs_limit: usize,
     shutting_down: bool,
     last_report: Option<(u64, bool)>,
+    start_refusal: Option<String>,
     outputs: VecDeque<Output>,
 }
 
@@ -123,6 +126,7 @@ impl Engine {
             concurrent_runs_limit,
             shutting_down: false,
             last_report: None,
+            start_refusal: None,
             outputs: VecDeque::new(),
         };
         let interrupted = engine.close_interrupted_runs(now);
@@ -202,6 +206,7 @@ impl Engine {
                 self.ledger.apply(&Record::Started { run, call_id, pid, start_time_ticks });
             }
             Input::Ended(run, end) => self.ended(now, run, end),
+            Input::StartsRefused(reason) => self.start_refusal = reason,
             Input::Timeout => {}
         }
         self.start_what_is_due(now);
@@ -246,7 +251,9 @@ impl Engine {
                     self.record(Record::Acknowledged { sequence });
                 }
             }
-            Request::Report { allow_watchdog } => self.last_report = Some((now.monotonic_ms, allow_watchdog)),
+            Request::Report { allow_watchdog, .. } => {
+                self.last_report = Some((now.monotonic_ms, allow_watchdog))
+            }
             Request::Shutdown => {
                 self.shutting_down = true;
                 // They come back with the next executor: the journal keeps them.
@@ -272,7 +279,9 @@ impl Engine {
         let queued = self.resources.get(&operation.resource).map_or(0, |resource| resource.queue.len());
         let history = &self.ledger.history;
         let is_one_too_many = history.len() >= HISTORY_LIMIT && !history.contains_key(&operation.key());
+        let refused = self.start_refusal.clone().filter(|_| operation.begins_something());
         let reason = match self.refusal() {
+            None if refused.is_some() => refused.as_deref(),
             None if queued >= QUEUED_OPERATIONS_LIMIT => Some("too many operations of this resource wait"),
             None if is_one_too_many => Some("too many operations are remembered: forget some resources"),
             other => other,

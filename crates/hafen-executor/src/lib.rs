@@ -10,6 +10,7 @@
 //!   all the same ([`wire::Operation::may_run_unrecorded`]).
 //! - A new executor ends what a lost one left running before it listens. Only the agent's process group is ended: what it put
 //!   into a session of its own, such as a virtual machine, is not touched.
+//! - Nothing starts while the other hosts count on a watchdog that is not armed here ([`watchdog`]).
 //! - A result is kept until the daemon has acknowledged it.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
@@ -17,10 +18,12 @@ pub mod client;
 mod connection;
 pub mod engine;
 mod frame;
+mod guard;
 pub mod journal;
 pub mod ledger;
 pub mod recovery;
 mod server;
+pub mod watchdog;
 pub mod wire;
 
 pub use server::{ExecutorConfig, ExecutorError, run};

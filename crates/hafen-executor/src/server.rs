@@ -18,9 +18,11 @@ use tracing::{error, info, warn};
 
 use crate::connection::{DaemonConnection, Incoming, serve};
 use crate::engine::{Engine, Input, Now, Output};
+use crate::guard::Guard;
 use crate::journal::Journal;
 use crate::ledger::RunOfAgent;
 use crate::recovery::end_left_processes;
+use crate::watchdog::WatchdogConfig;
 use crate::wire::{
     End, Event, FenceOperation, Operation, OperationKey, PROTOCOL_VERSION, Request, STDERR_EXCERPT_BYTES,
     STDOUT_EXCERPT_BYTES,
@@ -37,6 +39,10 @@ pub struct ExecutorConfig {
     pub agents: Agents,
     /// Agents of resources that run at the same time, at most. Fence agents do not count.
     pub concurrent_runs_limit: usize,
+    /// The host's watchdog, if it has one.
+    pub watchdog: Option<WatchdogConfig>,
+    /// How long the watchdog is fed without a word of the daemon, in milliseconds.
+    pub daemon_restart_timeout_ms: u64,
 }
 
 /// Why an executor cannot go on.
@@ -94,7 +100,9 @@ pub fn run(config: ExecutorConfig) -> Result<(), ExecutorError> {
             .await
             .map_err(|source| ExecutorError::Socket { path: config.socket.clone(), source })?;
         let (ended, ends) = mpsc::unbounded_channel();
+        let guard = Guard::start(&config, &boot_id()?)?;
         let shell = Shell {
+            guard,
             engine,
             journal,
             agents: config.agents,
@@ -155,6 +163,7 @@ enum Ended {
 }
 
 struct Shell {
+    guard: Guard,
     engine: Engine,
     journal: Journal,
     agents: Agents,
@@ -194,7 +203,9 @@ impl Shell {
                 tokio::time::sleep(FLUSH_TIMEOUT).await;
                 return Ok(());
             }
-            let due = self.engine.poll_timeout().map(|at_ms| self.clock.instant(at_ms));
+            self.tend_watchdog();
+            let due = self.engine.poll_timeout().into_iter().chain(self.guard.due_ms(self.clock.now())).min();
+            let due = due.map(|at_ms| self.clock.instant(at_ms));
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_LIMIT => {
                     if let Ok((stream, _)) = accepted && is_allowed(&stream) {
@@ -229,6 +240,15 @@ impl Shell {
         self.engine.handle(self.clock.now(), input);
     }
 
+    /// Arms, feeds or disarms the watchdog.
+    fn tend_watchdog(&mut self) {
+        let now = self.clock.now();
+        let may_feed = self.engine.allows_watchdog(now, self.guard.daemon_restart_timeout_ms);
+        if let Some(refusal) = self.guard.tend(now, may_feed) {
+            self.feed(Input::StartsRefused(refusal));
+        }
+    }
+
     /// Handles what came from a connection. The connection that is to be ended, if any.
     fn incoming(&mut self, incoming: Incoming) -> Option<u64> {
         match incoming {
@@ -243,7 +263,14 @@ impl Shell {
             Incoming::Request(id, request) if self.daemon.as_ref().is_some_and(|daemon| daemon.id == id) => {
                 match request {
                     Request::Metadata { request_id, agent } => self.start_metadata(id, request_id, &agent),
-                    request => self.feed(Input::Request(request)),
+                    request => {
+                        if let Request::Report { watchdog_timeout_ms: Some(timeout_ms), .. } = request {
+                            self.guard.want(timeout_ms);
+                        }
+                        self.feed(Input::Request(request));
+                        // What follows may be a start.
+                        self.tend_watchdog();
+                    }
                 }
                 None
             }

@@ -64,6 +64,10 @@ pub enum Request {
     Report {
         /// Quorate, or the policy permits, or everything is stopped.
         allow_watchdog: bool,
+        /// How long the watchdog waits after it was last fed, in milliseconds; 0: it is not wanted and is disarmed, because
+        /// nobody counts on it or the host has left with everything stopped. Nothing: the daemon does not know yet.
+        #[serde(default)]
+        watchdog_timeout_ms: Option<u64>,
     },
     /// The metadata of an agent. Answered by [`Event::Metadata`].
     Metadata {
@@ -361,7 +365,7 @@ mod tests {
             Request::Execute(operation()),
             Request::ForgetResource { resource: "vm1".to_owned(), only },
             Request::List,
-            Request::Report { allow_watchdog: true },
+            Request::Report { allow_watchdog: true, watchdog_timeout_ms: Some(5000) },
             Request::Metadata { request_id: 3, agent: "stonith:fence_x".parse().expect("a name") },
         ] {
             let text = serde_json::to_string(&request).expect("JSON");

@@ -10,6 +10,7 @@ mod namespace;
 mod pidfd;
 mod process;
 mod tap;
+mod watchdog;
 
 pub use descriptor::ReadableDescriptor;
 pub use hooks::{Announcement, CommandHooks};
@@ -21,3 +22,4 @@ pub use process::{
 };
 pub use rustix::process::Signal;
 pub use tap::create_tap;
+pub use watchdog::WatchdogDevice;

@@ -9,6 +9,7 @@ use hafen_agents::{AgentPaths, Agents, TOOL_PATH};
 use hafen_client::SOCKET_VARIABLE;
 use hafen_daemon::DaemonConfig;
 use hafen_executor::ExecutorConfig;
+use hafen_executor::watchdog::WatchdogConfig;
 
 use crate::applets;
 use crate::arguments::ExecutorOptions;
@@ -32,11 +33,16 @@ pub(super) fn executor(options: ExecutorOptions) -> anyhow::Result<ExitCode> {
     let run_dir = options.socket.parent().unwrap_or(Path::new("/"));
     let tools = options.tools.unwrap_or_else(|| run_dir.join("tools"));
     let environment = environment(&tools, &run_dir.join(DAEMON_SOCKET))?;
+    let device = options.watchdog_device.map(WatchdogConfig::Device);
+    let socket = options.watchdog_socket.zip(options.watchdog_host);
+    let watchdog = device.or(socket.map(|(path, host)| WatchdogConfig::Socket(path, host)));
     let config = ExecutorConfig {
         socket: options.socket,
         journal: options.journal,
         agents: Agents { paths, environment },
         concurrent_runs_limit: CONCURRENT_RUNS_LIMIT,
+        watchdog,
+        daemon_restart_timeout_ms: options.daemon_restart_timeout,
     };
     hafen_executor::run(config)?;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! The loop's dealings with the executor: operations, acknowledgements, reports.
 
 use super::*;
+use crate::config::WatchdogSettings;
 
 impl Shell {
     pub(super) fn executor_has_room(&self) -> bool {
@@ -92,31 +93,49 @@ impl Shell {
         }
     }
 
+    /// The daemon ends for good: where nothing runs here any more, the host may live on without it.
+    pub(super) async fn release_watchdog(&mut self) {
+        let record = self.node.replica().hosts.get(&self.node.me().host);
+        let runs_something =
+            record.is_some_and(|record| record.status.resources.values().any(hafen_node::history::is_active));
+        if runs_something || self.watchdog_timeout_ms.is_none_or(|timeout_ms| timeout_ms == 0) {
+            return;
+        }
+        (self.watchdog_timeout_ms, self.feed_watchdog) = (Some(0), true);
+        self.report();
+        // Until the executor has heard it; where it does not, the host is reset, which harms nobody.
+        tokio::time::sleep(RELEASE_PAUSE).await;
+    }
+
     /// Tells the executor that this daemon lives, and whether its watchdog may be fed. A full queue means that it hears
     /// enough of this daemon anyway.
     pub(super) fn report(&mut self) {
         let allow_watchdog = self.feed_watchdog;
-        self.ask_executor(wire::Request::Report { allow_watchdog });
+        let watchdog_timeout_ms = self.watchdog_timeout_ms;
+        self.ask_executor(wire::Request::Report { allow_watchdog, watchdog_timeout_ms });
     }
 }
 
-/// How an executor is started.
+/// How an executor is started. What it must know of the watchdog follows the configured words.
 pub(super) fn executor_command(config: &DaemonConfig) -> Result<Vec<String>, DaemonError> {
-    if !config.executor_command.is_empty() {
-        return Ok(config.executor_command.clone());
+    let text = |path: &std::path::Path| path.display().to_string();
+    let mut command = config.executor_command.clone();
+    if command.is_empty() {
+        let program = std::env::current_exe().map_err(DaemonError::system("find", "this executable"))?;
+        command.extend([text(&program), "executor".to_owned()]);
+        command.extend(["--socket".to_owned(), text(&config.executor_socket())]);
+        command.extend(["--journal".to_owned(), text(&config.run_dir.join("executor.journal"))]);
     }
-    let program = std::env::current_exe().map_err(DaemonError::system("find", "this executable"))?;
-    let socket = config.executor_socket();
-    let journal = config.run_dir.join("executor.journal");
-    let words = [
-        program.as_path(),
-        "executor".as_ref(),
-        "--socket".as_ref(),
-        &socket,
-        "--journal".as_ref(),
-        &journal,
-    ];
-    Ok(words.map(|word: &std::path::Path| word.display().to_string()).into())
+    command.extend(["--daemon-restart-timeout".to_owned(), config.daemon_restart_timeout_ms.to_string()]);
+    match &config.watchdog {
+        Some(WatchdogSettings::Device(path)) => command.extend(["--watchdog-device".to_owned(), text(path)]),
+        Some(WatchdogSettings::Socket(path)) => {
+            command.extend(["--watchdog-socket".to_owned(), text(path)]);
+            command.extend(["--watchdog-host".to_owned(), config.host.clone()]);
+        }
+        None => {}
+    }
+    Ok(command)
 }
 
 /// Who this run of the daemon is, and what it is told that is not in the CIB.

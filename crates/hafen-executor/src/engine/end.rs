@@ -114,6 +114,12 @@ impl Operation {
     pub fn may_run_unrecorded(&self) -> bool {
         matches!(self.task.as_str(), "stop" | "demote" | "monitor") || self.agent.class == AgentClass::Stonith
     }
+
+    /// Whether it makes the host run something that others take over when it is lost.
+    pub fn begins_something(&self) -> bool {
+        matches!(self.task.as_str(), "start" | "promote" | "migrate_from")
+            && self.agent.class != AgentClass::Stonith
+    }
 }
 
 impl End {

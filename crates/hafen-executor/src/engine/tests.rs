@@ -377,9 +377,9 @@ fn waiting_operations_and_results_have_a_limit() {
 fn the_watchdog_is_fed_only_on_the_daemons_fresh_word() {
     let mut bench = Bench::new();
     assert!(!bench.engine.allows_watchdog(at(0), 20_000));
-    bench.handle(at(0), Input::Request(Request::Report { allow_watchdog: true }));
+    bench.handle(at(0), Input::Request(Request::Report { allow_watchdog: true, watchdog_timeout_ms: None }));
     assert!(bench.engine.allows_watchdog(at(20_000), 20_000));
     assert!(!bench.engine.allows_watchdog(at(20_001), 20_000));
-    bench.handle(at(1), Input::Request(Request::Report { allow_watchdog: false }));
+    bench.handle(at(1), Input::Request(Request::Report { allow_watchdog: false, watchdog_timeout_ms: None }));
     assert!(!bench.engine.allows_watchdog(at(1), 20_000));
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use hafen_agents::{AgentPaths, Agents};
 use hafen_executor::client::{ClientError, EventReceiver, RequestSender, Welcome, connect};
+use hafen_executor::watchdog::WatchdogConfig;
 use hafen_executor::wire::{Event, Operation, OperationResult, Request};
 use hafen_executor::{ExecutorConfig, run};
 use hafen_sys::{ProcessIdentity, Signal};
@@ -33,6 +34,8 @@ pub(crate) fn executor_process() {
         journal: folder.join("journal/executor"),
         agents: Agents { paths, ..Agents::default() },
         concurrent_runs_limit: 16,
+        watchdog: Some(WatchdogConfig::Socket(folder.join("switch"), "host2".to_owned())),
+        daemon_restart_timeout_ms: 1_500,
     };
     if let Err(error) = run(config) {
         eprintln!("{error}");

@@ -29,6 +29,7 @@ pub fn write_daemon_config(layout: &Layout, spec: &LabSpec, name: &str) -> Resul
         startup_wait_ms: spec.startup_wait_ms,
         peer_port: 0,
         pki_dir: None,
+        watchdog: Some(hafen_daemon::WatchdogSettings::Socket(layout.power_socket())),
         executor_command: words(&[
             &executable,
             "executor",
