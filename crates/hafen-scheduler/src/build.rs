@@ -91,11 +91,7 @@ impl<'a> Cluster<'a> {
         }
         let node = known.node.filter(|_| !known.pseudo).map(|node| self.node_ref(node));
         let target = known.task == "stonith";
-        let priority = if known.priority != 0 {
-            known.priority
-        } else {
-            self.resource_priority(known.resource, &known.task)
-        };
+        let priority = known.resource.map_or(0, |resource| self.rsc(resource).priority).max(known.priority);
         Action {
             id: numbers.get(&action).copied().unwrap_or(0),
             kind: self.kind_of(action),
@@ -113,11 +109,6 @@ impl<'a> Cluster<'a> {
             },
             attributes: self.attributes_of(action),
         }
-    }
-
-    fn resource_priority(&self, resource: Option<ResourceId>, task: &str) -> i32 {
-        let _ = (resource, task);
-        0
     }
 
     /// Whether a relation makes one action of the plan wait for another.

@@ -91,6 +91,8 @@ pub(crate) struct Properties {
     pub(crate) stonith_action: String,
     pub(crate) concurrent_fencing: bool,
     pub(crate) startup_fencing: bool,
+    /// A lost node is counted on to be reset by its own watchdog.
+    pub(crate) watchdog: bool,
     pub(crate) maintenance: bool,
     pub(crate) managed_default: bool,
     pub(crate) stop_all: bool,

@@ -92,6 +92,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
 
 impl Cluster<'_> {
     pub(crate) fn run_all(&mut self) {
+        self.hold_still_without_devices();
         self.apply_configured_roles();
         self.unpack_constraints();
         let configured = self.orders.len();

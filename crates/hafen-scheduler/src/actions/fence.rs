@@ -5,7 +5,8 @@ use crate::order::relation;
 
 impl<'a> Cluster<'a> {
     pub(crate) fn create_fencing(&mut self) {
-        if !self.properties.stonith {
+        // Where nothing is managed nothing would be recovered by fencing.
+        if !self.properties.stonith || self.resources.iter().all(|resource| !resource.managed) {
             return;
         }
         self.fence_without_quorum();
@@ -57,6 +58,19 @@ impl<'a> Cluster<'a> {
         let from = if self.properties.concurrent_fencing { 0 } else { fencings.len().saturating_sub(1) };
         for fencing in &fencings[from..] {
             self.order_actions(*fencing, of_dc, relation::ORDERED);
+        }
+    }
+
+    /// Fencing is enabled, and there is nothing to fence with: nothing starts or stops until there is.
+    pub(crate) fn hold_still_without_devices(&mut self) {
+        if !self.properties.stonith || self.have_stonith_devices || self.properties.watchdog {
+            return;
+        }
+        let text = "Nothing is started or stopped: fencing is enabled, but there is no fence device; \
+                    configure one, or set stonith-enabled to false";
+        self.warnings.push(text.to_owned());
+        for resource in &mut self.resources {
+            resource.managed = false;
         }
     }
 

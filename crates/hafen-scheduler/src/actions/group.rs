@@ -32,36 +32,28 @@ impl<'a> Cluster<'a> {
         self.order_tasks((group, "start"), (group, "running"), UNRUNNABLE_FIRST_BLOCKS);
         self.order_tasks((group, "stop"), (group, "stopped"), UNRUNNABLE_FIRST_BLOCKS);
         let promotable = self.in_promotable(group);
-        if promotable {
-            self.order_tasks((group, "demoted"), (group, "stop"), UNRUNNABLE_FIRST_BLOCKS);
-            self.order_tasks((group, "demote"), (group, "demoted"), UNRUNNABLE_FIRST_BLOCKS);
-            self.order_tasks((group, "running"), (group, "promote"), UNRUNNABLE_FIRST_BLOCKS);
-            self.order_tasks((group, "promote"), (group, "promoted"), UNRUNNABLE_FIRST_BLOCKS);
-        }
         let ordered = self.group_is_ordered(group);
         let mut previous: Option<ResourceId> = None;
         for member in self.rsc(group).children.clone() {
             self.create_primitive_orders(member);
+            // The first member's stop ends the group's.
+            let ends = if previous.is_none() { FIRST_IMPLIES_THEN } else { FIRST_IMPLIES_THEN_GRAPHED };
             self.order_tasks((group, "stop"), (member, "stop"), THEN_IMPLIES_FIRST_GRAPHED | ORDERED);
-            self.order_tasks((member, "stop"), (group, "stopped"), FIRST_IMPLIES_THEN_GRAPHED | ORDERED);
-            self.order_tasks(
-                (group, "start"),
-                (member, "start"),
-                THEN_IMPLIES_FIRST_GRAPHED | UNRUNNABLE_FIRST_BLOCKS,
-            );
+            self.order_tasks((member, "stop"), (group, "stopped"), ends);
+            self.order_tasks((group, "start"), (member, "start"), THEN_IMPLIES_FIRST_GRAPHED);
             self.order_tasks(
                 (member, "start"),
                 (group, "running"),
-                FIRST_IMPLIES_THEN_GRAPHED | UNRUNNABLE_FIRST_BLOCKS,
+                FIRST_IMPLIES_THEN | FIRST_IMPLIES_THEN_GRAPHED | UNRUNNABLE_FIRST_BLOCKS,
             );
             if promotable {
                 self.order_tasks((group, "demote"), (member, "demote"), THEN_IMPLIES_FIRST_GRAPHED);
-                self.order_tasks((member, "demote"), (group, "demoted"), FIRST_IMPLIES_THEN_GRAPHED);
+                self.order_tasks((member, "demote"), (group, "demoted"), ends);
                 self.order_tasks((group, "promote"), (member, "promote"), THEN_IMPLIES_FIRST_GRAPHED);
                 self.order_tasks(
                     (member, "promote"),
                     (group, "promoted"),
-                    FIRST_IMPLIES_THEN_GRAPHED | UNRUNNABLE_FIRST_BLOCKS,
+                    FIRST_IMPLIES_THEN | FIRST_IMPLIES_THEN_GRAPHED | UNRUNNABLE_FIRST_BLOCKS,
                 );
             }
             if let Some(previous) = previous
@@ -94,7 +86,7 @@ impl<'a> Cluster<'a> {
                         (member, "promote"),
                         FIRST_IMPLIES_THEN | UNRUNNABLE_FIRST_BLOCKS,
                     );
-                    self.order_tasks((member, "demote"), (previous, "demote"), THEN_IMPLIES_FIRST);
+                    self.order_tasks((member, "demote"), (previous, "demote"), ORDERED);
                 }
             }
             previous = Some(member);

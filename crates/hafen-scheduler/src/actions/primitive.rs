@@ -158,7 +158,11 @@ impl<'a> Cluster<'a> {
     }
 
     fn start(&mut self, resource: ResourceId, node: NodeIndex, optional: bool) -> ActionId {
-        let start = self.resource_action(resource, "start", Some(node), optional);
+        // A start that is not possible is not asked for either, unless something else requires it.
+        let start = self.resource_action(resource, "start", Some(node), true);
+        if !optional && self.act(start).runnable && self.rsc(resource).managed {
+            self.act_mut(start).optional = false;
+        }
         self.order_after_unfencing(resource, node, start, relation::FIRST_IMPLIES_THEN);
         start
     }

@@ -20,7 +20,8 @@ fn cluster(resources: &str, constraints: &str, properties: &str, running: &[(&st
         r#"<cib crm_feature_set="3.20.0" validate-with="pacemaker-3.10" epoch="1" num_updates="0" admin_epoch="0" have-quorum="1"><configuration>
 <crm_config><cluster_property_set id="p"><nvpair id="s" name="stonith-enabled" value="true"/>{properties}</cluster_property_set></crm_config>
 <nodes><node id="1" uname="host1"/><node id="2" uname="host2"/><node id="3" uname="host3"><instance_attributes id="h3"/></node></nodes>
-<resources>{resources}</resources><constraints>{constraints}</constraints></configuration><status>{states}</status></cib>"#
+<resources><primitive id="power" class="stonith" type="fence_x"/>{resources}</resources><constraints>{constraints}</constraints>
+<rsc_defaults><meta_attributes id="rd"><nvpair id="rds" name="resource-stickiness" value="100"/></meta_attributes></rsc_defaults></configuration><status>{states}</status></cib>"#
     ))
     .expect("a CIB")
 }

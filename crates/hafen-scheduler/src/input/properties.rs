@@ -83,6 +83,8 @@ fn decode(values: Values, have_quorum: bool) -> Properties {
         stonith_action: stonith_action.to_owned(),
         concurrent_fencing: flag("concurrent-fencing", true),
         startup_fencing: flag("startup-fencing", true),
+        watchdog: flag("have-watchdog", false)
+            && text("stonith-watchdog-timeout").is_some_and(|time| score::leading_integer(time) != Some(0)),
         maintenance: flag("maintenance-mode", false),
         managed_default: flag("is-managed-default", true),
         stop_all: flag("stop-all-resources", false),

@@ -70,6 +70,7 @@ impl<'a> Cluster<'a> {
             // A migration begins on its source, but depends on what happens on its target.
             let seen_from = if self.act(then).task == "migrate_to" { None } else { then_node };
             let before = self.flags_of(first, seen_from);
+            self.flags_of(then, first_node);
             let changed = self.apply_relation(first, then, before, flags);
             for part in std::mem::take(&mut self.touched) {
                 open.extend(self.act(part).after.iter().map(|(after, _)| *after));
@@ -176,14 +177,12 @@ impl<'a> Cluster<'a> {
         node: Option<NodeIndex>,
     ) -> Flags {
         let mut flags = Flags { optional: true, runnable: true };
-        let same = self.act(action).task == task;
+        // What ends a task cannot happen when a part of the task cannot; what begins it can.
+        let ends = self.act(action).task != task;
         for member in self.rsc(group).children.clone() {
             let Some(part) = self.member_action(member, task, node) else {
-                if task != "demote"
-                    && task != "stop"
-                    && task != "promote"
-                    && self.rsc(member).role <= Role::Stopped
-                {
+                // A group begins only what all of its members will do.
+                if !matches!(task, "demote" | "stop") {
                     flags.runnable = false;
                 }
                 continue;
@@ -193,7 +192,7 @@ impl<'a> Cluster<'a> {
                 flags.optional = false;
                 self.act_mut(action).optional = false;
             }
-            if same && flags.runnable && !part.runnable {
+            if ends && flags.runnable && !part.runnable {
                 flags.runnable = false;
                 self.act_mut(action).runnable = false;
             }
@@ -227,7 +226,10 @@ impl<'a> Cluster<'a> {
             if elsewhere && self.rsc(instance).variant == Variant::Group {
                 continue;
             }
-            let Some(part) = self.member_action(instance, task, node) else { continue };
+            // A group has a joint of its own for the end of a task.
+            let is_group = self.rsc(instance).variant == Variant::Group;
+            let task = if is_group { self.act(action).task.clone() } else { task.to_owned() };
+            let Some(part) = self.member_action(instance, &task, node) else { continue };
             any = true;
             let part = self.flags_of(part, node);
             if flags.optional && !part.optional {
