@@ -5,6 +5,7 @@
 //! execute, result) → `plan` (nothing left to do).
 
 mod attributes;
+mod changes;
 mod disk;
 mod drive;
 mod fence;
@@ -13,7 +14,9 @@ mod hosts;
 mod local;
 mod operator;
 mod order;
+mod overdue;
 mod plan;
+mod pulse;
 mod report;
 mod requests;
 mod solo;
@@ -60,6 +63,8 @@ pub struct Node {
     alone_views: u64,
     /// How long the others' greetings are waited for.
     patience: greeting::Patience,
+    /// Who of the view was heard of late.
+    pulse: pulse::Pulse,
     /// Daemons of other hosts that speak another version of the messages, until they greet in this one.
     foreigners: BTreeMap<HostId, u32>,
     /// When a member that could not greet gives up, on the monotonic clock.
@@ -112,6 +117,7 @@ impl Node {
             lost: None,
             alone_views: 0,
             patience: greeting::Patience::default(),
+            pulse: pulse::Pulse::default(),
             foreigners: BTreeMap::new(),
             greet_by: None,
             complete: !recovered.damaged,
@@ -217,6 +223,7 @@ impl Node {
         self.step_local();
         self.step_plan();
         self.step_dampings();
+        self.step_pulse();
         self.step_requests();
         self.step_disk();
         while let Some(frame) = self.transport.poll_frame() {
@@ -265,7 +272,8 @@ impl Machine for Node {
 
     fn poll_timeout(&self) -> Option<u64> {
         let own = [self.store.poll_timeout(), self.plan_timeout(), self.requests_timeout(), self.greet_by];
-        let waits = [self.alone_timeout(), self.patience_timeout(), self.damping_timeout()];
+        let waits =
+            [self.alone_timeout(), self.patience_timeout(), self.damping_timeout(), self.pulse_timeout()];
         own.into_iter().chain(waits).flatten().min()
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::{Cib, Patchset, Version};
 use hafen_protocol::message::{
-    Change, FenceResult, FenceStart, Hello, HostChange, HostStatus, Lineage, OperationResult, ProofLevel,
-    StateVersion,
+    Change, Execute, FenceResult, FenceStart, Hello, HostChange, HostStatus, Lineage, OperationRecord,
+    OperationResult, ProofLevel, StateVersion,
 };
 use hafen_protocol::{HostId, Incarnation, MemberId, View};
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,17 @@ pub struct FenceEntry {
     pub result: FenceResult,
 }
 
+/// A resource that may have arrived on a host, which the host itself may have forgotten with its daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// The order to the migration's source.
+    pub order: Execute,
+    /// The boot of the target.
+    pub boot_id: String,
+    /// What was on record for the resource at the target: another record tells how it went.
+    pub operations: BTreeMap<String, OperationRecord>,
+}
+
 /// The part of the state that neither the configuration nor the members' own words carry; it travels in a copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
@@ -89,6 +100,9 @@ pub struct Shared {
     pub configured: BTreeMap<HostId, String>,
     /// Hosts without a member in the view that has greeted.
     pub absent: BTreeMap<HostId, HostRecord>,
+    /// Resources that may have arrived on hosts that speak for themselves.
+    #[serde(default)]
+    pub arriving: Arrivals,
     /// Fencings in flight.
     pub fencings: BTreeMap<String, FenceStart>,
     /// Fencings that ended, the oldest first.
@@ -96,6 +110,9 @@ pub struct Shared {
     /// Whether this cluster has planned since its start.
     pub seasoned: bool,
 }
+
+/// By host and resource.
+pub type Arrivals = BTreeMap<HostId, BTreeMap<String, Arrival>>;
 
 /// Why a change did not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +140,11 @@ pub struct Replica {
     pub fence_history: Vec<FenceEntry>,
     /// Whether this cluster has planned since its start.
     pub seasoned: bool,
+}
+
+/// Whether a fencing counts on its target's own watchdog, perhaps after other devices.
+fn by_watchdog(start: &FenceStart) -> bool {
+    start.levels.iter().flatten().any(|device| device.agent == crate::fencing::WATCHDOG_AGENT)
 }
 
 impl Replica {
@@ -173,6 +195,7 @@ impl Replica {
         let absent = self.hosts.iter().filter(|(host, _)| !present.contains(host));
         Shared {
             configured: self.configured.clone(),
+            arriving: self.arrivals(|host| present.contains(host)),
             absent: absent.map(|(&host, record)| (host, record.clone())).collect(),
             fencings: self.fencings.clone(),
             fence_history: self.fence_history.clone(),
@@ -190,6 +213,7 @@ impl Replica {
         self.hosts.retain(|host, record| known(host) || record.is_present());
         self.configured = shared.configured;
         self.hosts.extend(shared.absent);
+        self.carry_arrivals(shared.arriving);
         self.fencings = shared.fencings;
         self.fence_history = shared.fence_history;
         self.seasoned = shared.seasoned;
@@ -222,12 +246,56 @@ impl Replica {
                 record.standing = Standing::DaemonLost;
             }
         }
-        told.extend(self.void_fencings(|start| !view.contains(start.by)));
+        let left = |replica: &Replica, start: &FenceStart| {
+            format!("{} left while it did it", replica.uname(start.by.host))
+        };
+        told.extend(self.void_fencings(|start| !view.contains(start.by), left));
+        // A watchdog ends only a host that stays away: one that is back may have been fed all the time.
+        let back = |start: &FenceStart| view.members.contains_key(&start.target) && by_watchdog(start);
+        told.extend(self.void_fencings(back, |_, start| {
+            format!("{} came back before its watchdog's time had passed", start.target_uname)
+        }));
         told
     }
 
-    /// What the members of a view said of themselves. `synchronised` are at the coordinator's state already.
-    pub fn greet(&mut self, hellos: &BTreeMap<MemberId, Hello>, synchronised: &BTreeSet<HostId>) {
+    fn arrivals(&self, wanted: impl Fn(&HostId) -> bool) -> Arrivals {
+        let mut arrivals = Arrivals::new();
+        for (&host, record) in self.hosts.iter().filter(|(host, _)| wanted(host)) {
+            for (resource, order) in &record.status.arriving {
+                let arrival = Arrival {
+                    order: order.clone(),
+                    boot_id: record.boot_id.clone(),
+                    operations: operations_of(&record.status, resource),
+                };
+                arrivals.entry(host).or_default().insert(resource.clone(), arrival);
+            }
+        }
+        arrivals
+    }
+
+    /// What others know of a host beside its own word: what may have arrived there in the same boot, unless the host
+    /// has since found out.
+    fn carry_arrivals(&mut self, arrivals: Arrivals) {
+        for (host, arrivals) in arrivals {
+            let Some(record) = self.hosts.get_mut(&host) else { continue };
+            for (resource, arrival) in arrivals {
+                let undecided = operations_of(&record.status, &resource) == arrival.operations;
+                if undecided && record.boot_id == arrival.boot_id {
+                    record.status.arriving.entry(resource).or_insert(arrival.order);
+                }
+            }
+        }
+    }
+
+    /// What the members of a view said of themselves. `synchronised` are at the coordinator's state already; one of
+    /// them (`knows`) also has what the others know of each.
+    pub fn greet(
+        &mut self,
+        hellos: &BTreeMap<MemberId, Hello>,
+        synchronised: &BTreeSet<HostId>,
+        knows: bool,
+    ) {
+        let arrivals = if knows { self.arrivals(|_| true) } else { Arrivals::new() };
         for (member, hello) in hellos {
             let standing =
                 if synchronised.contains(&member.host) { Standing::Member } else { Standing::Joining };
@@ -240,6 +308,7 @@ impl Replica {
             };
             self.hosts.insert(member.host, record);
         }
+        self.carry_arrivals(arrivals);
     }
 
     /// Applies a change of the configuration, or refuses it; a refused change leaves the state untouched.
@@ -305,23 +374,27 @@ impl Replica {
                 self.hosts.entry(host).or_insert_with(|| HostRecord::new(&uname, Standing::DaemonLost));
             record.standing = Standing::DaemonLost;
         }
-        self.void_fencings(|start| silent.contains(&start.by.host))
+        self.void_fencings(
+            |start| silent.contains(&start.by.host),
+            |replica, start| format!("{} left while it did it", replica.uname(start.by.host)),
+        )
     }
 
     /// Fencings whose outcome nobody will tell any more.
-    fn void_fencings(&mut self, is_gone: impl Fn(&FenceStart) -> bool) -> Vec<(HostId, String)> {
+    fn void_fencings(
+        &mut self,
+        is_gone: impl Fn(&FenceStart) -> bool,
+        why: impl Fn(&Replica, &FenceStart) -> String,
+    ) -> Vec<(HostId, String)> {
         let gone: Vec<String> =
             self.fencings.iter().filter(|(_, start)| is_gone(start)).map(|(id, _)| id.clone()).collect();
         let mut told = Vec::new();
         for id in gone {
             if let Some(start) = self.fencings.remove(&id) {
-                let by = self.uname(start.by.host);
-                let text = format!(
-                    "the outcome of fencing {} is unknown, since {by} left while it did it",
-                    start.target_uname
-                );
+                let why = why(self, &start);
+                let text = format!("the outcome of fencing {} is unknown, since {why}", start.target_uname);
                 told.push((start.target, text));
-                let error = format!("{OUTCOME_UNKNOWN}: {by} left while it did it");
+                let error = format!("{OUTCOME_UNKNOWN}: {why}");
                 let (id, wall_ms) = (start.id.clone(), start.wall_ms);
                 let outcome = Err(error);
                 let result =
@@ -382,4 +455,11 @@ impl Replica {
             .map(|history| history.pending.values().filter(|order| order.interval_ms == 0).count())
             .sum()
     }
+}
+
+/// What was done once with a resource on a host.
+fn operations_of(status: &HostStatus, resource: &str) -> BTreeMap<String, OperationRecord> {
+    let operations = status.resources.get(resource).into_iter().flat_map(|history| &history.operations);
+    let once = operations.filter(|(_, record)| record.interval_ms == 0);
+    once.map(|(id, record)| (id.clone(), record.clone())).collect()
 }

@@ -90,6 +90,8 @@ pub enum Message {
         /// The attributes' names.
         names: BTreeSet<String>,
     },
+    /// The sender lives. Said now and then by each member: one that hangs is known by the lack of it.
+    Alive,
     /// A member that has greeted goes on without members of the view that have not within their time. It counts when
     /// everyone has greeted but those that are named here.
     GoWithout {
@@ -133,6 +135,8 @@ pub enum Operator {
         host: HostId,
         /// Who vouches.
         origin: String,
+        /// When, in milliseconds since the Unix epoch.
+        wall_ms: u64,
     },
     /// A human vouches that a host is off and stays off: the cluster goes on without it, also where quorum waits
     /// for it.
@@ -141,6 +145,8 @@ pub enum Operator {
         host: HostId,
         /// Who vouches.
         origin: String,
+        /// When, in milliseconds since the Unix epoch.
+        wall_ms: u64,
     },
     /// Plan again although nothing seems to have changed.
     Replan {
@@ -187,11 +193,21 @@ pub struct DampedUpdate {
     pub host: HostId,
     /// Its name.
     pub name: String,
-    /// `Some(Some(value))`: set it (`value++` and `value+=2` add to a number); `Some(None)`: delete it; `None`: leave
-    /// it, and let a waiting value count after the new time.
-    pub value: Option<Option<String>>,
+    /// What becomes of its value.
+    pub value: DampedValue,
     /// How long values of this attribute wait from now on, in milliseconds; nothing: as long as before, else not.
     pub dampen_ms: Option<u64>,
+}
+
+/// What an update does to a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DampedValue {
+    /// Set it; `value++` and `value+=2` add to a number.
+    Set(String),
+    /// Delete it.
+    Delete,
+    /// Leave it, and let a waiting value count after the new time.
+    Keep,
 }
 
 /// A value of a transient attribute that waits for further changes.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_protocol::HostId;
 use hafen_protocol::client::{AttributeMode, AttributeReport, Reply};
-use hafen_protocol::message::{Damped, DampedUpdate, HostStatus, Message};
+use hafen_protocol::message::{Damped, DampedUpdate, DampedValue, HostStatus, Message};
 
 use super::Node;
 
@@ -82,16 +82,13 @@ impl Node {
             return None;
         }
         let known = self.dampening(&name);
-        Some(match mode {
-            AttributeMode::Value => DampedUpdate {
-                host,
-                name,
-                value: Some(value),
-                dampen_ms: dampen_ms.filter(|_| known.is_none()),
-            },
-            AttributeMode::Both => DampedUpdate { host, name, value: Some(value), dampen_ms },
-            AttributeMode::Dampening => DampedUpdate { host, name, value: None, dampen_ms },
-        })
+        let value = match (mode, value) {
+            (AttributeMode::Dampening, _) => DampedValue::Keep,
+            (_, Some(value)) => DampedValue::Set(value),
+            (_, None) => DampedValue::Delete,
+        };
+        let is_new = mode != AttributeMode::Value || known.is_none();
+        Some(DampedUpdate { host, name, value, dampen_ms: dampen_ms.filter(|_| is_new) })
     }
 
     /// How long values of an attribute wait, as some host here was told.
@@ -111,9 +108,12 @@ impl Node {
             self.local.changed();
         }
         let wait_ms = dampen_ms.or(known).unwrap_or(0);
-        if let Some(value) = value {
+        if value != DampedValue::Keep {
             let current = latest(&record.status, &name);
-            let value = value.map(|value| expanded(&name, &value, current.as_deref()));
+            let value = match value {
+                DampedValue::Set(value) => Some(expanded(&name, &value, current.as_deref())),
+                DampedValue::Delete | DampedValue::Keep => None,
+            };
             if current == value {
                 return;
             }

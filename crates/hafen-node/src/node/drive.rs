@@ -66,7 +66,12 @@ impl Node {
                 if let Some(why) = self.fencing_held_back(target, action.as_str()) {
                     self.note_held_back(target, why.clone());
                     driver.completed(&transition_key, Outcome::Failed(why));
-                } else if !self.order_fencing(target, action.as_str(), cause, Some(transition_key.clone())) {
+                } else if !self.order_fencing(
+                    target,
+                    action.as_str(),
+                    cause,
+                    (None, Some(transition_key.clone())),
+                ) {
                     let text = "it cannot be fenced now".to_string();
                     driver.completed(&transition_key, Outcome::Failed(text));
                 }

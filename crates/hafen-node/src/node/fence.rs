@@ -50,13 +50,14 @@ impl Node {
         }
     }
 
-    /// Tells all members that a host is to be fenced, and by whom. False: it cannot be done now.
+    /// Tells all members that a host is to be fenced, by whom, and which operator or which step of a plan wants it.
+    /// False: it cannot be done now.
     pub(super) fn order_fencing(
         &mut self,
         target: HostId,
         action: &str,
         cause: String,
-        transition_key: Option<String>,
+        (origin, transition_key): (Option<String>, Option<String>),
     ) -> bool {
         let Some(record) = self.replica.hosts.get(&target) else { return false };
         let (uname, incarnation) = (record.uname.clone(), record.incarnation);
@@ -94,7 +95,7 @@ impl Node {
             by,
             levels: choice.levels,
             delay_ms: choice.delay_ms,
-            origin: None,
+            origin,
             timeout_ms: choice.timeout_ms,
             wall_ms: self.now.wall_ms,
             transition_key,
@@ -133,7 +134,8 @@ impl Node {
             .retain(|_, asked| now_ms < asked.asked_at_ms + OPERATOR_FENCING_MAXIMUM_MS);
         let unsaid = self.planner.operator_fencings.iter().find(|(_, asked)| !asked.said);
         let Some((host, asked)) = unsaid.map(|(&host, asked)| (host, asked.clone())) else { return };
-        let said = self.order_fencing(host, &asked.action, format!("{} asked for it", asked.origin), None);
+        let cause = format!("{} asked for it", asked.origin);
+        let said = self.order_fencing(host, &asked.action, cause, (Some(asked.origin), None));
         if let Some(asked) = self.planner.operator_fencings.get_mut(&host) {
             asked.said = said;
         }

@@ -134,21 +134,27 @@ impl Node {
     }
 
     fn begin_without(&mut self, silent: BTreeSet<hafen_protocol::HostId>) {
-        for host in &silent {
+        self.fall_silent(&silent);
+        self.membership.silent = silent;
+        self.elect();
+    }
+
+    /// The cluster goes on without these daemons.
+    pub(super) fn fall_silent(&mut self, silent: &BTreeSet<hafen_protocol::HostId>) {
+        for host in silent {
             let name = self.replica.uname(*host);
             let why = match self.foreigners.get(host) {
                 Some(version) => format!("speaks protocol {version}"),
-                None => "did not greet".to_string(),
+                None if self.membership.phase == Phase::Greeting => "did not greet".to_string(),
+                None => "was not heard any more".to_string(),
             };
             let text = format!("the cluster goes on without the daemon of {name}");
             self.event("host-lost", &name, text, format!("it {why}"));
         }
-        for (host, text) in self.replica.go_without(&silent) {
+        for (host, text) in self.replica.go_without(silent) {
             let subject = self.replica.uname(host);
             self.event("host-lost", &subject, text, "its daemon is silent");
         }
-        self.membership.silent = silent;
-        self.elect();
     }
 
     /// A member without which the others went on says something. To itself that means that it must begin anew.
@@ -159,7 +165,7 @@ impl Node {
     }
 
     /// Leaves the group and ends; the next run of the daemon begins anew.
-    fn leave_for(&mut self, reason: String) {
+    pub(super) fn leave_for(&mut self, reason: String) {
         self.event("leaving", "", reason.clone(), "it cannot be part of this view");
         self.outputs.push_back(Output::Bus(Transmission::Leave));
         self.outputs.push_back(Output::Exit { reason });

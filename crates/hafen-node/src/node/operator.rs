@@ -40,7 +40,13 @@ impl Node {
     }
 
     /// A human vouches that a host is off. False: it is here, so it is not.
-    pub(super) fn vouched_off(&mut self, from: MemberId, host: HostId, origin: &str, position: u64) -> bool {
+    pub(super) fn vouched_off(
+        &mut self,
+        from: MemberId,
+        host: HostId,
+        (origin, wall_ms): (&str, u64),
+        position: u64,
+    ) -> bool {
         let name = self.replica.uname(host);
         let meant = self.replica.hosts.get(&host).and_then(|record| record.incarnation);
         let present = self.membership.present().contains(&host);
@@ -52,7 +58,6 @@ impl Node {
         let text = format!("{origin} vouches that {name} is off");
         self.event("fence-result", &name, text.clone(), "human proof");
         let id = format!("human-{}-{}-{position}", from.host, from.incarnation.0);
-        let wall_ms = self.now.wall_ms;
         let start = FenceStart {
             id: id.clone(),
             target: host,
@@ -80,12 +85,12 @@ impl Node {
         &mut self,
         from: MemberId,
         host: HostId,
-        origin: &str,
+        (origin, wall_ms): (&str, u64),
         position: u64,
     ) {
         let in_ring = self.membership.view.as_ref().is_some_and(|view| view.hosts.contains(&host));
         let name = self.replica.uname(host);
-        if in_ring || !self.vouched_off(from, host, origin, position) {
+        if in_ring || !self.vouched_off(from, host, (origin, wall_ms), position) {
             let text = format!("{name} is here: the cluster does not go on without it");
             return self.event("refused", &name, text, format!("{origin} asked for it"));
         }
@@ -100,7 +105,8 @@ impl Node {
             let text = format!("{name} is here: it is in the cluster's ring");
             return self.refuse(request, "present", text, "stop it, or fence it with `hafen fence now`");
         }
-        self.ask_coordinator(request, Asked::Operator(Operator::ProceedWithout { host, origin }));
+        let wall_ms = self.now.wall_ms;
+        self.ask_coordinator(request, Asked::Operator(Operator::ProceedWithout { host, origin, wall_ms }));
     }
 
     /// Takes a human's word that a host is off; a host whose daemon is here is refused.
@@ -110,7 +116,8 @@ impl Node {
             let text = format!("{name} is not off: its daemon is a member of the cluster");
             return self.refuse(request, "present", text, "stop it, or fence it with `hafen fence now`");
         }
-        self.ask_coordinator(request, Asked::Operator(Operator::ConfirmOff { host, origin }));
+        let wall_ms = self.now.wall_ms;
+        self.ask_coordinator(request, Asked::Operator(Operator::ConfirmOff { host, origin, wall_ms }));
     }
 
     /// The fencings on record.

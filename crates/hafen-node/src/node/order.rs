@@ -13,6 +13,7 @@ impl Node {
     /// Applies one message of the total order.
     pub(super) fn ordered(&mut self, from: MemberId, position: u64, message: Message) {
         let by_coordinator = self.membership.coordinator == Some(from);
+        self.pulse.heard(from.host);
         match message {
             Message::Hello(_) => {}
             Message::Synchronised => self.member_synchronised(from),
@@ -42,6 +43,7 @@ impl Node {
                 self.damped_ordered(*update, position);
             }
             Message::Undamp { names } if by_coordinator => self.undamp_ordered(&names, position),
+            Message::Alive => self.alive_ordered(from, position),
             Message::GoWithout { .. } => {}
             Message::DeclareUnclean { host, incarnation, cause } if by_coordinator => {
                 self.unclean_declared(host, incarnation, cause, position);
@@ -252,7 +254,8 @@ impl Node {
         position: u64,
     ) {
         let Some(record) = self.replica.hosts.get_mut(&host) else { return };
-        let answerable = matches!(record.standing, Standing::DaemonLost | Standing::Member);
+        let answerable =
+            matches!(record.standing, Standing::DaemonLost | Standing::Member | Standing::Joining);
         if !answerable || record.incarnation != incarnation {
             return;
         }
@@ -287,11 +290,11 @@ impl Node {
                 let asked = OperatorFencing { action, origin, asked_at_ms, said: false };
                 self.planner.operator_fencings.insert(host, asked);
             }
-            Operator::ConfirmOff { host, origin } => {
-                self.vouched_off(from, host, &origin, position);
+            Operator::ConfirmOff { host, origin, wall_ms } => {
+                self.vouched_off(from, host, (&origin, wall_ms), position);
             }
-            Operator::ProceedWithout { host, origin } => {
-                self.proceed_without_ordered(from, host, &origin, position)
+            Operator::ProceedWithout { host, origin, wall_ms } => {
+                self.proceed_without_ordered(from, host, (&origin, wall_ms), position);
             }
             Operator::Replan { cause } => self.disturbed(position, &cause),
         }

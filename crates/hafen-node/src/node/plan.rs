@@ -9,14 +9,13 @@ use hafen_scheduler::schedule;
 
 use super::Node;
 use super::fence::{Attempts, OperatorFencing};
+use super::overdue::ANSWER_MARGIN_MS;
 use crate::api::Output;
 use crate::driver::{Driver, DriverSettings, Firing, Matched, Outcome};
 use crate::properties;
 use crate::replica::Standing;
 use crate::status_xml;
 
-/// An order whose host does not answer is given this long beyond its own time-out, in milliseconds.
-const ANSWER_MARGIN_MS: u64 = 60_000;
 /// A plan that does the same as the one before is held back, at first this long, in milliseconds.
 pub(super) const REPEAT_PAUSE_MS: u64 = 1_000;
 /// And at most this long.
@@ -33,13 +32,15 @@ pub(super) struct Planner {
     pub(super) attempts: Attempts,
     /// Fencings that an operator asked for; all members know them, the coordinator does them.
     pub(super) operator_fencings: BTreeMap<HostId, OperatorFencing>,
-    /// Since when a host's daemon is gone, on the monotonic clock.
-    lost_since: BTreeMap<HostId, u64>,
-    declared: BTreeSet<HostId>,
+    /// Since when a host's daemon is gone, or catches up, on the monotonic clock.
+    pub(super) lost_since: BTreeMap<HostId, u64>,
+    pub(super) declared: BTreeSet<HostId>,
+    /// Since when a fencing is under way, and whether its end was said for the member that does it.
+    pub(super) flying: BTreeMap<String, (u64, bool)>,
     /// Since when this member could plan, in a cluster that has not planned yet.
     ready_since: Option<u64>,
     /// Since when orders of an earlier plan are awaited.
-    awaiting_since: Option<u64>,
+    pub(super) awaiting_since: Option<u64>,
     /// The change of the configured hosts that is under way.
     pub(super) hosts: super::hosts::Hosts,
     /// When waiting values of attributes are to count, by their names.
@@ -193,6 +194,7 @@ impl Node {
         self.step_term();
         self.step_hosts();
         self.step_lost_daemons();
+        self.step_overdue_fencings();
         if !self.ready_to_plan() {
             return;
         }
@@ -232,38 +234,6 @@ impl Node {
                 self.planner.opening_said = self.say(&Message::Change(Box::new(change)));
             }
             _ => {}
-        }
-    }
-
-    /// A host whose daemon does not come back in time is unclean.
-    fn step_lost_daemons(&mut self) {
-        let lost: Vec<_> = self
-            .replica
-            .hosts
-            .iter()
-            .filter(|(host, record)| {
-                let foreign = self.membership.foreign.contains_key(*host);
-                record.standing == Standing::DaemonLost && !foreign
-            })
-            .map(|(&host, record)| (host, record.incarnation, record.uname.clone()))
-            .collect();
-        self.planner.lost_since.retain(|host, _| lost.iter().any(|(lost, ..)| lost == host));
-        for (host, incarnation, uname) in lost {
-            let since = *self.planner.lost_since.entry(host).or_insert(self.now.monotonic_ms);
-            let timeout_ms = self.daemon_restart_timeout_ms();
-            if self.now.monotonic_ms >= since + timeout_ms && !self.planner.declared.contains(&host) {
-                let cause = format!("its daemon did not come back within {} s", timeout_ms / 1000);
-                let message = Message::DeclareUnclean { host, incarnation, cause };
-                if self.say(&message) {
-                    self.planner.declared.insert(host);
-                    self.event(
-                        "daemon-timeout",
-                        &uname,
-                        format!("the daemon of {uname} stays away"),
-                        "time-out",
-                    );
-                }
-            }
         }
     }
 
@@ -402,45 +372,13 @@ impl Node {
         }
     }
 
-    /// Whether what an earlier plan ordered has ended. A host that never answers becomes unclean.
-    fn earlier_orders_ended(&mut self) -> bool {
-        if self.replica.awaited_operations() == 0 {
-            self.planner.awaiting_since = None;
-            return true;
-        }
-        let since = *self.planner.awaiting_since.get_or_insert(self.now.monotonic_ms);
-        let overdue: Vec<_> = self
-            .replica
-            .hosts
-            .iter()
-            .filter(|(_, record)| record.standing == Standing::Member)
-            .filter_map(|(&host, record)| {
-                let orders = record.status.resources.values().flat_map(|history| history.pending.values());
-                let order = orders
-                    .filter(|order| order.interval_ms == 0)
-                    .find(|order| self.now.monotonic_ms > since + order.timeout_ms + ANSWER_MARGIN_MS)?;
-                let cause = format!("{} {} never ended", order.task, order.resource);
-                Some((host, record.incarnation, cause))
-            })
-            .collect();
-        for (host, incarnation, cause) in overdue {
-            let said = self.planner.declared.contains(&host);
-            if !said && self.say(&Message::DeclareUnclean { host, incarnation, cause }) {
-                self.planner.declared.insert(host);
-            }
-        }
-        false
-    }
-
     /// When the coordinator must be woken.
     pub(super) fn plan_timeout(&self) -> Option<u64> {
         if !self.is_coordinator() {
             return None;
         }
         let planner = &self.planner;
-        let daemon = self.daemon_restart_timeout_ms();
-        let lost = planner.lost_since.iter().filter(|(host, _)| !planner.declared.contains(*host));
-        let lost = lost.map(|(_, since)| since + daemon).min();
+        let lost = self.overdue_timeout();
         let start = planner
             .ready_since
             .filter(|_| !planner.started_said && !self.replica.seasoned)

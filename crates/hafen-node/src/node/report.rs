@@ -1,13 +1,15 @@
 //! The state of the cluster, as clients are told it.
 
 use hafen_cib::xml::Element;
+use hafen_protocol::HostId;
 use hafen_protocol::client::{HostReport, ResourceReport, StatusReport};
+use hafen_protocol::message::PROTOCOL_VERSION;
 
 use super::Node;
 use crate::fencing;
 use crate::history;
 use crate::membership::Phase;
-use crate::replica::{HostRecord, Standing};
+use crate::replica::{FenceEntry, HostRecord, Standing};
 
 /// Fencings that a report lists.
 const FENCINGS_SHOWN: usize = 5;
@@ -34,20 +36,76 @@ impl Node {
     }
 
     fn waiting_for(&self) -> Option<String> {
+        if let Some(lost) = &self.lost {
+            let doing = if lost.alone { "; meanwhile this host does what no-quorum-policy says" } else { "" };
+            return Some(format!("the cluster's messaging: {}{doing}", lost.reason));
+        }
         let text = match self.membership.phase {
             Phase::Detached => "the cluster's messaging".to_string(),
-            Phase::Greeting => "the other members' greetings".to_string(),
+            Phase::Greeting => {
+                let missing = self.membership.missing();
+                let names: Vec<String> =
+                    missing.iter().map(|member| self.replica.uname(member.host)).collect();
+                format!("the greeting of {}", names.join(", "))
+            }
             Phase::Copying => "the coordinator's copy of the cluster's state".to_string(),
             Phase::Synchronised if self.membership.coordinator.is_none() => {
                 "a disk that takes writes: nobody can coordinate".to_string()
             }
             Phase::Synchronised if self.requests.is_settled() => return None,
+            Phase::Synchronised if self.quorum.quorate() == Some(false) && !self.replica.seasoned => {
+                self.waiting_for_quorum()
+            }
+            Phase::Synchronised if !self.planner.held_back.is_empty() => {
+                let why: Vec<&str> = self.planner.held_back.values().map(String::as_str).collect();
+                why.join("; ")
+            }
             Phase::Synchronised => match self.replica.fencings.values().next() {
                 Some(start) => format!("fencing of {}", start.target_uname),
                 None => self.planner.waiting_for(),
             },
         };
         Some(text)
+    }
+
+    /// A cluster that has not begun names the hosts that it waits for, and what to say when one is off for good.
+    fn waiting_for_quorum(&self) -> String {
+        let in_ring =
+            |host: &HostId| self.membership.view.as_ref().is_some_and(|view| view.hosts.contains(host));
+        let absent: Vec<&str> = self
+            .replica
+            .configured
+            .iter()
+            .filter(|(host, _)| !in_ring(host))
+            .map(|(_, uname)| uname.as_str())
+            .collect();
+        let names = absent.join(", ");
+        match absent.first() {
+            Some(first) => format!(
+                "quorum: it waits for {names}. When one of them is off for good: `hafen quorum proceed-without {first}`"
+            ),
+            None => "quorum: the bus has not said that there is one".to_string(),
+        }
+    }
+
+    /// What unblocks a host that cannot be fenced.
+    fn fencing_trouble(&self, host: u32) -> Option<String> {
+        let its = self.replica.fence_history.iter().rev().filter(|entry| entry.start.target.0 == host);
+        let enough = |entry: &&FenceEntry| {
+            entry.result.outcome.as_ref().is_ok_and(|proof| *proof >= self.proof_minimum())
+        };
+        let failed: Vec<&FenceEntry> = its.take_while(|entry| !enough(entry)).collect();
+        let last = failed.first()?;
+        let why = match &last.result.outcome {
+            Ok(_) => "what its device proves is less than fencing-proof-minimum asks for".to_string(),
+            Err(error) => error.clone(),
+        };
+        let name = &last.start.target_uname;
+        let times = if failed.len() == 1 { "once".to_string() } else { format!("{} times", failed.len()) };
+        Some(format!(
+            "fencing it failed {times} ({why}), so what it runs is not recovered: mend the device, or, when you are sure \
+             that {name} is off, say `hafen fence confirm {name}`"
+        ))
     }
 
     fn host_report(&self, id: u32, record: &HostRecord) -> HostReport {
@@ -64,16 +122,26 @@ impl Node {
             Standing::Member if has("standby") => ("standby", String::new()),
             Standing::Member if has("maintenance") => ("maintenance", String::new()),
             Standing::Member => ("online", String::new()),
+            Standing::DaemonLost if self.membership.silent.contains(&HostId(id)) => {
+                ("daemon lost", "its daemon is silent: it hangs".to_string())
+            }
             Standing::DaemonLost => ("daemon lost", "its host is in the ring, its daemon is not".to_string()),
-            Standing::Unclean { cause } => ("unclean", cause.clone()),
+            Standing::Unclean { cause } => match self.fencing_trouble(id) {
+                Some(trouble) => ("unclean", format!("{cause}; {trouble}")),
+                None => ("unclean", cause.clone()),
+            },
             Standing::Down { proof: None } => ("offline", "it left in good order".to_string()),
             Standing::Down { proof: Some(_) } => ("offline", "it is proven off".to_string()),
         };
         let mut attributes = permanent;
         attributes.extend(record.status.attributes.clone());
-        let reason = match self.membership.failed_disks.iter().find(|(host, _)| host.0 == id) {
-            Some((_, why)) => format!("its disk does not take writes: {why}"),
-            None => reason,
+        let reason = match (self.foreigners.get(&HostId(id)), self.membership.failed_disks.get(&HostId(id))) {
+            (Some(version), _) => format!(
+                "its daemon speaks protocol {version}, this cluster {PROTOCOL_VERSION}: install the cluster's version of \
+                 hafen on it"
+            ),
+            (None, Some(why)) => format!("its disk does not take writes: {why}"),
+            (None, None) => reason,
         };
         HostReport { name: record.uname.clone(), id, state: state.to_string(), reason, attributes }
     }

@@ -163,8 +163,10 @@ impl Node {
                 self.event("conflict", "", note, "the members' configurations differ");
             }
         }
-        self.replica.greet(&self.membership.hellos, &self.membership.synchronised);
+        let knows = self.membership.synchronised.contains(&self.me().host);
+        self.replica.greet(&self.membership.hellos, &self.membership.synchronised, knows);
         self.membership.coordinated = self.membership.coordinator == Some(self.me());
+        self.pulse.begin(self.membership.present());
         if self.membership.synchronised.contains(&self.me().host) {
             self.membership.phase = Phase::Synchronised;
             self.became_synchronised(self.membership.position);

@@ -1,6 +1,11 @@
 //! Whole clusters of nodes on a calm bus: the straight ways through the node. The simulation walks the crooked ones.
 
+mod attributes;
 mod crooked;
+mod greeting;
+mod hosts;
+mod loss;
+mod operators;
 mod world;
 
 use hafen_node::membership::Phase;
@@ -35,7 +40,7 @@ fn all_synchronised(world: &World, hosts: &[u32]) -> bool {
 }
 
 fn running_on(world: &World, resource: &str) -> Vec<u32> {
-    (1..=3).filter(|&host| world.active(host).contains(resource)).collect()
+    (1..=3).filter(|&host| world.runs(host, resource)).collect()
 }
 
 fn settled(world: &World, host: u32) -> bool {

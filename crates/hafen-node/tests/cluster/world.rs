@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use hafen_node::api::{Identity, Input, Output, Settings, StorageError};
 use hafen_node::node::Node;
 use hafen_node::testing::SimulatedDisk;
-use hafen_protocol::client::{Event, Reply, Request};
-use hafen_protocol::message::{Execute, FenceResult, OperationResult, ProofLevel};
+use hafen_protocol::client::{Event, Reply, Request, StatusReport};
+use hafen_protocol::message::{
+    Execute, FenceResult, Hello, HostStatus, Message, OperationResult, ProofLevel, StateVersion,
+};
 use hafen_protocol::sequencer::{self, Sequencer};
-use hafen_protocol::{HostId, Incarnation, Machine, MemberId, Now};
+use hafen_protocol::{Delivery, HostId, Incarnation, Machine, MemberId, Now, Transmission, Transport, View};
 
 /// How long an agent runs.
 const AGENT_MS: u64 = 5;
@@ -30,6 +32,8 @@ struct Host {
     active: BTreeSet<String>,
     sequence: u64,
     full: bool,
+    /// What reaches its daemon while that one is stopped.
+    hung: Option<VecDeque<Input>>,
 }
 
 /// The cluster.
@@ -45,6 +49,18 @@ pub(crate) struct World {
     counter: u64,
     cib: String,
     configured: BTreeSet<HostId>,
+    /// The hosts that the bus lists; nothing: the daemons' settings have them.
+    nodelist: Option<BTreeSet<HostId>>,
+    /// A daemon of another version.
+    foreign: Option<(MemberId, u32)>,
+    /// Whether fence agents fail.
+    pub(crate) fencing_fails: bool,
+    /// What each host's executor was told last of its watchdog.
+    pub(crate) watchdogs: BTreeMap<u32, (bool, u64)>,
+    /// Hosts that engines were told to go on without: who said so, and whom.
+    pub(crate) proceeded: Vec<(u32, BTreeSet<HostId>)>,
+    /// Daemons that ended by themselves, and why.
+    pub(crate) exits: Vec<(u32, String)>,
 }
 
 impl World {
@@ -69,11 +85,115 @@ impl World {
             counter: 0,
             cib: cib.to_string(),
             configured: configured.clone(),
+            nodelist: None,
+            foreign: None,
+            fencing_fails: false,
+            watchdogs: BTreeMap::new(),
+            proceeded: Vec::new(),
+            exits: Vec::new(),
         };
         for host in configured {
             world.boot(host);
         }
         world
+    }
+
+    /// A cluster of so many hosts whose daemons learn from the bus which hosts there are; none of them is booted.
+    pub(crate) fn dark(count: u32, cib: &str, change: impl Fn(&mut sequencer::Settings)) -> World {
+        let mut world = World::with(0, cib, |_| ());
+        world.configured = (1..=count).map(HostId).collect();
+        let mut settings = sequencer::Settings::calm(world.configured.clone());
+        change(&mut settings);
+        world.sequencer = Sequencer::new(settings, 1);
+        world.nodelist = Some(world.configured.clone());
+        world
+    }
+
+    /// The bus lists other hosts from now on.
+    pub(crate) fn list_hosts(&mut self, hosts: &[u32]) {
+        let hosts: BTreeSet<HostId> = hosts.iter().copied().map(HostId).collect();
+        self.sequencer.settings_mut().configured.clone_from(&hosts);
+        self.nodelist = Some(hosts);
+        let running: Vec<HostId> = self.hosts.keys().copied().collect();
+        for host in running {
+            self.tell_hosts(host);
+        }
+    }
+
+    fn tell_hosts(&mut self, host: HostId) {
+        let Some(listed) = &self.nodelist else { return };
+        let hosts = listed.iter().map(|&host| (host, format!("host{host}"))).collect();
+        self.input(host, Input::Bus(Delivery::Hosts(hosts)));
+    }
+
+    /// Starts a daemon that only greets, in another version of the messages.
+    pub(crate) fn start_foreign_daemon(&mut self, host: u32, protocol: u32) {
+        self.counter += 1;
+        let state = self.hosts.get_mut(&HostId(host)).expect("a host");
+        state.member.incarnation = Incarnation(self.counter);
+        let member = state.member;
+        self.foreign = Some((member, protocol));
+        self.sequencer(sequencer::Input::ProcessJoin(member));
+    }
+
+    /// The foreign daemon greets each view.
+    fn greet_as_foreigner(&mut self, member: MemberId, protocol: u32, view: &View) {
+        let hello = Hello {
+            protocol,
+            uname: format!("host{}", member.host),
+            version: StateVersion::default(),
+            digest: String::new(),
+            shared_digest: String::new(),
+            promised_term: 0,
+            disk_healthy: true,
+            complete: true,
+            seasoned: false,
+            quorate_ring: 0,
+            coordinated: false,
+            status: HostStatus::default(),
+            boot_id: String::new(),
+        };
+        let mut transport = Transport::new(member);
+        transport.send(&Message::Hello(Box::new(hello)), view.id()).expect("room");
+        while let Some(frame) = transport.poll_frame() {
+            let transmission = Transmission::Multicast(frame);
+            self.sequencer(sequencer::Input::Transmit { from: member, transmission });
+        }
+    }
+
+    /// Stops a host's daemon as SIGSTOP does.
+    pub(crate) fn hang(&mut self, host: u32) {
+        self.hosts.get_mut(&HostId(host)).expect("a host").hung = Some(VecDeque::new());
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&mut self, host: u32) {
+        let backlog = self.hosts.get_mut(&HostId(host)).expect("a host").hung.take().unwrap_or_default();
+        for input in backlog {
+            self.input(HostId(host), input);
+        }
+    }
+
+    /// A host's bus dies; its host leaves the ring.
+    pub(crate) fn lose_bus(&mut self, host: u32, reason: &str) {
+        self.sequencer(sequencer::Input::HostDown(HostId(host)));
+        self.input(HostId(host), Input::Bus(Delivery::Lost { reason: reason.to_string() }));
+    }
+
+    /// A host's bus is back.
+    pub(crate) fn restore_bus(&mut self, host: u32) {
+        let member = self.hosts[&HostId(host)].member;
+        self.sequencer(sequencer::Input::HostUp(HostId(host)));
+        self.sequencer(sequencer::Input::ProcessJoin(member));
+    }
+
+    /// The status that a host's daemon tells.
+    pub(crate) fn status(&mut self, host: u32) -> StatusReport {
+        let request = self.ask(host, Request::Status);
+        match self.replies.remove(&request) {
+            Some(Reply::Status(report)) => *report,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -86,6 +206,11 @@ impl World {
 
     pub(crate) fn active(&self, host: u32) -> &BTreeSet<String> {
         &self.hosts[&HostId(host)].active
+    }
+
+    /// Whether a host runs a resource.
+    pub(crate) fn runs(&self, host: u32, resource: &str) -> bool {
+        self.hosts.get(&HostId(host)).is_some_and(|host| host.active.contains(resource))
     }
 
     /// Fills a host's disk, or makes room on it.
@@ -108,6 +233,7 @@ impl World {
             active: BTreeSet::new(),
             sequence: 0,
             full: false,
+            hung: None,
         };
         self.hosts.insert(host, state);
         self.sequencer(sequencer::Input::HostUp(host));
@@ -118,8 +244,9 @@ impl World {
     pub(crate) fn start_daemon(&mut self, host: HostId) {
         self.counter += 1;
         let now = self.now();
+        let configured = if self.nodelist.is_some() { BTreeSet::new() } else { self.configured.clone() };
         let hosts: BTreeMap<HostId, String> =
-            self.hosts_configured().into_iter().map(|host| (host, format!("host{host}"))).collect();
+            configured.into_iter().map(|host| (host, format!("host{host}"))).collect();
         let state = self.hosts.get_mut(&host).expect("a host");
         state.member.incarnation = Incarnation(self.counter);
         let identity = Identity {
@@ -139,7 +266,9 @@ impl World {
         let files = state.disk.files();
         let node = Node::new(identity, settings, &files, state.remembered.as_deref(), now).expect("a node");
         state.node = Some(node);
+        state.hung = None;
         let member = state.member;
+        self.tell_hosts(host);
         let connected =
             Input::ExecutorConnected { accepted: Vec::new(), results: Vec::new(), recovered: false };
         self.input(host, connected);
@@ -181,7 +310,12 @@ impl World {
     /// Lets time pass until a condition holds; panics with the story when it does not within a minute.
     pub(crate) fn until(&mut self, what: &str, condition: impl Fn(&World) -> bool) {
         let end = self.now_ms + 60_000;
-        while !condition(self) {
+        loop {
+            // What is said now is heard now, before any time passes.
+            self.drain_sequencer();
+            if condition(self) {
+                return;
+            }
             assert!(self.now_ms < end, "not within a minute: {what}\n{}", self.story());
             self.step(end);
         }
@@ -197,17 +331,16 @@ impl World {
 
     /// The events so far, a line each.
     pub(crate) fn story(&self) -> String {
-        let line = |event: &Event| format!("{} {} {} ({})", event.host, event.kind, event.text, event.cause);
+        let line = |event: &Event| {
+            format!("{} {} {} {} ({})", event.number, event.host, event.kind, event.text, event.cause)
+        };
         self.events.iter().map(line).collect::<Vec<_>>().join("\n")
-    }
-
-    fn hosts_configured(&self) -> BTreeSet<HostId> {
-        self.configured.clone()
     }
 
     fn step(&mut self, end: u64) {
         self.drain_sequencer();
-        let timers = self.hosts.values().filter_map(|host| host.node.as_ref()?.poll_timeout());
+        let awake = |host: &&Host| host.hung.is_none();
+        let timers = self.hosts.values().filter(awake).filter_map(|host| host.node.as_ref()?.poll_timeout());
         let next = timers
             .chain(self.sequencer.poll_timeout())
             .chain(self.due.first_key_value().map(|((at, _), _)| *at))
@@ -226,7 +359,8 @@ impl World {
             .hosts
             .iter()
             .filter(|(_, host)| {
-                host.node.as_ref().and_then(Machine::poll_timeout).is_some_and(|at| at <= now.monotonic_ms)
+                let due = host.node.as_ref().and_then(Machine::poll_timeout);
+                host.hung.is_none() && due.is_some_and(|at| at <= now.monotonic_ms)
             })
             .map(|(&host, _)| host)
             .collect();
@@ -281,6 +415,12 @@ impl World {
 
     fn drain_sequencer(&mut self) {
         while let Some(output) = self.sequencer.poll_output() {
+            if let sequencer::Output::Deliver { to, delivery: Delivery::View(view) } = &output
+                && let Some((member, protocol)) = self.foreign.filter(|(member, _)| member == to)
+            {
+                self.greet_as_foreigner(member, protocol, view);
+                continue;
+            }
             if let sequencer::Output::Deliver { to, delivery } = output
                 && self.hosts.get(&to.host).is_some_and(|host| host.node.is_some() && host.member == to)
             {
@@ -291,7 +431,11 @@ impl World {
 
     pub(crate) fn input(&mut self, host: HostId, input: Input) {
         let now = self.now();
-        let Some(node) = self.hosts.get_mut(&host).and_then(|host| host.node.as_mut()) else { return };
+        let Some(state) = self.hosts.get_mut(&host) else { return };
+        if let Some(backlog) = &mut state.hung {
+            return backlog.push_back(input);
+        }
+        let Some(node) = state.node.as_mut() else { return };
         node.handle(now, input);
         self.drain(host);
     }
@@ -311,6 +455,9 @@ impl World {
             match output {
                 Output::Bus(transmission) => {
                     let now = self.now();
+                    if let Transmission::ProceedWithout(hosts) = &transmission {
+                        self.proceeded.push((host.0, hosts.clone()));
+                    }
                     self.sequencer.handle(now, sequencer::Input::Transmit { from: member, transmission });
                 }
                 Output::Storage { token, effect } => {
@@ -323,8 +470,12 @@ impl World {
                     self.later(AGENT_MS, Due::AgentEnds(host, boot, order));
                 }
                 Output::Fence(start) => {
-                    self.power_off(start.target);
-                    let outcome = Ok(ProofLevel::OffVerified);
+                    let outcome = if self.fencing_fails {
+                        Err("the device does not answer".to_string())
+                    } else {
+                        self.power_off(start.target);
+                        Ok(ProofLevel::OffVerified)
+                    };
                     let device = start.levels.iter().flatten().next().map(|device| device.id.clone());
                     let wall_ms = self.now().wall_ms;
                     let result = FenceResult {
@@ -340,12 +491,15 @@ impl World {
                 Output::Reply { request, reply } => {
                     self.replies.insert(request, *reply);
                 }
-                Output::Event(event) => self.events.push(event),
-                Output::Cancel { .. }
-                | Output::AcknowledgeResults { .. }
-                | Output::SaveInput { .. }
-                | Output::Watchdog { .. }
-                | Output::Exit { .. } => {}
+                Output::Event(event) => self.events.push(Event { number: self.now_ms, ..event }),
+                Output::Cancel { .. } | Output::AcknowledgeResults { .. } | Output::SaveInput { .. } => {}
+                Output::Watchdog { feed, timeout_ms } => {
+                    self.watchdogs.insert(host.0, (feed, timeout_ms));
+                }
+                Output::Exit { reason } => {
+                    self.exits.push((host.0, reason));
+                    return self.kill_daemon(host);
+                }
             }
         }
         panic!("host {host} never stops putting out");
