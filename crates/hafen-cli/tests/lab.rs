@@ -2,80 +2,15 @@
 //! `.config/nextest.toml`; within one process a lock does the same.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests of a shell")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod support;
+
+use std::path::Path;
 use std::time::Duration;
 
 use hafen_lab::power::{Request, processes_in};
-use hafen_lab::scenario::{Scenario, play};
-use hafen_lab::{Lab, LabSpec, Layout, Lease, Network};
+use hafen_lab::{Lab, LabSpec, Network};
 
-/// The executable that the lab runs.
-const EXECUTABLE: &str = env!("CARGO_BIN_EXE_hafen");
-
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// Whether this machine can hold a lab. In CI it must.
-fn can_hold_a_lab() -> bool {
-    let can = rustix::process::geteuid().is_root();
-    assert!(can || !in_ci(), "labs need root");
-    if !can {
-        eprintln!("SKIPPED: a lab needs root");
-    }
-    can
-}
-
-fn in_ci() -> bool {
-    std::env::var("CI").as_deref() == Ok("true")
-}
-
-/// The guests' kernel, as `./dev test` names it. In CI it must be there.
-fn guest() -> Option<PathBuf> {
-    let folder =
-        std::env::var_os("HAFEN_GUEST").map(PathBuf::from).filter(|folder| folder.join("kernel").exists());
-    assert!(folder.is_some() || !in_ci(), "HAFEN_GUEST names no guest's kernel: ./dev test makes one");
-    if folder.is_none() {
-        eprintln!("SKIPPED: HAFEN_GUEST names no guest's kernel: ./dev test makes one");
-    }
-    folder
-}
-
-/// A lab's folder of its own, and the turn to use it. A lab is not put below `/tmp`, so that its disks are real ones.
-struct Place {
-    _turn: MutexGuard<'static, ()>,
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let folder =
-            tempfile::Builder::new().prefix("hafen-lab-test-").tempdir_in("/var/tmp").expect("a folder");
-        Self { _turn: turn, folder }
-    }
-
-    fn layout(&self) -> Layout {
-        Layout::new(self.folder.path().join("lab"))
-    }
-}
-
-fn up(place: &Place, spec: LabSpec) -> (Lab, Lease) {
-    hafen_lab::up_leased(&place.layout(), spec, Path::new(EXECUTABLE)).expect("the lab comes up")
-}
-
-fn hosts(count: u32) -> LabSpec {
-    LabSpec::with_hosts(count).expect("a spec")
-}
-
-/// The output of a shell command in a host.
-fn shell(lab: &Lab, host: &str, script: &str) -> String {
-    let mut command = Command::new("sh");
-    command.args(["-c", script]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let child = lab.spawn_in(host, command).expect("the command starts");
-    let output = child.wait_with_output().expect("the command ends");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
+use support::{EXECUTABLE, Place, can_hold_a_lab, guest, hosts, shell, up};
 
 #[test]
 fn a_host_has_its_own_names_files_and_processes() {
@@ -206,21 +141,13 @@ fn a_lab_that_cannot_come_up_or_broke_is_removed() {
     let (_, _lease) = up(&place, hosts(1));
 }
 
-/// Plays a scenario in a lab of its own.
+/// Plays a scenario in a lab of its own, whose hosts share the hub.
 fn scenario(name: &str, vms: u32, network: Network) {
     if !can_hold_a_lab() {
         return;
     }
     let Some(guest) = guest() else { return };
-    let place = Place::new();
-    let spec = LabSpec { vms, guest_dir: Some(guest), network, ..hosts(3) };
-    let (lab, _lease) = up(&place, spec);
-    let scenario = Scenario::load(name).expect("the scenario is built in");
-    let report = play(&lab, &scenario, &mut |step| println!("{step}"));
-    for line in report.findings.iter().chain(&report.events) {
-        println!("{line}");
-    }
-    assert_eq!(report.failure, None);
+    support::scenario(name, LabSpec { vms, guest_dir: Some(guest), network, ..hosts(3) });
 }
 
 #[test]

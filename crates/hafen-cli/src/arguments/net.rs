@@ -57,6 +57,15 @@ pub(crate) enum NetCommand {
         /// Only what this host has of it
         target: Option<String>,
     },
+    /// Play a scenario: against what is up, or on its own stand, which is gone afterwards
+    #[command(after_help = "Example:\n  hafen net scenario net-partition-two")]
+    Scenario {
+        /// Its name, or the path of its folder; without: the names that there are
+        name: Option<String>,
+        /// The folder with the guests' kernel and initrd (default: HAFEN_GUEST, else target/guest)
+        #[arg(long, value_name = "FOLDER")]
+        guest: Option<PathBuf>,
+    },
     /// Set how long the power switch takes, or that it fails
     Power {
         /// Of this host only

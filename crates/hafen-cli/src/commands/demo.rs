@@ -56,7 +56,8 @@ pub(super) fn scenario(lab: &Lab, name: &str) -> anyhow::Result<ExitCode> {
     play_and_report(lab, &Scenario::load(name)?)
 }
 
-fn play_and_report(lab: &Lab, scenario: &Scenario) -> anyhow::Result<ExitCode> {
+/// Plays a scenario, and says how it went.
+pub(super) fn play_and_report(lab: &Lab, scenario: &Scenario) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let report = play(lab, scenario, &mut |step| {
         println!("{:>7.1} s  {step}", began.elapsed().as_secs_f32());
@@ -104,7 +105,7 @@ fn hints() -> String {
 }
 
 /// Ctrl-C, `SIGTERM` and a lost terminal end the lab and the process. A scenario that is cut off has not passed.
-fn end_on_signal(layout: Layout, unattended: bool) -> anyhow::Result<()> {
+pub(super) fn end_on_signal(layout: Layout, unattended: bool) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let mut signals = {

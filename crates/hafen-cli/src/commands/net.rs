@@ -1,12 +1,14 @@
 //! `hafen net`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use hafen_lab::net::{PortStatus, ShapeChange};
+use hafen_lab::scenario::Scenario;
 use hafen_lab::{Lab, LabSpec, Layout, NetSpec};
 
-use super::lab;
+use super::{demo, lab};
 use crate::arguments::{Connection, NetCommand, NetShape, NetUp};
 
 pub(super) fn run(command: NetCommand, connection: &Connection) -> anyhow::Result<ExitCode> {
@@ -23,6 +25,7 @@ pub(super) fn run(command: NetCommand, connection: &Connection) -> anyhow::Resul
         }
         NetCommand::Shape(options) => shape(&layout, &options)?,
         NetCommand::Heal { target } => Lab::open(&layout)?.frame_switch()?.heal(target.as_deref())?,
+        NetCommand::Scenario { name, guest } => return scenario(&layout, name.as_deref(), guest.as_ref()),
         NetCommand::Power { target, delay_ms, fail } => {
             let switch = Lab::open(&layout)?.power();
             switch.set(target.as_deref(), Duration::from_millis(delay_ms), fail)?;
@@ -50,6 +53,24 @@ fn up(layout: &Layout, options: &NetUp) -> anyhow::Result<()> {
         "{count} hosts are on. Go in with `hafen net exec host1 -- bash`, end it with `hafen net down`."
     );
     Ok(())
+}
+
+fn scenario(layout: &Layout, name: Option<&str>, guest: Option<&PathBuf>) -> anyhow::Result<ExitCode> {
+    let Some(name) = name else {
+        hafen_lab::scenario::names().iter().for_each(|name| println!("{name}"));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let scenario = Scenario::load(name)?;
+    if let Ok(lab) = Lab::open(layout) {
+        return demo::play_and_report(&lab, &scenario);
+    }
+    let Some(stand) = &scenario.stand else {
+        anyhow::bail!("{name} is played in a lab with a hub: `hafen lab demo --scenario {name}`");
+    };
+    let spec = stand.spec(lab::guest_folder(guest, stand.vms))?;
+    demo::end_on_signal(layout.clone(), true)?;
+    let (lab, _lease) = hafen_lab::up_leased(layout, spec, &std::env::current_exe()?)?;
+    demo::play_and_report(&lab, &scenario)
 }
 
 fn shape(layout: &Layout, options: &NetShape) -> anyhow::Result<()> {

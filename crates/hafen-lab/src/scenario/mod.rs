@@ -23,10 +23,35 @@
 //! runs-on VM HOST              where it runs                      leaves HOST      nothing of the note's runs there
 //! fenced HOST N                so many fencings of HOST succeeded since the note
 //! oracle                       Pacemaker's tools find the live CIB valid and settled
+//! repeat N … end               plays what stands between N times; $rounds is HAFEN_ROUNDS, or 10
 //! ```
+//! Hosts with networks of their own know more (a host that is shot or that bites its watchdog is switched on again by its
+//! fence device; `members` tells `settle` whom to expect where that is not "all that are on and not cut off"):
+//!
+//! ```text
+//! members HOST... | members all     whom `settle` expects to be members
+//! cut HOST OTHER                    one pair, on all links; OTHER may be `gateway`
+//! shape WORD...                     from=HOST to=HOST link=eth0|eth1|lan0 loss=PERCENT delay=MS jitter=MS cut=yes|no both
+//! service HOST start|stop|restart NAME     corosync, corosync-qdevice, corosync-qnetd, hafen
+//! exec HOST WORD...                 a command in the host, which must succeed
+//! switch DELAY_MS                   how long the power switch takes from now on
+//! wait-power HOST WHAT              the switch did that since the note: off, on, watchdog-expired, ...
+//! no-power HOST WHAT                it did not
+//! wait-status HOST WORD...          the host's status, as JSON, holds the words
+//! wait-quorum HOST yes|no           what Corosync on the host says of its quorum
+//! silent HOST                       nothing that says that it runs does so on HOST any more (within a limit)
+//! choose NAME survivor ONE OTHER    of two that shoot each other exactly one goes off; NAME is the other
+//! both-off ONE OTHER                of two that shoot each other both go off
+//! pause SECONDS                     time passes (only where something must not happen)
+//! ```
+//! A file `stand` says what such a scenario is played on, an option a line: `hosts N`, `vms N`, `recorders N`, `qnetd`,
+//! `fence-delay SECONDS`, `power-delay MS`, `property NAME=VALUE`, `seed N`.
+//!
 //! At the end of each scenario it is proved that no guest ever ran twice at once, and the story is compared.
 
+mod net;
 mod play;
+mod stand;
 mod story;
 pub(crate) mod world;
 
@@ -37,6 +62,7 @@ use std::path::{Path, PathBuf};
 use crate::LabError;
 
 pub use play::{Report, play};
+pub use stand::Stand;
 
 /// A folder that is part of the program: its name, and its files by name.
 type BuiltIn = (&'static str, &'static [(&'static str, &'static str)]);
@@ -48,7 +74,7 @@ macro_rules! built_in {
 }
 
 /// The scenarios that are part of the program.
-const BUILT_IN: [BuiltIn; 8] = [
+const BUILT_IN: [BuiltIn; 25] = [
     built_in!("failover", "commands", "events"),
     built_in!("migrate", "commands", "events"),
     built_in!("daemon-killed", "commands", "events"),
@@ -65,6 +91,23 @@ const BUILT_IN: [BuiltIn; 8] = [
         "not-a-cib.xml",
         "dangling.xml"
     ),
+    built_in!("net-host-killed", "stand", "commands", "events"),
+    built_in!("net-corosync-killed", "stand", "commands", "events"),
+    built_in!("net-daemon-killed", "stand", "commands", "events"),
+    built_in!("net-partition-three", "stand", "commands", "events"),
+    built_in!("net-partition-two", "stand", "commands", "events"),
+    built_in!("net-quorum-lost", "stand", "commands", "events"),
+    built_in!("net-asymmetric-loss", "stand", "commands", "events"),
+    built_in!("net-lossy", "stand", "commands", "events"),
+    built_in!("net-second-link", "stand", "commands", "events"),
+    built_in!("net-rejoin", "stand", "commands", "events", "other.xml", "kept.sh"),
+    built_in!("net-rolling-restart", "stand", "commands", "events"),
+    built_in!("net-qdevice", "stand", "commands", "events"),
+    built_in!("net-all-at-once", "stand", "commands", "events"),
+    built_in!("net-alone", "stand", "commands", "events"),
+    built_in!("net-one-dead", "stand", "commands", "events"),
+    built_in!("net-double-shoot", "stand", "commands", "events"),
+    built_in!("net-double-shoot-bare", "stand", "commands", "events"),
 ];
 
 /// A scenario as it was read.
@@ -76,6 +119,8 @@ pub struct Scenario {
     pub commands: Vec<(usize, Vec<String>)>,
     /// The lines of `events`: kind and subject (`*`: any).
     pub story: Vec<(String, String)>,
+    /// On what it is played; none: on the hub, as its caller sets it up.
+    pub stand: Option<Stand>,
     /// The other files of the folder, by name.
     pub files: BTreeMap<String, String>,
 }
@@ -124,7 +169,16 @@ impl Scenario {
                 }
             }
         }
-        Ok(Self { name: name.to_owned(), commands: words(&commands.unwrap_or_default()), story, files })
+        let stand = files.remove("stand");
+        let stand = stand.map(|text| Stand::parse(&words(&text))).transpose();
+        let stand = stand.map_err(|what| LabError::State(format!("{name}/stand, {what}")))?;
+        Ok(Self {
+            name: name.to_owned(),
+            commands: words(&commands.unwrap_or_default()),
+            story,
+            stand,
+            files,
+        })
     }
 }
 

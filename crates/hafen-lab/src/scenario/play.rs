@@ -16,6 +16,15 @@ const SETTLE_SECONDS: u64 = 180;
 const EVENT_LIMIT: Duration = Duration::from_secs(120);
 /// Events that are shown after a failure.
 const EVENTS_SHOWN: usize = 60;
+/// Names the number of rounds of scenarios that play something again and again (`repeat $rounds`).
+const ROUNDS_VARIABLE: &str = "HAFEN_ROUNDS";
+/// That number where nothing else is said.
+const ROUNDS_DEFAULT: &str = "10";
+/// The most rounds.
+const ROUNDS_MAXIMUM: usize = 10_000;
+
+/// A command: its number and its words.
+type Line = (usize, Vec<String>);
 
 /// How a scenario ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,22 +44,26 @@ pub struct Report {
 /// Plays a scenario. `tell` hears each step as it begins.
 pub fn play(lab: &Lab, scenario: &Scenario, tell: &mut dyn FnMut(&str)) -> Report {
     let began = Instant::now();
+    let rounds = std::env::var(ROUNDS_VARIABLE).unwrap_or_else(|_| ROUNDS_DEFAULT.to_owned());
     let player = Player {
         lab,
-        variables: BTreeMap::new(),
+        variables: BTreeMap::from([("rounds".to_owned(), rounds)]),
         noted: Machines::default(),
         noted_ms: 0,
+        members: None,
         findings: Vec::new(),
         files: scenario.files.clone(),
     };
     player.play(scenario, tell, began)
 }
 
-struct Player<'a> {
-    lab: &'a Lab,
+pub(super) struct Player<'a> {
+    pub(super) lab: &'a Lab,
     variables: BTreeMap<String, String>,
     noted: Machines,
-    noted_ms: u64,
+    pub(super) noted_ms: u64,
+    /// The hosts that are expected to be members; none: those that are on and not cut off.
+    pub(super) members: Option<Vec<String>>,
     findings: Vec<String>,
     files: BTreeMap<String, String>,
 }
@@ -58,7 +71,11 @@ struct Player<'a> {
 impl Player<'_> {
     fn play(mut self, scenario: &Scenario, tell: &mut dyn FnMut(&str), began: Instant) -> Report {
         let mut failure = None;
-        for (number, words) in &scenario.commands {
+        let commands = self.repeated(&scenario.commands).unwrap_or_else(|what| {
+            failure = Some(format!("{}/commands: {what}", scenario.name));
+            Vec::new()
+        });
+        for (number, words) in commands {
             let words: Vec<String> = words.iter().map(|word| self.resolved(word)).collect();
             tell(&words.join(" "));
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -105,7 +122,33 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn found(&mut self, text: String) {
+    /// The commands, with what stands between `repeat N` and `end` as often as it is to be played.
+    fn repeated<'b>(&self, commands: &'b [Line]) -> Result<Vec<&'b Line>, String> {
+        let (mut all, mut block): (Vec<&Line>, Option<(usize, Vec<&Line>)>) = (Vec::new(), None);
+        for line in commands {
+            let words: Vec<&str> = line.1.iter().map(String::as_str).collect();
+            match (&words[..], &mut block) {
+                (["repeat", count], None) => {
+                    let count: usize =
+                        self.resolved(count).parse().map_err(|_| "repeat: a number is wanted")?;
+                    if count > ROUNDS_MAXIMUM {
+                        return Err(format!("repeat: at most {ROUNDS_MAXIMUM} times"));
+                    }
+                    block = Some((count, Vec::new()));
+                }
+                (["end"], Some((count, lines))) => {
+                    (0..*count).for_each(|_| all.extend(lines.iter().copied()));
+                    block = None;
+                }
+                (["repeat", ..], _) | (["end"], None) => return Err("repeat and end do not fit".to_owned()),
+                (_, Some((_, lines))) => lines.push(line),
+                (_, None) => all.push(line),
+            }
+        }
+        if block.is_some() { Err("repeat has no end".to_owned()) } else { Ok(all) }
+    }
+
+    pub(super) fn found(&mut self, text: String) {
         self.findings.push(text);
     }
 
@@ -134,6 +177,7 @@ impl Player<'_> {
             ["kill", host] => self.power(host, "off"),
             ["boot", host] => self.power(host, "on"),
             ["cut", host] => self.lab.cut(host, None).map_err(system),
+            ["cut", host, other] => self.lab.cut(host, Some(other)).map_err(system),
             ["heal"] => self.lab.heal(None).map_err(system),
             ["signal", host, what @ ..] if !what.is_empty() => match self.lab.kill_processes(host, what) {
                 Ok(0) => Err(format!("{host} has no process of '{}'", what.join(" "))),
@@ -151,13 +195,14 @@ impl Player<'_> {
             ["leaves", host] => self.leaves(host),
             ["fenced", host, count] => self.fenced(host, count.parse().map_err(|_| "a number is wanted")?),
             ["oracle"] => self.oracle(),
-            _ => Err("this is no command of a scenario, or its words are not as wanted".to_owned()),
+            _ => self.net_step(words),
         }
     }
 
     fn settle(&mut self, seconds: u64) -> Result<(), String> {
         let began = Instant::now();
-        let settled = world::settle(self.lab, Duration::from_secs(seconds));
+        let limit = Duration::from_secs(seconds);
+        let settled = world::settle_among(self.lab, self.members.as_deref(), limit);
         settled.map_err(|what| format!("not settled within {seconds} s: {what}"))?;
         self.found(format!("settled after {:.1} s", began.elapsed().as_secs_f32()));
         Ok(())
@@ -170,6 +215,9 @@ impl Player<'_> {
     }
 
     fn choose(&self, words: &[&str]) -> Result<String, String> {
+        if let ["survivor", one, other] = words {
+            return self.survivor([one, other]);
+        }
         let status = world::quorate_status(self.lab).map_err(|error| error.to_string())?;
         let machines = world::machines(self.lab)?;
         let hosts = self.lab.spec().hosts.iter().map(|host| host.name.clone());
@@ -232,24 +280,23 @@ impl Player<'_> {
         }
     }
 
-    /// Files of the scenario are written into the lab's folder, and named by their paths there.
     fn run_hafen(&self, arguments: &[&str]) -> Result<Output, String> {
-        let folder = self.lab.layout().root();
         let mut command = Command::new(self.lab.layout().executable());
-        command.env(FOLDER_VARIABLE, folder);
-        for argument in arguments {
-            match self.files.get(*argument) {
-                Some(text) => {
-                    let path = folder.join(argument);
-                    std::fs::write(&path, text).map_err(|error| error.to_string())?;
-                    command.arg(path);
-                }
-                None => {
-                    command.arg(argument);
-                }
-            }
-        }
+        command.env(FOLDER_VARIABLE, self.lab.layout().root()).args(self.with_files(arguments)?);
         command.output().map_err(|error| error.to_string())
+    }
+
+    /// The words, files of the scenario written into the lab's folder and named by their paths there.
+    pub(super) fn with_files(&self, words: &[&str]) -> Result<Vec<String>, String> {
+        let word = |word: &&str| match self.files.get(*word) {
+            Some(text) => {
+                let path = self.lab.layout().root().join(word);
+                std::fs::write(&path, text).map_err(|error| error.to_string())?;
+                Ok(path.display().to_string())
+            }
+            None => Ok((*word).to_owned()),
+        };
+        words.iter().map(word).collect()
     }
 
     fn wait_event(&self, kind: &str, subject: &str) -> Result<(), String> {

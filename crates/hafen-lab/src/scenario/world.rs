@@ -59,11 +59,20 @@ pub(crate) fn events_since(lab: &Lab, wall_ms: u64) -> Vec<Event> {
 
 /// Waits until the cluster has settled and every guest is heard. What is missing, if the time passes.
 pub(crate) fn settle(lab: &Lab, limit: Duration) -> Result<Machines, String> {
+    settle_among(lab, None, limit)
+}
+
+/// As [`settle`], where only these hosts are expected to be members.
+pub(crate) fn settle_among(
+    lab: &Lab,
+    members: Option<&[String]>,
+    limit: Duration,
+) -> Result<Machines, String> {
     let deadline = Instant::now() + limit;
     let mut calm_since: Option<(Instant, Places)> = None;
     let mut missing;
     loop {
-        match unsettled(lab) {
+        match unsettled(lab, members) {
             Err(what) => {
                 missing = what;
                 calm_since = None;
@@ -91,8 +100,11 @@ pub(crate) fn settle(lab: &Lab, limit: Duration) -> Result<Machines, String> {
 }
 
 /// Where each resource is when all agree that nothing is left to do; else what is not as it should be.
-fn unsettled(lab: &Lab) -> Result<Places, String> {
-    let expected = expected_hosts(lab).map_err(|error| error.to_string())?;
+fn unsettled(lab: &Lab, members: Option<&[String]>) -> Result<Places, String> {
+    let expected = match members {
+        Some(members) => members.to_vec(),
+        None => expected_hosts(lab).map_err(|error| error.to_string())?,
+    };
     let statuses = statuses(lab);
     let mut places = Vec::new();
     for host in &expected {
@@ -127,14 +139,16 @@ fn unsettled(lab: &Lab) -> Result<Places, String> {
 
 /// The hosts that are on and not cut off.
 fn expected_hosts(lab: &Lab) -> Result<Vec<String>, LabError> {
-    let hub = lab.hub_status()?;
-    let count = lab.spec().hosts.len();
-    let cut_links = |id: u32| hub.cuts.iter().filter(|(one, other)| one.0 == id || other.0 == id).count();
     let power = lab.power().list()?;
     let on: BTreeSet<&str> = power.iter().filter(|host| host.on).map(|host| host.host.as_str()).collect();
     let hosts = lab.spec().hosts.iter().filter(|host| on.contains(host.name.as_str()));
-    let reached = hosts.filter(|host| count < 2 || cut_links(host.id) < count - 1);
-    Ok(reached.map(|host| host.name.clone()).collect())
+    let mut expected = Vec::new();
+    for host in hosts {
+        if !lab.is_cut_off(&host.name)? {
+            expected.push(host.name.clone());
+        }
+    }
+    Ok(expected)
 }
 
 /// Waits until each guest's counter has grown twice from now: what was on its way when the guest died does not count.
