@@ -1,9 +1,12 @@
 //! The clusters that are simulated: their CIBs, drawn from the seed.
 
+pub mod fencing;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::dice::{Bounds, Dice, bounds};
+use fencing::{Fencing, Parts};
 
 /// How many resources a cluster has at its beginning (members of groups counted one by one).
 pub const RESOURCES: Bounds = bounds(2, 12);
@@ -15,6 +18,10 @@ pub struct Configuration {
     pub xml: String,
     /// Whether fencing is enabled: only then `at_most_one_active` is claimed.
     pub fencing: bool,
+    /// Whether `no-quorum-policy` is to stop.
+    pub stops: bool,
+    /// How hosts are fenced.
+    pub how: Fencing,
     /// Resources that must never be active on two hosts.
     pub exclusive: BTreeSet<String>,
     /// Resources that may be moved by a constraint.
@@ -29,81 +36,64 @@ pub fn uname(host: u32) -> String {
 struct Writer {
     resources: String,
     constraints: String,
+    topology: String,
     exclusive: BTreeSet<String>,
     movable: Vec<String>,
     count: u64,
 }
 
-/// Draws a configuration for hosts 1 to `hosts`.
-pub fn draw(hosts: u32, fencing: bool, dice: &mut Dice) -> Configuration {
-    let wanted = dice.within(RESOURCES);
-    let mut writer = Writer {
-        resources: String::new(),
-        constraints: String::new(),
-        exclusive: BTreeSet::new(),
-        movable: Vec::new(),
-        count: 0,
-    };
-    if fencing {
-        writer.resources.push_str(FENCE_DEVICE);
-        if dice.chance(300) {
-            // Where the device's resource does not mind which host it is on, its stickiness still settles it.
-            writer
-                .constraints
-                .push_str("<rsc_location id=\"power-not-1\" rsc=\"power\" node=\"host1\" score=\"-100\"/>");
+impl Writer {
+    fn new(parts: Parts) -> Writer {
+        Writer {
+            resources: parts.resources,
+            constraints: parts.constraints,
+            topology: parts.topology,
+            exclusive: BTreeSet::new(),
+            movable: Vec::new(),
+            count: 0,
         }
     }
+}
+
+/// Draws a configuration for hosts 1 to `hosts`; numbers up to `at_most` may join later.
+pub fn draw(hosts: u32, at_most: u32, how: Fencing, dice: &mut Dice) -> Configuration {
+    let wanted = dice.within(RESOURCES);
+    let mut writer = Writer::new(how.parts(at_most, dice));
     while writer.count < wanted {
         writer.draw_one(wanted - writer.count, hosts, dice);
     }
     writer.draw_constraints(hosts, dice);
-    let (properties, stickiness) = draw_properties(fencing, dice);
+    let (properties, stickiness) = draw_properties(how, dice);
     let xml = assemble(hosts, &properties, &writer, stickiness);
-    Configuration { xml, fencing, exclusive: writer.exclusive, movable: writer.movable }
+    let fencing = how != Fencing::None;
+    let stops = properties.contains(&("no-quorum-policy", "stop".to_owned()));
+    Configuration { xml, fencing, stops, how, exclusive: writer.exclusive, movable: writer.movable }
 }
 
 /// Two hosts without resources, each fenced by a device that the other one may use. The one that shoots host 1 waits,
 /// where `delay_ms` is given, so that host 1 wins: this is what `hafen init --fence` writes.
 pub fn double_shoot(delay_ms: Option<u64>) -> Configuration {
-    let (mut resources, mut constraints) = (String::new(), String::new());
+    let mut parts = Parts::default();
     for host in 1..=2 {
-        let name = uname(host);
-        let delay = match delay_ms.filter(|_| host == 1) {
-            Some(ms) => format!(
-                r#"<nvpair id="fence-{name}-delay" name="pcmk_delay_base" value="{}s"/>"#,
-                ms.div_ceil(1_000)
-            ),
-            None => String::new(),
-        };
-        let _ = write!(
-            resources,
-            concat!(
-                r#"<primitive id="fence-{name}" class="stonith" type="{agent}"><instance_attributes id="fence-{name}-params">"#,
-                r#"<nvpair id="fence-{name}-list" name="pcmk_host_list" value="{name}"/>{delay}</instance_attributes></primitive>"#
-            ),
-            name = name,
-            agent = crate::device::SWITCH,
-            delay = delay
-        );
-        let _ = write!(
-            constraints,
-            r#"<rsc_location id="fence-{name}-elsewhere" rsc="fence-{name}" node="{name}" score="-INFINITY"/>"#
-        );
+        let delay_ms = delay_ms.filter(|_| host == 1);
+        parts.shooter(&format!("fence-{}", uname(host)), crate::device::SWITCH, host, delay_ms);
     }
-    let writer = Writer { resources, constraints, exclusive: BTreeSet::new(), movable: Vec::new(), count: 2 };
+    let writer = Writer::new(parts);
     let properties = [
         ("stonith-enabled", "true".to_owned()),
         ("stonith-timeout", "60s".to_owned()),
         ("stonith-action", "reboot".to_owned()),
     ];
     let xml = assemble(2, &properties, &writer, "0");
-    Configuration { xml, fencing: true, exclusive: writer.exclusive, movable: writer.movable }
+    Configuration {
+        xml,
+        fencing: true,
+        stops: true,
+        how: Fencing::Switch,
+        exclusive: writer.exclusive,
+        movable: writer.movable,
+    }
 }
-
-const FENCE_DEVICE: &str = concat!(
-    r#"<primitive id="power" class="stonith" type="fence_simulated">"#,
-    r#"<operations><op id="power-monitor" name="monitor" interval="60s" timeout="20s"/></operations></primitive>"#,
-);
 
 /// A primitive of the simulated agent.
 pub fn primitive(id: &str, meta: &[(&str, String)], dice: &mut Dice) -> String {
@@ -226,19 +216,23 @@ impl Writer {
     }
 }
 
-fn draw_properties(fencing: bool, dice: &mut Dice) -> ([(&'static str, String); 5], &'static str) {
+fn draw_properties(how: Fencing, dice: &mut Dice) -> (Vec<(&'static str, String)>, &'static str) {
+    let fencing = how != Fencing::None;
     let policy = dice.pick(&["stop", "stop", "stop", "freeze"]).copied().unwrap_or("stop");
     let policy = if fencing { policy } else { "stop" };
     let stickiness = dice.pick(&["0", "1", "100"]).copied().unwrap_or("1");
     let timeout_s = dice.within(bounds(30, 120));
     let action = if dice.chance(850) { "reboot" } else { "off" };
-    let properties = [
+    let mut properties = vec![
         ("stonith-enabled", fencing.to_string()),
         ("stonith-timeout", format!("{timeout_s}s")),
         ("stonith-action", action.to_owned()),
         ("no-quorum-policy", policy.to_owned()),
         ("cluster-recheck-interval", "120s".to_owned()),
     ];
+    if how == Fencing::Watchdogs {
+        properties.push(("stonith-watchdog-timeout", format!("{}s", fencing::WATCHDOG_FENCES_AFTER_S)));
+    }
     (properties, stickiness)
 }
 
@@ -256,7 +250,7 @@ fn assemble(hosts: u32, properties: &[(&str, String)], writer: &Writer, stickine
             r#"<cib validate-with="pacemaker-3.9" crm_feature_set="3.20.0" admin_epoch="0" epoch="1" num_updates="0">"#,
             r#"<configuration><crm_config><cluster_property_set id="cib-bootstrap-options">{crm_config}"#,
             r#"</cluster_property_set></crm_config><nodes>{nodes}</nodes><resources>{resources}</resources>"#,
-            r#"<constraints>{constraints}</constraints><rsc_defaults><meta_attributes id="rsc-options">"#,
+            r#"<constraints>{constraints}</constraints><fencing-topology>{topology}</fencing-topology><rsc_defaults><meta_attributes id="rsc-options">"#,
             r#"<nvpair id="rsc-stickiness" name="resource-stickiness" value="{stickiness}"/></meta_attributes>"#,
             r#"</rsc_defaults></configuration><status/></cib>"#
         ),
@@ -264,6 +258,7 @@ fn assemble(hosts: u32, properties: &[(&str, String)], writer: &Writer, stickine
         nodes = nodes,
         resources = writer.resources,
         constraints = writer.constraints,
+        topology = writer.topology,
         stickiness = stickiness
     )
 }

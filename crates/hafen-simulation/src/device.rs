@@ -2,6 +2,7 @@
 //! host. They take their time, serve requests side by side, may fail, hang or answer late, and tell the truth: "done" means
 //! that it was done after the request had begun. A board has its host's power: where that is cut, it answers nothing.
 
+use hafen_node::fencing::WATCHDOG_AGENT;
 use hafen_protocol::message::FenceDevice;
 
 use crate::dice::{Bounds, Dice, bounds};
@@ -27,6 +28,8 @@ pub enum Reach {
     Supply(u8),
     /// The host, from within.
     Board,
+    /// Nothing: the host ends by its own watchdog, and all that is done is to wait.
+    Watchdog,
 }
 
 impl Reach {
@@ -39,6 +42,7 @@ impl Reach {
                 Some(Reach::Supply(u8::from(second)))
             }
             BOARD => Some(Reach::Board),
+            WATCHDOG_AGENT => Some(Reach::Watchdog),
             _ => None,
         }
     }
@@ -80,6 +84,9 @@ pub struct Devices {
 impl Devices {
     /// Draws what becomes of a request that whoever asks waits for so long, in milliseconds.
     pub fn draw(&self, reach: Reach, limit_ms: u64, dice: &mut Dice) -> Course {
+        if reach == Reach::Watchdog {
+            return Course { holds_after_ms: None, answer_after_ms: limit_ms, done: true };
+        }
         let drawn_ms = dice.within(TAKES_MS);
         let late_ms = dice.within(LATE_BY_MS);
         let half = dice.chance(500);

@@ -213,6 +213,8 @@ impl FaultKind {
 pub struct Exposed {
     /// Hosts are fenced.
     pub fencing: bool,
+    /// There are devices to fence them.
+    pub device: bool,
     /// There is a quorum device.
     pub quorum_device: bool,
 }
@@ -220,7 +222,7 @@ pub struct Exposed {
 impl Exposed {
     fn to(self, kind: FaultKind) -> bool {
         match kind {
-            FaultKind::FailingDevice | FaultKind::HangingDevice | FaultKind::LateDevice => self.fencing,
+            FaultKind::FailingDevice | FaultKind::HangingDevice | FaultKind::LateDevice => self.device,
             // Without fencing nobody ends it.
             FaultKind::DaemonHangsForGood => self.fencing,
             FaultKind::DeviceServerLost => self.quorum_device,

@@ -13,6 +13,7 @@ use hafen_protocol::{Delivery, HostId, Incarnation, MemberId, View};
 use crate::agents::Conduct;
 use crate::executor::Executor;
 use crate::trace::Hash;
+use crate::watchdog::Watchdog;
 
 /// How a disk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +125,16 @@ pub struct Host {
     /// Whether a daemon on it may fence: since it booted it has been in a quorate view with another host, or heard an
     /// operator's word.
     pub may_fence: bool,
+    /// Since when its Corosync has no quorum, in simulated microseconds.
+    pub without_quorum_us: Option<u64>,
+    /// When something last kept it, or may have, from doing what it should, in simulated microseconds.
+    pub disturbed_us: u64,
+    /// A stop has failed on it since it booted.
+    pub stop_failed: bool,
     /// It is to leave for good.
     pub leaves_for_good: bool,
+    /// Its watchdog.
+    pub watchdog: Watchdog,
     /// Its power supplies.
     pub supplies: BTreeSet<u8>,
     /// Those that a switch has switched off.
@@ -168,7 +177,11 @@ impl Host {
             corosync: false,
             dark_us: 0,
             may_fence: false,
+            without_quorum_us: None,
+            disturbed_us: 0,
+            stop_failed: false,
             leaves_for_good: false,
+            watchdog: Watchdog::default(),
             supplies: BTreeSet::from([0, 1]),
             supplies_off: BTreeSet::new(),
             cut: false,

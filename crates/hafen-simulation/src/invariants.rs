@@ -1,4 +1,4 @@
-//! The five invariants. Each looks at the world from outside: at what agents really run, what the device's own log
+//! The invariants. Each looks at the world from outside: at what agents really run, what the device's own log
 //! says, what clients were answered.
 
 pub mod acknowledged_changes_survive;
@@ -6,6 +6,7 @@ pub mod at_most_one_active;
 pub mod no_fencing_storm;
 pub mod same_order_same_state;
 pub mod settles;
+pub mod stops_in_time;
 
 use std::fmt;
 
@@ -22,6 +23,8 @@ pub enum Invariant {
     Settles,
     /// A host is fenced only for a recorded cause, and once for each.
     NoFencingStorm,
+    /// A host that has lost quorum runs nothing any more after a stated time, or was reset.
+    StopsInTime,
     /// A host that has just booted fences nobody before it was in a quorate view with another host, or heard an
     /// operator's word.
     NoPingPong,
@@ -39,6 +42,7 @@ impl fmt::Display for Invariant {
             Invariant::SameOrderSameState => "same_order_same_state",
             Invariant::Settles => "settles",
             Invariant::NoFencingStorm => "no_fencing_storm",
+            Invariant::StopsInTime => "stops_in_time",
             Invariant::NoPingPong => "no_ping_pong",
             Invariant::OneSurvives => "one_survives",
             Invariant::Sound => "sound",

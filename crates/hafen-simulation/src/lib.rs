@@ -21,4 +21,5 @@ pub mod runner;
 pub mod situations;
 pub mod trace;
 pub mod votequorum;
+pub mod watchdog;
 pub mod world;

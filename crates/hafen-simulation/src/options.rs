@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::configuration::fencing::Fencing;
 use crate::configuration::{self, Configuration};
 use crate::dice::{Bounds, Dice, bounds};
 use crate::fault::{self, Aim, Exposed, Fault, FaultKind};
@@ -71,9 +72,16 @@ impl Options {
         let overrides = dice.chance(100);
         let daemon_restart_timeout_ms = 20_000;
         let startup_wait_ms = dice.within(bounds(10, 40)) * 1_000;
-        let configuration = configuration::draw(hosts, fencing, &mut Dice::new(seed, "configuration"));
         let quorum = draw_quorum(hosts, &mut Dice::new(seed, "quorum"));
-        let exposed = Exposed { fencing, quorum_device: quorum.device };
+        let how = match Fencing::draw(fencing, &mut Dice::new(seed, "fencing")) {
+            // Both halves of two hosts may have quorum: then no watchdog ends either.
+            Fencing::Watchdogs if hosts == 2 && !quorum.device => Fencing::Boards,
+            how => how,
+        };
+        let at_most = hosts + JOINING_AT_MOST;
+        let configuration = configuration::draw(hosts, at_most, how, &mut Dice::new(seed, "configuration"));
+        let exposed =
+            Exposed { fencing, device: fencing && how != Fencing::Watchdogs, quorum_device: quorum.device };
         let until_ms = FAULTS_UNTIL_MS - 120_000;
         let faults = fault::draw(CALM_START_MS, until_ms, exposed, &mut Dice::new(seed, "faults"));
         Options {
@@ -123,19 +131,18 @@ impl Options {
 fn draw_quorum(hosts: u32, dice: &mut Dice) -> QuorumSettings {
     let even = hosts.is_multiple_of(2);
     let device = even && dice.chance(300);
-    let two_node = hosts == 2 && !device;
-    QuorumSettings { two_node, wait_for_all: hosts > 2 && dice.chance(150), device }
+    QuorumSettings { two_node: !device, wait_for_all: hosts > 2 && dice.chance(150), device }
 }
 
 impl fmt::Display for Options {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} hosts ({:?}), {} exclusive resources, fencing {}, daemon-restart-timeout {} ms, start-up wait {} ms, {} faults",
+            "{} hosts ({:?}), {} exclusive resources, fencing {:?}, daemon-restart-timeout {} ms, start-up wait {} ms, {} faults",
             self.hosts,
             self.quorum,
             self.configuration.exclusive.len(),
-            if self.configuration.fencing { "on" } else { "off" },
+            self.configuration.how,
             self.daemon_restart_timeout_ms,
             self.startup_wait_ms,
             self.faults.len()

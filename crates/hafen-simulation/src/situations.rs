@@ -69,10 +69,14 @@ pub enum Situation {
     HostRemoved,
     /// A host booted with an old node list.
     OldNodeList,
+    /// A watchdog reset its host.
+    WatchdogReset,
+    /// A host was without quorum for so long that it had to run nothing any more.
+    LongWithoutQuorum,
 }
 
 /// All situations, with what they are called in the table.
-pub const SITUATIONS: [(Situation, &str); 32] = [
+pub const SITUATIONS: [(Situation, &str); 34] = [
     (Situation::ViewChangeDuringJoin, "view change during join"),
     (Situation::ViewChangeDuringTransfer, "view change during state transfer"),
     (Situation::CoordinatorLostWithFencingInFlight, "coordinator lost with fencing in flight"),
@@ -105,6 +109,8 @@ pub const SITUATIONS: [(Situation, &str); 32] = [
     (Situation::HostJoined, "host joined"),
     (Situation::HostRemoved, "host removed"),
     (Situation::OldNodeList, "booted with an old node list"),
+    (Situation::WatchdogReset, "reset by its own watchdog"),
+    (Situation::LongWithoutQuorum, "long without quorum"),
 ];
 
 /// How often each situation was reached.

@@ -15,6 +15,7 @@ mod operations;
 mod operator;
 mod power;
 mod quorum;
+mod watchdog;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -80,6 +81,12 @@ pub(crate) enum Happening {
     DeviceHolds(fencing::Request),
     /// A fence device answers.
     DeviceAnswers(fencing::Request),
+    /// A host's watchdog resets it, unless it is fed.
+    WatchdogExpires(HostId, u64),
+    /// A host that lost quorum at that time must have stopped what it runs.
+    MustHaveStopped(HostId, u64, u64),
+    /// A host that was reset comes back.
+    ComesBack(HostId),
     /// Somebody gives a host its power back, if it has none.
     PowerOn(HostId),
     /// A fault is armed.
@@ -312,6 +319,9 @@ impl World {
             Happening::QuorumTold(member, ring) => self.quorum_told(member, ring),
             Happening::DeviceDecides(decision) => self.device_decides(decision),
             Happening::RingReforms(index) => self.ring_reforms(index),
+            Happening::WatchdogExpires(host, boot) => self.watchdog_expires(host, boot),
+            Happening::MustHaveStopped(host, boot, since) => self.must_have_stopped(host, boot, since),
+            Happening::ComesBack(host) => self.power_on(host),
             Happening::OperatorLooks => self.operator_looks(),
             Happening::ListReloads(host) => self.list_reloads(host),
             Happening::RemovalEnds(host) => self.removal_ends(host),

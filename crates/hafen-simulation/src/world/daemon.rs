@@ -79,6 +79,8 @@ impl World {
         let now_us = self.now_us;
         self.clients.daemon_gone(member, now_us);
         self.note(Some(id), "daemon is gone");
+        self.disturbed(id);
+        self.watchdog_looked_at(id);
         self.network(NetworkInput::ProcessGone(member));
         true
     }
@@ -96,6 +98,7 @@ impl World {
             return;
         }
         let (accepted, results, recovered) = host.executor.connect();
+        self.watchdog_looked_at(id);
         let text =
             format!("connects to its executor: {} accepted, {} results", accepted.len(), results.len());
         self.note(Some(id), text);
@@ -205,7 +208,7 @@ impl World {
                 self.exited(from);
             }
             Output::SaveInput { number, xml, now } => self.save_input(from.host, number, xml, now),
-            Output::Watchdog { .. } => {}
+            Output::Watchdog { feed, timeout_ms } => self.watchdog_reported(from.host, feed, timeout_ms),
         }
     }
 

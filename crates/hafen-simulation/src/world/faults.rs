@@ -254,6 +254,7 @@ impl World {
         change(&mut conduct, dice);
         for host in self.hosts.values_mut().filter(|host| all || host.id == victim) {
             host.conduct = conduct;
+            host.disturbed_us = self.now_us;
         }
     }
 
@@ -283,6 +284,7 @@ impl World {
             }
             FaultKind::FailingAgents | FaultKind::HangingAgents | FaultKind::LyingAgents => {
                 for host in self.hosts.values_mut() {
+                    host.disturbed_us = self.now_us;
                     host.conduct = Conduct::default();
                 }
             }

@@ -5,9 +5,11 @@ use hafen_protocol::message::{FenceDevice, FenceResult, FenceStart, ProofLevel};
 use hafen_protocol::{HostId, MemberId};
 
 use super::{Happening, World};
+use crate::configuration::fencing::Fencing;
 use crate::configuration::uname;
 use crate::device::Reach;
 use crate::fencer::{Fencer, Step};
+use crate::host::Host;
 use crate::invariants::Invariant;
 use crate::invariants::no_fencing_storm::{Asked, no_fencing_storm};
 use crate::mutant::Mutant;
@@ -55,9 +57,12 @@ impl World {
         if self.mutant == Some(Mutant::SkipTheProof) {
             return self.fence_answered(from, &start, true, 0);
         }
-        if start.action != "on" && !self.hosts.get(&from.host).is_some_and(|host| host.may_fence) {
-            let text =
-                format!("host{} fences host{} before it has seen its cluster", from.host, start.target);
+        // Its id names the host that ordered it.
+        let orders = start.id.split('-').next().and_then(|id| id.parse().ok()).map_or(from.host, HostId);
+        // One that has lost its power since had seen its cluster before.
+        let may = |id| self.hosts.get(&id).is_none_or(|host: &Host| host.may_fence || !host.powered);
+        if start.action != "on" && !may(orders) && !may(from.host) {
+            let text = format!("host{orders} fences host{} before it has seen its cluster", start.target);
             return self.violate(Invariant::NoPingPong, text);
         }
         if self.fencings_in_flight().next().is_some() {
@@ -189,7 +194,7 @@ impl World {
                 self.fenced_off(request.target);
                 return;
             }
-            (Reach::Board, true) => {}
+            (Reach::Board, true) | (Reach::Watchdog, _) => {}
         }
         if request.on {
             self.power_on(request.target);
@@ -228,7 +233,7 @@ impl World {
         if fenced && start.action != "on" {
             let boot = self.hosts.get(&target).filter(|host| host.powered).map(|host| host.boot);
             if boot.is_some() && boot == fencer.boot {
-                self.violate(Invariant::Sound, format!("host{target} is said to be off and is not"));
+                self.check_said_off(target, fencer.by);
             }
             if let Some(text) = no_fencing_storm(&self.causes, target, &fencer.asked) {
                 self.violate(Invariant::NoFencingStorm, text);
@@ -239,6 +244,23 @@ impl World {
         }
         let took_ms = self.now_ms() - fencer.asked_ms;
         self.fence_answered(fencer.by, start, fenced, took_ms);
+    }
+
+    /// A host that is said to be off has power, and has had it all the time. A watchdog ends only hosts that run
+    /// something, and that have not come back.
+    fn check_said_off(&mut self, target: HostId, by: MemberId) {
+        let mut running: Vec<String> = Vec::new();
+        if self.options.configuration.how == Fencing::Watchdogs {
+            let view = self.hosts.get(&by.host).and_then(|host| host.daemon.as_ref()?.view.as_ref());
+            let back = view.is_some_and(|view| view.members.contains_key(&target));
+            let open = self.agents.active_on(target).filter(|(_, instance)| !instance.hidden);
+            running.extend(open.map(|(name, _)| name.to_owned()));
+            if back || running.is_empty() {
+                return;
+            }
+        }
+        let text = format!("host{target} is said to be off and is not; it runs {running:?}");
+        self.violate(Invariant::Sound, text);
     }
 
     fn fence_answered(&mut self, to: MemberId, start: &FenceStart, done: bool, took_ms: u64) {

@@ -14,6 +14,8 @@ impl World {
         }
         let incarnation = daemon.incarnation;
         self.note(Some(id), "daemon hangs");
+        self.disturbed(id);
+        self.watchdog_looked_at(id);
         let now_us = self.now_us;
         self.causes.record(id, now_us, "its daemon hung");
         if let Some(ms) = for_ms {
@@ -33,6 +35,8 @@ impl World {
         daemon.wake_us = None;
         let text = format!("daemon goes on, {} inputs have waited", waiting.len());
         self.note(Some(id), text);
+        self.disturbed(id);
+        self.watchdog_looked_at(id);
         self.reach(Situation::DaemonHung);
         let member = MemberId { host: id, incarnation };
         for input in waiting {

@@ -7,6 +7,7 @@ use hafen_protocol::client::Request;
 use hafen_protocol::{Delivery, HostId, MemberId};
 
 use super::{Happening, World};
+use crate::configuration::fencing::Fencing;
 use crate::configuration::uname;
 use crate::dice::{Bounds, bounds};
 use crate::host::Host;
@@ -49,7 +50,10 @@ impl World {
 
     /// A host is to leave for good: `hafen remove`.
     pub(super) fn host_is_removed(&mut self, victim: HostId) {
-        if self.hosts.len() <= HOSTS_MINIMUM || self.hosts.values().any(|host| host.leaves_for_good) {
+        let three = self.options.configuration.how == Fencing::Watchdogs;
+        if self.hosts.len() <= HOSTS_MINIMUM + usize::from(three)
+            || self.hosts.values().any(|host| host.leaves_for_good)
+        {
             return;
         }
         let Some(host) = self.hosts.get_mut(&victim).filter(|host| host.powered) else { return };

@@ -112,6 +112,9 @@ impl World {
             let now_us = self.now_us;
             self.causes.record(id, now_us, format!("{} failed", result.order.operation_key));
             self.failed_stops.insert(id, now_us);
+            if let Some(host) = self.hosts.get_mut(&id) {
+                host.stop_failed = true;
+            }
         }
     }
 
@@ -141,6 +144,8 @@ impl World {
             self.count_failed_stop(id, result);
         }
         self.executor_next(id, again);
+        self.disturbed(id);
+        self.watchdog_looked_at(id);
         if let Some(run) = run {
             self.after_ms(5, Happening::Connect(id, run));
         }
@@ -158,6 +163,8 @@ impl World {
         let run = daemon
             .and_then(|daemon| std::mem::replace(&mut daemon.connected, false).then_some(daemon.incarnation));
         self.note(Some(id), "executor is gone");
+        self.disturbed(id);
+        self.watchdog_looked_at(id);
         self.after_ms(back_after_ms, Happening::ExecutorStarts(id, boot));
         if let Some(incarnation) = run {
             self.feed(MemberId { host: id, incarnation }, Input::ExecutorLost);

@@ -7,6 +7,7 @@ use crate::executor::Executor;
 use crate::host::Host;
 use crate::options::BOOT_MS;
 use crate::situations::Situation;
+use crate::watchdog::Watchdog;
 
 impl World {
     /// A host loses its mains: what is in it is dead too.
@@ -69,6 +70,9 @@ impl World {
             host.powered = false;
             host.dark_us = now_us;
             host.may_fence = false;
+            host.stop_failed = false;
+            host.disturbed_us = now_us;
+            host.watchdog = Watchdog::default();
             host.booted = false;
             host.returns_after_ms = None;
             host.remembered = None;

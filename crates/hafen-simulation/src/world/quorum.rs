@@ -7,9 +7,14 @@ use hafen_protocol::view::RingId;
 use hafen_protocol::{Delivery, HostId, MemberId};
 
 use super::{Happening, World};
+use crate::configuration::fencing::Fencing;
 use crate::dice::{Bounds, bounds};
+use crate::invariants::Invariant;
+use crate::invariants::stops_in_time::{RESET_MARGIN_MS, STOPS_WITHIN_MS, stops_in_time};
 use crate::situations::Situation;
 
+/// `watchdog-timeout`, in milliseconds.
+const WATCHDOG_MS: u64 = 5_000;
 /// How often a ring with quorum is first said to have none, in a thousand.
 const FLAP: u64 = 100;
 /// How long after that the truth is told, in milliseconds.
@@ -44,6 +49,14 @@ impl World {
         self.quorum_moves();
     }
 
+    /// Something kept a host, or may have, from doing what it should.
+    pub(super) fn disturbed(&mut self, id: HostId) {
+        let now_us = self.now_us;
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.disturbed_us = now_us;
+        }
+    }
+
     fn count_quorum(&mut self) {
         let quorate: Vec<RingId> = self
             .hosts
@@ -59,8 +72,54 @@ impl World {
         }
     }
 
+    /// Who has lost quorum is looked at when the stated time is over.
+    fn watch_quorum(&mut self) {
+        let mut lost = Vec::new();
+        let now_us = self.now_us;
+        for host in self.hosts.values_mut() {
+            if self.quorum.is_quorate(host.id) {
+                host.without_quorum_us = None;
+            } else if host.without_quorum_us.is_none() {
+                host.without_quorum_us = Some(now_us);
+                lost.push((host.id, host.boot));
+            }
+        }
+        let by_watchdog = self.options.configuration.how == Fencing::Watchdogs;
+        let within_ms = if by_watchdog {
+            self.options.daemon_restart_timeout_ms + WATCHDOG_MS + RESET_MARGIN_MS
+        } else {
+            STOPS_WITHIN_MS
+        };
+        for (id, boot) in lost {
+            self.after_ms(within_ms, Happening::MustHaveStopped(id, boot, now_us));
+        }
+    }
+
+    /// The stated time is over in which a host without quorum stops what it runs.
+    pub(super) fn must_have_stopped(&mut self, id: HostId, boot: u64, since_us: u64) {
+        let Some(host) = self.hosts.get(&id).filter(|host| host.powered && host.boot == boot) else { return };
+        if host.without_quorum_us != Some(since_us) {
+            return;
+        }
+        let configuration = &self.options.configuration;
+        let watched = configuration.how == Fencing::Watchdogs && host.watchdog.is_armed();
+        let undisturbed = host.disturbed_us < since_us
+            && host.conduct == crate::agents::Conduct::default()
+            && !host.stop_failed
+            && host.daemon.is_some();
+        if !watched && !(configuration.stops && undisturbed) {
+            return;
+        }
+        self.reach(Situation::LongWithoutQuorum);
+        let Some(host) = self.hosts.get(&id) else { return };
+        if let Some(text) = stops_in_time(host, &self.options.configuration.exclusive, &self.agents) {
+            self.violate(Invariant::StopsInTime, text);
+        }
+    }
+
     /// Something other than a ring changed what counts: it is told where it makes a difference.
     pub(super) fn quorum_moves(&mut self) {
+        self.watch_quorum();
         for (host, ring, quorate) in self.quorum.changes() {
             self.note(
                 Some(host),
