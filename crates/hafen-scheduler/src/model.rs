@@ -104,6 +104,7 @@ pub(crate) struct Properties {
     pub(crate) shutdown_lock: bool,
     pub(crate) shutdown_lock_limit_seconds: i64,
     pub(crate) node_pending_timeout_seconds: i64,
+    pub(crate) priority_fencing_delay_seconds: i64,
 }
 
 /// A cluster member.

@@ -78,7 +78,7 @@ impl<'a> Cluster<'a> {
         if options.ordered {
             instances.sort_by_key(|instance| self.rsc(*instance).instance);
         }
-        let mut previous: Option<ResourceId> = None;
+        let mut earlier: Vec<ResourceId> = Vec::new();
         for instance in instances {
             self.create_resource_orders(instance);
             self.order_tasks(
@@ -90,13 +90,14 @@ impl<'a> Cluster<'a> {
             self.order_tasks((instance, started), (clone, "running"), FIRST_IMPLIES_THEN_GRAPHED);
             self.order_tasks((clone, "stop"), (instance, "stop"), THEN_IMPLIES_FIRST_GRAPHED);
             self.order_tasks((instance, stopped), (clone, "stopped"), FIRST_IMPLIES_THEN_GRAPHED);
-            if let Some(previous) = previous
-                && options.ordered
-            {
-                self.order_tasks((previous, "start"), (instance, "start"), ORDERED);
-                self.order_tasks((instance, "stop"), (previous, "stop"), ORDERED);
+            if options.ordered {
+                // With each of them: those in between may have nothing to do.
+                for &other in &earlier {
+                    self.order_tasks((other, started), (instance, "start"), ORDERED);
+                    self.order_tasks((instance, stopped), (other, "stop"), ORDERED);
+                }
+                earlier.push(instance);
             }
-            previous = Some(instance);
         }
     }
 
@@ -106,29 +107,20 @@ impl<'a> Cluster<'a> {
     }
 
     fn order_promotable(&mut self, clone: ResourceId) {
-        use relation::{
-            FIRST_IMPLIES_THEN, FIRST_IMPLIES_THEN_GRAPHED, ORDERED, THEN_IMPLIES_FIRST_GRAPHED,
-            UNRUNNABLE_FIRST_BLOCKS,
-        };
+        use relation::{FIRST_IMPLIES_THEN_GRAPHED, ORDERED, THEN_IMPLIES_FIRST_GRAPHED};
         let options = self.rsc(clone).clone.clone().unwrap_or_default();
-        self.order_tasks((clone, "demote"), (clone, "demoted"), UNRUNNABLE_FIRST_BLOCKS);
+        self.order_tasks((clone, "demote"), (clone, "demoted"), ORDERED);
         self.order_tasks((clone, "demoted"), (clone, "promote"), ORDERED);
         self.order_tasks((clone, "demoted"), (clone, "start"), ORDERED);
         self.order_tasks((clone, "stopped"), (clone, "promote"), ORDERED);
         let mut previous: Option<ResourceId> = None;
         for instance in self.rsc(clone).children.clone() {
-            self.order_tasks(
-                (clone, "promote"),
-                (instance, "promote"),
-                UNRUNNABLE_FIRST_BLOCKS | THEN_IMPLIES_FIRST_GRAPHED,
-            );
-            self.order_tasks((instance, "promote"), (clone, "promoted"), FIRST_IMPLIES_THEN_GRAPHED);
+            let is_group = !self.rsc(instance).children.is_empty();
+            let (promoted, demoted) = if is_group { ("promoted", "demoted") } else { ("promote", "demote") };
+            self.order_tasks((clone, "promote"), (instance, "promote"), ORDERED);
+            self.order_tasks((instance, promoted), (clone, "promoted"), ORDERED);
             self.order_tasks((clone, "demote"), (instance, "demote"), THEN_IMPLIES_FIRST_GRAPHED);
-            self.order_tasks(
-                (instance, "demote"),
-                (clone, "demoted"),
-                FIRST_IMPLIES_THEN_GRAPHED | FIRST_IMPLIES_THEN,
-            );
+            self.order_tasks((instance, demoted), (clone, "demoted"), FIRST_IMPLIES_THEN_GRAPHED);
             self.order_tasks((instance, "demote"), (instance, "promote"), ORDERED);
             if let Some(previous) = previous
                 && options.ordered

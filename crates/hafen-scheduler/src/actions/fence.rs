@@ -1,6 +1,6 @@
 //! Fencing, and what waits for it.
 
-use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Variant};
+use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Role, Variant};
 use crate::order::relation;
 
 impl<'a> Cluster<'a> {
@@ -61,6 +61,32 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// How long a lost node is spared because what it runs is worth more than what others run (`priority-fencing-delay`):
+    /// not where this part of the cluster has more than half of the nodes, nor where all nodes are worth the same.
+    fn priority_delay_seconds(&self, target: NodeIndex) -> i64 {
+        let delay = self.properties.priority_fencing_delay_seconds;
+        if delay <= 0 || self.node(target).online {
+            return 0;
+        }
+        let members: Vec<NodeIndex> =
+            self.node_indices().filter(|node| !self.node(*node).ping && !self.node(*node).remote).collect();
+        let here = members.iter().filter(|node| self.node(**node).online).count();
+        let worth = |node: NodeIndex| self.node_priority(node);
+        let all = members.iter().map(|node| worth(*node));
+        let (least, most) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
+        if here > members.len() / 2 || least == most || worth(target) < most { 0 } else { delay }
+    }
+
+    /// The priorities of what is active on a node, all together; a promoted instance counts one more where its priority
+    /// is not 0.
+    fn node_priority(&self, node: NodeIndex) -> i32 {
+        let active = self.node(node).running.iter().map(|resource| {
+            let known = self.rsc(*resource);
+            known.priority + i32::from(known.priority != 0 && known.role == Role::Promoted)
+        });
+        active.fold(0, crate::score::add)
+    }
+
     /// Fencing is enabled, and there is nothing to fence with: nothing starts or stops until there is.
     pub(crate) fn hold_still_without_devices(&mut self) {
         if !self.properties.stonith || self.have_stonith_devices || self.properties.watchdog {
@@ -115,6 +141,10 @@ impl<'a> Cluster<'a> {
         action.meta.insert("stonith_action".into(), kind);
         action.reason = reason;
         self.add_device_digests(fencing, node);
+        let delay_seconds = self.priority_delay_seconds(node);
+        if delay_seconds > 0 {
+            self.act_mut(fencing).meta.insert("priority_fencing_delay".into(), delay_seconds.to_string());
+        }
         if !self.fencings.contains(&fencing) {
             self.fencings.push(fencing);
         }

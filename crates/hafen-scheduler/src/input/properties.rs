@@ -83,7 +83,8 @@ fn decode(values: Values, have_quorum: bool) -> Properties {
         stonith_action: stonith_action.to_owned(),
         concurrent_fencing: flag("concurrent-fencing", true),
         startup_fencing: flag("startup-fencing", true),
-        watchdog: flag("have-watchdog", false)
+        // Pacemaker detects it and says so; without a word the timeout alone says that it is meant.
+        watchdog: flag("have-watchdog", true)
             && text("stonith-watchdog-timeout").is_some_and(|time| score::leading_integer(time) != Some(0)),
         maintenance: flag("maintenance-mode", false),
         managed_default: flag("is-managed-default", true),
@@ -96,6 +97,7 @@ fn decode(values: Values, have_quorum: bool) -> Properties {
         shutdown_lock: flag("shutdown-lock", false),
         shutdown_lock_limit_seconds: seconds("shutdown-lock-limit"),
         node_pending_timeout_seconds: seconds("node-pending-timeout"),
+        priority_fencing_delay_seconds: seconds("priority-fencing-delay"),
         values,
     }
 }
