@@ -10,9 +10,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
 use crate::host::Host;
-use crate::pending;
 use crate::request::{FileContent, FileState};
 use crate::{SetupError, disk};
+use crate::{change, pending};
 
 /// These are always agreed.
 pub const PATTERNS: [&str; 6] = [
@@ -252,6 +252,9 @@ pub fn put(
             format!("{path} was changed on {} meanwhile", host.name),
             "See what differs with 'hafen files diff', then try again",
         ));
+    }
+    if let (change::PATH, Some(bytes)) = (path, content.and_then(FileContent::bytes)) {
+        change::test(host, &bytes)?;
     }
     if let Some(before) = before {
         let kept = pending::replaced(&host.paths, "files")?.join(path.trim_start_matches('/'));

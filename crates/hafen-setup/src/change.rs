@@ -86,6 +86,8 @@ pub fn change(
     let before = conf.clone();
     edit(&mut conf)?;
     if conf == before {
+        // An earlier run may have been killed before Corosync heard of it.
+        host.services.reload_corosync()?;
         return Ok(own_text.unwrap_or(host.corosync_text()?.unwrap_or_default()));
     }
     conf.raise_config_version();
@@ -232,14 +234,20 @@ pub(crate) fn prepare_here(host: &Host, base: &str, text: &str) -> Result<(), Se
             ));
         }
     }
-    let mut trial = path.clone().into_os_string();
-    trial.push(".trial");
-    let trial = std::path::PathBuf::from(trial);
-    disk::write_whole(&trial, text.as_bytes(), 0o644)?;
+    test(host, text.as_bytes())?;
+    disk::write_whole(&path, text.as_bytes(), 0o644)
+}
+
+/// Has Corosync read a text that may become this host's configuration.
+///
+/// # Errors
+/// With what Corosync finds wrong in it.
+pub(crate) fn test(host: &Host, text: &[u8]) -> Result<(), SetupError> {
+    let trial = host.paths.run_dir().join("corosync.conf.trial");
+    disk::write_whole(&trial, text, 0o600)?;
     let tested = host.services.test_corosync_conf(&trial);
     disk::remove(&trial)?;
-    tested?;
-    disk::write_whole(&path, text.as_bytes(), 0o644)
+    tested
 }
 
 /// The second half of a change, at each host; done already, it does nothing.

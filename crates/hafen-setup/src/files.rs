@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::agreed;
-use crate::change::ask_all;
-use crate::corosync_conf::NodeEntry;
+use crate::change::{self, ask_all};
+use crate::corosync_conf::{self, NodeEntry};
 use crate::host::Host;
 use crate::peer::Credentials;
 use crate::request::{FileContent, FileState, PeerReply, PeerRequest};
@@ -200,7 +200,11 @@ pub fn push(host: &Host, how: &Push) -> Result<Vec<Pushed>, SetupError> {
             format!("'hafen files' lists them; 'hafen files add {unknown}' makes it one"),
         ));
     }
+    if meant_conf(how, &survey) {
+        must_be_sound(host)?;
+    }
     let (credentials, others) = cluster(host)?;
+    let mut reload = false;
     let mut pushed = Vec::new();
     let mut agreed_now = BTreeMap::new();
     let meant = |path: &&String| how.paths.is_empty() || how.paths.contains(path);
@@ -211,6 +215,7 @@ pub fn push(host: &Host, how: &Push) -> Result<Vec<Pushed>, SetupError> {
             let outcome = push_one(host, &credentials, node, path, &own, states.get(&node.name), how);
             same &= matches!(outcome, None | Some(Outcome::Written));
             let name = node.name.clone();
+            reload |= path == change::PATH && outcome == Some(Outcome::Written);
             pushed.extend(outcome.map(|outcome| Pushed { path: path.clone(), host: name, outcome }));
         }
         if let (true, Some(own)) = (same, own) {
@@ -223,9 +228,35 @@ pub fn push(host: &Host, how: &Push) -> Result<Vec<Pushed>, SetupError> {
         outcome: Outcome::Failed(why.clone()),
     }));
     agree(host, &credentials, &others, agreed_now)?;
+    if reload {
+        host.services.reload_corosync()?;
+    }
     Ok(pushed)
 }
 
+/// Whether a corosync.conf that differs is among what is pushed.
+fn meant_conf(how: &Push, survey: &Survey) -> bool {
+    let named = how.paths.is_empty() || how.paths.iter().any(|path| path == change::PATH);
+    named && survey.standing(change::PATH) != Standing::Same
+}
+
+/// A corosync.conf that was edited by hand is only brought to others when it can work.
+fn must_be_sound(host: &Host) -> Result<(), SetupError> {
+    let conf = host.corosync_conf()?;
+    match corosync_conf::check(&conf).into_iter().find(|finding| finding.is_error) {
+        Some(finding) => Err(SetupError::state(
+            format!(
+                "{} is wrong, and stays on this host alone: {}",
+                host.paths.corosync_conf().display(),
+                finding.what
+            ),
+            finding.mend,
+        )),
+        None => change::test(host, conf.to_string().as_bytes()),
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "what is known of one file at one host")]
 fn push_one(
     host: &Host,
     credentials: &Credentials,

@@ -174,7 +174,7 @@ pub(crate) fn parse_conf(text: &str, place: &str) -> Result<CorosyncConf, SetupE
     text.parse().map_err(|error| {
         SetupError::state(
             format!("{place}, {error}"),
-            "Mend that line, or take the file of another host ('hafen files diff' shows the difference)",
+            "Mend that line, or run 'hafen files push --overwrite /etc/corosync/corosync.conf' on a host that has the right one",
         )
     })
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::corosync_conf::{CorosyncConf, Item, NodeEntry, Section};
 use crate::fencing::{DELAY_SECONDS_DEFAULT, Device, escape};
-use crate::host::Host;
+use crate::host::{Host, parse_conf};
 use crate::membership::{Membership, in_foreign_cluster, interrupted};
 use crate::network::{self, InterfaceAddress};
 use crate::pending::{Operation, Pending, put_store_aside};
@@ -14,7 +14,7 @@ use crate::server::check_name;
 use crate::services::{Manager, Service};
 use crate::timing::{self, DETECTION_MS_DEFAULT};
 use crate::token::{LIFETIME_SECONDS_DEFAULT, Token, TokenStore};
-use crate::{SetupError, clock, corosync_conf, disk, resolve, start};
+use crate::{SetupError, change, clock, corosync_conf, disk, resolve, start};
 
 /// Bytes of Corosync's key.
 const AUTHKEY_BYTES: usize = 256;
@@ -155,7 +155,7 @@ fn begin(host: &Host, options: &Options, notes: &mut Vec<String>) -> Result<Pend
 
 /// Puts the files in place and starts the services; takes everything back where Corosync will not have it.
 fn complete(host: &Host, pending: Pending, resumed: bool, notes: &mut Vec<String>) -> Result<(), SetupError> {
-    let tested = host.services.test_corosync_conf(&pending.stored("/etc/corosync/corosync.conf"));
+    let tested = test(host, &pending);
     if let Err(error) = tested {
         if resumed {
             pending.roll_back()?
@@ -177,6 +177,21 @@ fn complete(host: &Host, pending: Pending, resumed: bool, notes: &mut Vec<String
     }
     start::daemon(host)?;
     pending.finish()
+}
+
+/// Has Corosync read the configuration with the key as it is kept until both are put in place.
+fn test(host: &Host, pending: &Pending) -> Result<(), SetupError> {
+    let text = pending.read(change::PATH)?.unwrap_or_default();
+    let mut conf = parse_conf(&String::from_utf8_lossy(&text), change::PATH)?;
+    let key = pending.stored("/etc/corosync/authkey");
+    if key.exists() {
+        conf.top("totem").set("keyfile", key.to_string_lossy());
+    }
+    let trial = host.paths.run_dir().join("corosync.conf.trial");
+    disk::write_whole(&trial, conf.to_string().as_bytes(), 0o600)?;
+    let tested = host.services.test_corosync_conf(&trial);
+    disk::remove(&trial)?;
+    tested
 }
 
 fn check_cluster_name(name: &str) -> Result<(), SetupError> {

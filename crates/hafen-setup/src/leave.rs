@@ -5,6 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hafen_cib::{Document, Element};
+use hafen_client::Client;
+use hafen_protocol::client::Edit;
+
 use crate::corosync_conf::CorosyncConf;
 use crate::host::Host;
 use crate::pending::{Pending, put_store_aside, replaced};
@@ -14,18 +18,24 @@ use crate::{SetupError, change, disk};
 
 /// How long the host that is asked may take: it asks all others.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a change of the cluster's configuration may take.
+const FORGET_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Takes a host that is off out of the configuration of all others.
 ///
 /// # Errors
 /// When it is this host, unknown, still running, or another host does not answer.
-pub fn remove(host: &Host, name: &str) -> Result<String, SetupError> {
+pub fn remove(host: &Host, name: &str) -> Result<(), SetupError> {
     let _lock = host.lock()?;
     let conf = host.corosync_conf()?;
     if name == host.name {
         return Err(SetupError::input("a host does not remove itself", "Use 'hafen leave'"));
     }
     let Some(node) = conf.node(name) else {
+        if known_to_daemon(host, name) {
+            // An earlier run was interrupted.
+            return Ok(());
+        }
         let names = conf.nodes().into_iter().map(|node| node.name).collect::<Vec<_>>().join(", ");
         return Err(SetupError::input(
             format!("no host of this cluster is named {name}"),
@@ -41,12 +51,56 @@ pub fn remove(host: &Host, name: &str) -> Result<String, SetupError> {
     take_out(host, name)
 }
 
-fn take_out(host: &Host, name: &str) -> Result<String, SetupError> {
+/// Whether the cluster's configuration has an entry for a host.
+fn known_to_daemon(host: &Host, name: &str) -> bool {
+    let asked = Client::connect(&host.paths.daemon_socket(), FORGET_TIMEOUT);
+    let xml = asked.and_then(|mut client| client.cib(false)).unwrap_or_default();
+    Document::parse(&xml).is_ok_and(|document| {
+        document
+            .root()
+            .descendants()
+            .any(|element| element.name() == "node" && element.attribute("uname") == Some(name))
+    })
+}
+
+fn take_out(host: &Host, name: &str) -> Result<(), SetupError> {
     change::change(host, &BTreeSet::from([name.to_owned()]), |conf| {
         conf.remove_node(name);
         conf.derive_two_node();
         Ok(())
-    })
+    })?;
+    Ok(())
+}
+
+/// Removes the entry of a host that is out of corosync.conf from the cluster's configuration too.
+///
+/// # Errors
+/// When the daemon does not answer, or cannot change the configuration now.
+pub fn forget(host: &Host, name: &str) -> Result<(), SetupError> {
+    let later = |error: &dyn std::fmt::Display| {
+        SetupError::unreachable(
+            format!("the entry of {name} in the cluster's configuration is left: {error}"),
+            "It does no harm; remove it later with 'hafen remove' again",
+        )
+    };
+    let mut client =
+        Client::connect(&host.paths.daemon_socket(), FORGET_TIMEOUT).map_err(|error| later(&error))?;
+    let xml = client.cib(false).map_err(|error| later(&error))?;
+    let document = Document::parse(&xml).map_err(|error| later(&error))?;
+    let of_host =
+        |element: &Element<'_>| element.name() == "node" && element.attribute("uname") == Some(name);
+    let ids: Vec<String> = document
+        .root()
+        .descendants()
+        .filter(of_host)
+        .filter_map(|element| element.attribute("id").map(str::to_owned))
+        .collect();
+    for id in ids {
+        let edits = vec![Edit::Delete { id, missing_ok: true }];
+        let origin = format!("{}: {name} was taken out", host.name);
+        client.change(edits, false, &origin).map_err(|error| later(&error))?;
+    }
+    Ok(())
 }
 
 /// The request of a host that leaves.
@@ -57,7 +111,12 @@ pub(crate) fn remove_leaver(host: &Host, from: u32, name: &str) -> Result<(), Se
     let _lock = host.lock()?;
     let conf = host.corosync_conf()?;
     match conf.node(name) {
-        Some(node) if node.id == from => take_out(host, name).map(drop),
+        Some(node) if node.id == from => {
+            take_out(host, name)?;
+            // The host is out; its entry does no harm.
+            let _ = forget(host, name);
+            Ok(())
+        }
         Some(_) => Err(SetupError::input(format!("only {name} itself can ask for that"), "")),
         None => Ok(()),
     }

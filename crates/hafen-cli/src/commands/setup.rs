@@ -3,9 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use hafen_client::Client;
-use hafen_protocol::client::Edit;
 use hafen_setup::{Host, Paths, SetupError, init, join, leave, token, tune};
 
 use crate::arguments::{Connection, InitArguments, JoinArguments};
@@ -131,7 +129,7 @@ pub(super) fn remove(name: &str, connection: &Connection) -> anyhow::Result<Exit
     proven_off(&mut client, name)?;
     leave::remove(&host, name)?;
     println!("{name} is out of the cluster's configuration on all hosts.");
-    forget(&mut client, name).context("its entry in the configuration is left")?;
+    leave::forget(&host, name)?;
     propose(&host);
     Ok(ExitCode::SUCCESS)
 }
@@ -148,21 +146,6 @@ fn proven_off(client: &mut Client, name: &str) -> anyhow::Result<()> {
             ),
         )
         .into());
-    }
-    Ok(())
-}
-
-/// Removes the host's entry from the cluster's configuration.
-fn forget(client: &mut Client, name: &str) -> anyhow::Result<()> {
-    let document = hafen_cib::Document::parse(&client.cib(false)?)?;
-    let nodes = document.root().descendants().filter(|element| element.name() == "node");
-    let ids: Vec<String> = nodes
-        .filter(|element| element.attribute("uname") == Some(name))
-        .filter_map(|element| element.attribute("id").map(str::to_owned))
-        .collect();
-    for id in ids {
-        let edits = vec![Edit::Delete { id, missing_ok: true }];
-        client.change(edits, false, &target::origin(&format!("remove {name}")))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{Lines, Situation, Topic};
+use super::{Answer, Lines, Situation, Topic};
 use crate::corosync_conf::{CorosyncConf, Transport};
 use crate::facts::Facts;
 
@@ -50,7 +50,9 @@ fn listed(words: &BTreeSet<String>) -> String {
 
 fn tcp(situation: &Situation, lines: &mut Lines) {
     let mut tried = 0;
-    let failed = situation.measures.iter().filter(|measure| {
+    // That a host does not answer at all is said once, and not for each way to it.
+    let told = situation.measures.iter().filter(|measure| !is_silent(situation, &measure.to));
+    let failed = told.filter(|measure| {
         tried += 1;
         measure.echoes == 0 || measure.failure.is_some()
     });
@@ -80,6 +82,12 @@ fn udp(situation: &Situation, conf: &CorosyncConf, lines: &mut Lines) {
         let node = nodes.iter().find(|node| node.id == id);
         node.map_or_else(|| format!("host {id}"), |node| node.name.clone())
     };
+    let states = || situation.known().into_iter().flat_map(|facts| facts.check.links.iter());
+    // A host that Corosync sees on no link at all, and whose daemon is silent, is off: said once.
+    let is_off = |id: u32| {
+        let seen = states().any(|state| state.to == id && state.connected);
+        !seen && is_silent(situation, &name(id))
+    };
     let mut open = 0;
     for facts in situation.known() {
         for link in &facts.check.links {
@@ -87,23 +95,15 @@ fn udp(situation: &Situation, conf: &CorosyncConf, lines: &mut Lines) {
                 open += 1;
                 continue;
             }
+            if is_off(link.to) {
+                continue;
+            }
             let port = udp_port(conf, link.link);
             let to = name(link.to);
-            let is_dead = situation
-                .others
-                .get(&to)
-                .is_some_and(|answer| matches!(answer, super::Answer::Silent { .. }));
-            let mend = if is_dead {
-                format!(
-                    "Is {to} on, and does Corosync run there? Then look at cable and switch of link {}",
-                    link.link
-                )
-            } else {
-                format!(
-                    "Open UDP port {port} between {} and {to} in both firewalls; look at cable and switch of link {}",
-                    facts.name, link.link
-                )
-            };
+            let mend = format!(
+                "Open UDP port {port} between {} and {to} in both firewalls; look at cable and switch of link {}",
+                facts.name, link.link
+            );
             lines.error(
                 Topic::Ports,
                 format!(
@@ -124,6 +124,10 @@ fn udp(situation: &Situation, conf: &CorosyncConf, lines: &mut Lines) {
             "Start it with `systemctl start corosync` and look at its log",
         );
     }
+}
+
+fn is_silent(situation: &Situation, host: &str) -> bool {
+    matches!(situation.others.get(host), Some(Answer::Silent { .. }))
 }
 
 fn udp_port(conf: &CorosyncConf, link: u8) -> u16 {

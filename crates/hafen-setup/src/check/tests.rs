@@ -334,3 +334,19 @@ fn before_there_is_a_cluster_it_says_how_to_begin_one() {
     assert!(lines.iter().any(|line| line.mend.contains("hafen init")), "{lines:#?}");
     assert!(worst(&lines) < Level::Error, "{lines:#?}");
 }
+
+#[test]
+fn a_host_that_is_off_is_told_once() {
+    let mut situation = healthy();
+    let silent = Answer::Silent { what: "host3 does not answer".into(), mend: "Start it".into() };
+    situation.others.insert("host3".into(), silent);
+    let cut = |facts: &mut Facts| {
+        facts.check.links.iter_mut().filter(|link| link.to == 3).for_each(|link| link.connected = false);
+    };
+    cut(&mut situation.facts);
+    cut(second(&mut situation));
+    situation.measures[0].to = "host3".into();
+    situation.measures[0].failure = Some("refused".into());
+    let errors: Vec<Line> = judge(&situation).into_iter().filter(|line| line.level == Level::Error).collect();
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+}
