@@ -193,6 +193,9 @@ pub fn push(host: &Host, how: &Push) -> Result<Vec<Pushed>, SetupError> {
     if how.overwrite && how.paths.is_empty() {
         return Err(SetupError::input("--overwrite needs the files that are meant", "Name them"));
     }
+    if how.paths.iter().any(|path| path == change::PATH) {
+        must_be_sound(host)?;
+    }
     let survey = survey(host)?;
     if let Some(unknown) = how.paths.iter().find(|path| !survey.files.contains_key(*path)) {
         return Err(SetupError::input(

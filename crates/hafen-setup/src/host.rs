@@ -3,6 +3,8 @@
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -12,6 +14,11 @@ use crate::peer::{Connecting, Credentials, PORT_DEFAULT, PeerClient};
 use crate::request::Target;
 use crate::services::Services;
 use crate::{Paths, SetupError, disk};
+
+/// How long a command waits for another one that changes this host's set-up.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+/// Between two looks.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// This host, as the functions of this crate see it.
 #[derive(Debug, Clone)]
@@ -85,13 +92,20 @@ impl Host {
         disk::create_folder(&self.paths.run_dir(), 0o755)?;
         let path = self.paths.run_dir().join("setup.lock");
         let file = File::create(&path).map_err(SetupError::system("create", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(SetupLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(SetupError::unreachable(
-                "another command is changing this host's set-up right now",
-                "Wait until it has ended, then try again",
-            )),
-            Err(TryLockError::Error(error)) => Err(SetupError::system("lock", &path)(error)),
+        let end = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(SetupLock { _file: file }),
+                // A short while is nothing: a program that another thread starts holds all locks until it runs.
+                Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(SetupError::unreachable(
+                        format!("another command is changing the set-up of {} right now", self.name),
+                        "Wait until it has ended, then try again",
+                    ));
+                }
+                Err(TryLockError::Error(error)) => return Err(SetupError::system("lock", &path)(error)),
+            }
         }
     }
 

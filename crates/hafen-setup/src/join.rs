@@ -1,6 +1,7 @@
 //! `hafen join`: this host becomes one of a cluster.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::corosync_conf::CorosyncConf;
@@ -71,17 +72,25 @@ pub fn join(host: &Host, options: &Options) -> Result<Report, SetupError> {
     if *host.services.manager() == Manager::Nobody {
         host.services.runs(Service::Corosync)?;
     }
-    let fresh = pending.is_none();
-    let mut pending = match pending {
+    if let Some(pending) = pending
+        && pending.read(change::PATH)?.is_some()
+    {
+        return complete(host, pending, notes);
+    }
+    // Before anything is written: a host that cannot be reached, or is not the one that is meant, leaves nothing behind.
+    let (name, port) = split_port(&options.host)?;
+    let addresses = resolve(&name, port)?;
+    let client = connect(&token, &name, &addresses)?;
+    let mut pending = match Pending::load(&host.paths)? {
         Some(pending) => pending,
         None => begin(host)?,
     };
-    if pending.read(change::PATH)?.is_none()
-        && let Err(error) = ask(host, options, &token, &mut pending, &mut notes)
-    {
+    // The cluster may have taken this host in already, if an earlier run got that far.
+    let maybe_member = pending.read(CERTIFICATE)?.is_some();
+    let asking = Asking { host, options, token: &token, name: &name, addresses: &addresses };
+    if let Err(error) = asking.ask(client, &mut pending, &mut notes) {
         // A clear no means that nothing has happened; after anything else the next run asks again with the same key.
-        let no = matches!(error.kind(), Kind::Input | Kind::State | Kind::Conflict);
-        if no || (fresh && pending.read(CERTIFICATE)?.is_none()) {
+        if !maybe_member && matches!(error.kind(), Kind::Input | Kind::State | Kind::Conflict) {
             pending.forget()?;
         }
         return Err(error);
@@ -120,41 +129,51 @@ fn begin(host: &Host) -> Result<Pending, SetupError> {
     Pending::begin(&host.paths, Operation::Join, &files)
 }
 
-/// Asks to be a member. Afterwards everything is collected.
-fn ask(
-    host: &Host,
-    options: &Options,
-    token: &Token,
-    pending: &mut Pending,
-    notes: &mut Vec<String>,
-) -> Result<(), SetupError> {
-    let (name, port) = split_port(&options.host)?;
-    let addresses = resolve(&name, port)?;
-    if let Some(text) = already_admitted(token, pending, &name, &addresses)? {
-        return pending.add(change::PATH, text.as_bytes(), 0o644);
-    }
-    let mut client = connect(token, &name, &addresses)?;
-    let request = pending.read(REQUEST)?.unwrap_or_default();
-    let joiner = Box::new(Joiner {
-        secret: token.secret_hex(),
-        name: host.name.clone(),
-        certificate_request: String::from_utf8_lossy(&request).into_owned(),
-        addresses: host.addresses.clone(),
-        chosen: options.addresses.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    });
-    let welcome = match client.ask_to_join(&JoinRequest::Join(joiner.clone()), TIMEOUT)? {
-        JoinReply::Welcome(welcome) => welcome,
-        _ => return Err(client.unexpected()),
-    };
-    if pki::fingerprint(&pki::certificate(welcome.ca.as_bytes(), pki::CA_FILE)?) != token.fingerprint {
-        return Err(client.unexpected());
-    }
-    notes.extend(start::clock_note(&name, welcome.wall_ms));
-    collect(host, &welcome, pending, notes)?;
-    match client.ask_to_join(&JoinRequest::Confirm(joiner), TIMEOUT)? {
-        JoinReply::Admitted { corosync_conf } => pending.add(change::PATH, corosync_conf.as_bytes(), 0o644),
-        _ => Err(client.unexpected()),
+/// What is known while one asks to be a member.
+struct Asking<'a> {
+    host: &'a Host,
+    options: &'a Options,
+    token: &'a Token,
+    name: &'a str,
+    addresses: &'a [SocketAddr],
+}
+
+impl Asking<'_> {
+    /// Asks to be a member. Afterwards everything is collected.
+    fn ask(
+        &self,
+        mut client: PeerClient,
+        pending: &mut Pending,
+        notes: &mut Vec<String>,
+    ) -> Result<(), SetupError> {
+        if let Some(text) = already_admitted(self.token, pending, self.name, self.addresses)? {
+            return pending.add(change::PATH, text.as_bytes(), 0o644);
+        }
+        let request = pending.read(REQUEST)?.unwrap_or_default();
+        let joiner = Box::new(Joiner {
+            secret: self.token.secret_hex(),
+            name: self.host.name.clone(),
+            certificate_request: String::from_utf8_lossy(&request).into_owned(),
+            addresses: self.host.addresses.clone(),
+            chosen: self.options.addresses.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        let welcome = match client.ask_to_join(&JoinRequest::Join(joiner.clone()), TIMEOUT)? {
+            JoinReply::Welcome(welcome) => welcome,
+            _ => return Err(client.unexpected()),
+        };
+        if pki::fingerprint(&pki::certificate(welcome.ca.as_bytes(), pki::CA_FILE)?) != self.token.fingerprint
+        {
+            return Err(client.unexpected());
+        }
+        notes.extend(start::clock_note(self.name, welcome.wall_ms));
+        collect(self.host, &welcome, pending, notes)?;
+        match client.ask_to_join(&JoinRequest::Confirm(joiner), TIMEOUT)? {
+            JoinReply::Admitted { corosync_conf } => {
+                pending.add(change::PATH, corosync_conf.as_bytes(), 0o644)
+            }
+            _ => Err(client.unexpected()),
+        }
     }
 }
 
@@ -176,7 +195,7 @@ fn split_port(text: &str) -> Result<(String, u16), SetupError> {
     }
 }
 
-fn connect(token: &Token, name: &str, addresses: &[std::net::SocketAddr]) -> Result<PeerClient, SetupError> {
+fn connect(token: &Token, name: &str, addresses: &[SocketAddr]) -> Result<PeerClient, SetupError> {
     let mut first = None;
     for address in addresses {
         match PeerClient::connect_to_join(token, name, *address) {
@@ -193,7 +212,7 @@ fn already_admitted(
     token: &Token,
     pending: &Pending,
     name: &str,
-    addresses: &[std::net::SocketAddr],
+    addresses: &[SocketAddr],
 ) -> Result<Option<String>, SetupError> {
     if pending.read(CERTIFICATE)?.is_none() || pending.read(AUTHORITY)?.is_none() {
         return Ok(None);
