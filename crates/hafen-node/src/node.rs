@@ -199,6 +199,7 @@ impl Node {
                 Ok(Some(envelope)) => self.delivered(from, envelope),
                 Ok(None) => {}
                 Err(GarbageError::Protocol(version)) => self.foreign_greeting(from, version),
+                Err(GarbageError::Version(version)) => self.foreign_greeting(from, u32::from(version)),
                 Err(error) => {
                     self.event("garbage", "", format!("dropped a frame: {error}"), from.host.to_string())
                 }

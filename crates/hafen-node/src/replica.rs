@@ -1,5 +1,8 @@
 //! The replicated state: what every synchronised member of a view has alike, changed only by ordered messages.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::{Cib, Patchset, Version};
@@ -442,6 +445,31 @@ impl Replica {
         record.standing = Standing::Down { proof: Some(proof) };
         record.status = HostStatus::default();
         true
+    }
+
+    /// Hosts that are proven off: the run of their daemon that is meant, and how it is known.
+    pub fn all_proven_off(&self) -> BTreeMap<HostId, (Option<Incarnation>, ProofLevel)> {
+        let proven = |record: &HostRecord| match record.standing {
+            Standing::Down { proof: Some(proof) } => Some((record.incarnation, proof)),
+            _ => None,
+        };
+        self.hosts.iter().filter_map(|(&host, record)| Some((host, proven(record)?))).collect()
+    }
+
+    /// What others know to be proven off counts here too, where the very run is meant that is lost here: who brings the
+    /// state of a view need not be who saw the proof.
+    pub fn take_proofs(&mut self, hellos: &BTreeMap<MemberId, Hello>) {
+        let present: BTreeSet<HostId> = hellos.keys().map(|member| member.host).collect();
+        for (&host, &(meant, proof)) in hellos.values().flat_map(|hello| &hello.proven_off) {
+            let lost = |record: &HostRecord| {
+                matches!(record.standing, Standing::Unclean { .. } | Standing::DaemonLost)
+                    && record.incarnation == meant
+                    && meant.is_some()
+            };
+            if !present.contains(&host) && self.hosts.get(&host).is_some_and(lost) {
+                self.proven_off(host, meant, proof);
+            }
+        }
     }
 
     /// Operations that were ordered on hosts whose answers can still come, and have not ended.

@@ -229,3 +229,17 @@ fn quorum_counts_only_for_the_ring_of_the_view() {
     joiner.lost();
     assert_eq!(joiner.quorate(), None);
 }
+
+#[test]
+fn a_greeting_of_another_version_tells_its_version() {
+    let frame = |body: &str| {
+        let number = 0_u64.to_be_bytes();
+        let (index, count) = (0_u32.to_be_bytes(), 1_u32.to_be_bytes());
+        [&[1][..], &number, &index, &count, body.as_bytes()].concat()
+    };
+    let mut transport = Transport::new(member(1));
+    let greeting = r#"{"view":"of tomorrow","message":{"Hello":{"protocol":7,"uname":"host2"}}}"#;
+    assert_eq!(transport.receive(member(2), &frame(greeting)), Err(GarbageError::Protocol(7)));
+    let other = r#"{"view":"of tomorrow","message":{"Gesture":{"protocol":7}}}"#;
+    assert!(matches!(transport.receive(member(2), &frame(other)), Err(GarbageError::Message(_))));
+}

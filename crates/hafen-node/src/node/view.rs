@@ -104,6 +104,7 @@ impl Node {
             coordinated: self.membership.coordinated,
             status,
             boot_id: self.identity.boot_id.clone(),
+            proven_off: self.replica.all_proven_off(),
         };
         self.say(&Message::Hello(Box::new(hello)));
     }
@@ -155,6 +156,9 @@ impl Node {
             format!("{name} coordinates")
         };
         self.event("coordinator", &name, text, "all members have greeted");
+        if self.membership.synchronised.contains(&self.me().host) {
+            self.replica.take_proofs(&self.membership.hellos);
+        }
         if let Some(view) = self.membership.view.clone() {
             if base == self.me() {
                 self.send_copies(&view);
