@@ -110,7 +110,7 @@ fn of_client(error: &ClientError) -> u8 {
             _ => UNAVAILABLE,
         },
         "no-quorum" | "timeout" | "no-coordinator" | "unknown-outcome" => TEMPORARY,
-        "invalid" | "not-found" | "exists" => DATA,
+        "invalid" | "not-found" | "exists" | "present" => DATA,
         _ => SOFTWARE,
     }
 }

@@ -4,11 +4,13 @@ mod add;
 mod drill;
 mod history;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hafen_client::Client;
-use hafen_protocol::client::{Request, StatusReport};
+use hafen_protocol::client::{FenceOutcome, FenceRecord, Reply, Request, StatusReport};
 
 use super::text::{confirm, wrapped};
 use crate::arguments::{Connection, FenceCommand, Vouch};
@@ -17,11 +19,15 @@ use crate::target;
 
 /// A fencing may take this long before its outcome is not waited for any more.
 const FENCING_TIMEOUT: Duration = Duration::from_secs(300);
+/// A word of a human is on record at once; where it changed nothing, no more than this is waited for a record.
+const WORD_TIMEOUT: Duration = Duration::from_secs(3);
+/// The pause between two looks at the record.
+const LOOK_INTERVAL: Duration = Duration::from_millis(300);
 
 pub(super) fn run(command: FenceCommand, connection: &Connection) -> anyhow::Result<ExitCode> {
     match command {
         FenceCommand::History { target, json } => history::run(target, json, connection)?,
-        FenceCommand::Now { target, off, vouch } => now(&target, off, &vouch, connection)?,
+        FenceCommand::Now { target, off, vouch } => return now(&target, off, &vouch, connection),
         FenceCommand::Confirm { target, vouch } => confirm_off(&target, &vouch, connection)?,
         FenceCommand::Drill { target, real, json, vouch } => {
             return drill::run(target, real, json, &vouch, connection);
@@ -66,7 +72,57 @@ pub(super) fn what_runs(status: &StatusReport, host: &str) -> String {
     }
 }
 
-fn now(host: &str, off: bool, vouch: &Vouch, connection: &Connection) -> anyhow::Result<()> {
+/// The fencings of a host on record.
+fn records(client: &mut Client, host: &str) -> anyhow::Result<Vec<FenceRecord>> {
+    match client.request(Request::FenceHistory { host: Some(host.to_owned()) })? {
+        Reply::FenceHistory { records } => Ok(records),
+        other => anyhow::bail!("the daemon answered something else than was asked: {other:?}"),
+    }
+}
+
+/// Waits until a fencing that was not known before is on record with its end. Nothing if there is none in time.
+fn ended(
+    client: &mut Client,
+    host: &str,
+    known: &BTreeSet<String>,
+    limit: Duration,
+) -> anyhow::Result<Option<FenceRecord>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let new = records(client, host)?.into_iter().rfind(|record| !known.contains(&record.id));
+        match new {
+            Some(record) if record.outcome != FenceOutcome::Pending => return Ok(Some(record)),
+            _ if Instant::now() >= deadline => return Ok(None),
+            _ => thread::sleep(LOOK_INTERVAL),
+        }
+    }
+}
+
+/// Asks for a fencing, waits for its end and prints it.
+fn fence_and_tell(client: &mut Client, host: &str, request: Request) -> anyhow::Result<ExitCode> {
+    let known: BTreeSet<String> = records(client, host)?.into_iter().map(|record| record.id).collect();
+    let reply = client.request(request)?;
+    if let Reply::FenceDrill { checks } = reply {
+        print!("{}", drill::render(&checks, true));
+        return Ok(drill::exit(&checks));
+    }
+    match ended(client, host, &known, FENCING_TIMEOUT)? {
+        Some(record) => {
+            print!("{}", history::render(&record));
+            let done = record.outcome == FenceOutcome::Succeeded;
+            Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        None => {
+            let after = FENCING_TIMEOUT.as_secs();
+            let text =
+                format!("{host} is not fenced after {after} s. Look on with `hafen fence history {host}`.");
+            print!("{}", wrapped("", &text));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn now(host: &str, off: bool, vouch: &Vouch, connection: &Connection) -> anyhow::Result<ExitCode> {
     let mut client = patient(connection)?;
     let status = client.status()?;
     known(&status, host)?;
@@ -75,15 +131,9 @@ fn now(host: &str, off: bool, vouch: &Vouch, connection: &Connection) -> anyhow:
         format!("{} {host} is {fate} at once, without stopping anything.", what_runs(&status, host));
     confirm(vouch, host, &question, host)?;
     let action = if off { "off" } else { "reboot" };
-    let request = Request::Fence {
-        host: host.to_owned(),
-        action: action.to_owned(),
-        origin: target::origin(&format!("fence now {host}")),
-    };
-    let note = client.done(request)?;
-    print!("{}", wrapped("", &note.unwrap_or_else(|| format!("{host} is being fenced"))));
-    println!("See how it ended with `hafen fence history {host}`.");
-    Ok(())
+    let origin = target::origin(&format!("fence now {host}"));
+    let request = Request::Fence { host: host.to_owned(), action: action.to_owned(), origin };
+    fence_and_tell(&mut client, host, request)
 }
 
 fn confirm_off(host: &str, vouch: &Vouch, connection: &Connection) -> anyhow::Result<()> {
@@ -99,7 +149,16 @@ fn confirm_off(host: &str, vouch: &Vouch, connection: &Connection) -> anyhow::Re
     let second = format!("Have you seen that {host} has no power, or pulled its plugs yourself?");
     confirm(vouch, host, &second, &format!("{host} is off"))?;
     let origin = target::origin(&format!("fence confirm {host}"));
-    let note = client.done(Request::ConfirmOff { host: host.to_owned(), origin })?;
-    print!("{}", wrapped("", &note.unwrap_or_else(|| format!("{host} counts as off, by your word"))));
+    vouch_and_tell(&mut client, host, Request::ConfirmOff { host: host.to_owned(), origin })
+}
+
+/// Gives a human's word, and prints it as it stands on record.
+pub(super) fn vouch_and_tell(client: &mut Client, host: &str, request: Request) -> anyhow::Result<()> {
+    let known: BTreeSet<String> = records(client, host)?.into_iter().map(|record| record.id).collect();
+    client.done(request)?;
+    match ended(client, host, &known, WORD_TIMEOUT)? {
+        Some(record) => print!("{}", history::render(&record)),
+        None => println!("{host} counts as off by your word; what follows from it: `hafen status`."),
+    }
     Ok(())
 }

@@ -8,7 +8,7 @@ use hafen_setup::corosync_conf::CorosyncConf;
 use hafen_setup::{Host, Paths};
 use serde_json::json;
 
-use super::fence::{known, what_runs};
+use super::fence::{known, vouch_and_tell, what_runs};
 use super::text::{confirm, wrapped};
 use crate::arguments::{Connection, QuorumArguments, QuorumCommand, Vouch};
 use crate::target;
@@ -165,11 +165,7 @@ fn proceed_without(host: &str, vouch: &Vouch, connection: &Connection) -> anyhow
     );
     confirm(vouch, host, &question, host)?;
     let origin = target::origin(&format!("quorum proceed-without {host}"));
-    let note = client.done(Request::ProceedWithout { host: host.to_owned(), origin })?;
-    print!(
-        "{}",
-        wrapped("", &note.unwrap_or_else(|| format!("the cluster goes on without {host}, by your word")))
-    );
+    vouch_and_tell(&mut client, host, Request::ProceedWithout { host: host.to_owned(), origin })?;
     println!("Keep {host} off until it is mended; look with `hafen quorum`.");
     Ok(())
 }

@@ -8,7 +8,7 @@ use hafen_protocol::client::{FenceCheck, Reply, Request};
 use hafen_scheduler::{Fate, Forecast, ResourceForecast, forecast};
 
 use super::super::text::{confirm, span, wrapped};
-use super::{known, patient};
+use super::{fence_and_tell, known, patient};
 use crate::arguments::{Connection, Vouch};
 
 pub(super) fn run(
@@ -19,32 +19,38 @@ pub(super) fn run(
     connection: &Connection,
 ) -> anyhow::Result<ExitCode> {
     let mut client = patient(connection)?;
+    let status = client.status()?;
     if let Some(host) = &target {
-        let status = client.status()?;
         known(&status, host)?;
-        if real {
-            let cib = Cib::parse(&client.cib(true)?)?;
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            let forecast = forecast(&cib, now, std::slice::from_ref(host));
-            eprint!("{}", render_forecast(host, &forecast));
-            let question = format!("{host} is fenced now, as if it were lost.");
-            confirm(vouch, host, &question, host)?;
-        }
     }
-    let checks = match client.request(Request::FenceDrill { host: target, real })? {
+    if let (true, Some(host)) = (real, &target) {
+        let cib = Cib::parse(&client.cib(true)?)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let forecast = forecast(&cib, now, std::slice::from_ref(host));
+        eprint!("{}", render_forecast(host, &forecast));
+        confirm(vouch, host, &format!("{host} is fenced now, as if it were lost."), host)?;
+        let request = Request::FenceDrill { host: Some(host.clone()), real: true };
+        return fence_and_tell(&mut client, host, request);
+    }
+    let checks = match client.request(Request::FenceDrill { host: target, real: false })? {
         Reply::FenceDrill { checks } => checks,
         other => anyhow::bail!("the daemon answered something else than was asked: {other:?}"),
     };
     if json {
         println!("{}", serde_json::to_string_pretty(&checks)?);
     } else {
-        print!("{}", render(&checks));
+        print!("{}", render(&checks, false));
     }
-    let failed = checks.is_empty() || checks.iter().any(|check| !check.succeeded);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(exit(&checks))
 }
 
-fn render(checks: &[FenceCheck]) -> String {
+/// Failure if a device failed, or there is none.
+pub(super) fn exit(checks: &[FenceCheck]) -> ExitCode {
+    let failed = checks.is_empty() || checks.iter().any(|check| !check.succeeded);
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+pub(super) fn render(checks: &[FenceCheck], real: bool) -> String {
     if checks.is_empty() {
         return "There is no fence device: add one with `hafen fence add`.\n".to_owned();
     }
@@ -66,10 +72,8 @@ fn render(checks: &[FenceCheck]) -> String {
     };
     let mut text: String = checks.iter().map(line).collect();
     match checks.iter().filter(|check| !check.succeeded).count() {
-        0 => {
-            text +=
-                "All devices answer as they must. Nothing was switched unless a real drill was asked for.\n"
-        }
+        0 if real => text += "The devices did what they must.\n",
+        0 => text += "All devices answer as they must. Nothing was switched.\n",
         failed => {
             let mend = "Mend that before it is needed: a host whose device fails keeps what it ran blocked.";
             text += &wrapped("", &format!("{failed} failed. {mend}"));
@@ -128,11 +132,11 @@ mod tests {
 
     #[test]
     fn what_failed_is_shouted() {
-        let text = render(&[check(true), check(false)]);
+        let text = render(&[check(true), check(false)], false);
         assert!(text.contains("ok      ipmi2 at host1: status host2, 340 ms: Status: ON"), "{text}");
         assert!(text.contains("FAILED  ipmi2 at host1") && text.contains("1 failed."), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        assert!(render(&[]).contains("hafen fence add"));
+        assert!(render(&[], false).contains("hafen fence add"));
     }
 
     #[test]

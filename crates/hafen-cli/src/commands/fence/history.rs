@@ -35,7 +35,7 @@ fn proof(level: ProofLevel) -> &'static str {
 }
 
 /// A fencing: a line for what and how, then who, why, and what each device said.
-fn render(record: &FenceRecord) -> String {
+pub(super) fn render(record: &FenceRecord) -> String {
     let milliseconds = i64::try_from(record.began_ms).unwrap_or(i64::MAX);
     let time = Timestamp::from_millisecond(milliseconds)
         .map_or_else(|_| "?".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
