@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
-use std::path::Path;
 
 use hafen_protocol::{HostId, RingId};
 use hafen_sys::ReadableDescriptor;
@@ -297,9 +296,21 @@ impl Handles {
     }
 }
 
-/// Of a Corosync that is gone: whether it died or was stopped.
-pub(super) fn died_or_stopped() -> CorosyncError {
-    if Path::new(PID_FILE).exists() { CorosyncError::Died } else { CorosyncError::Stopped }
+/// The process that is this host's Corosync, by its own word.
+pub(super) fn corosync_process() -> Option<u32> {
+    std::fs::read_to_string(PID_FILE).ok()?.trim().parse().ok()
+}
+
+/// How the Corosync ended to which a connection was; none while it has not.
+pub(super) fn ending(process: Option<u32>) -> Option<CorosyncError> {
+    if process.is_some_and(hafen_sys::is_running) {
+        return None;
+    }
+    match corosync_process() {
+        None => Some(CorosyncError::Stopped),
+        now if now == process => Some(CorosyncError::Died),
+        Some(_) => Some(CorosyncError::StartedAnew),
+    }
 }
 
 /// Why Corosync cannot be connected to.

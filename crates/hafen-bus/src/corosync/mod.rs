@@ -52,6 +52,9 @@ pub enum CorosyncError {
     /// Somebody stopped it.
     #[error("Corosync on this host was stopped")]
     Stopped,
+    /// It ended, and the next one runs already.
+    #[error("Corosync on this host was started anew")]
+    StartedAnew,
     /// It does not move.
     #[error("Corosync on this host does not answer")]
     Hangs,

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::CorosyncError;
 use super::group::{Group, Input, Output};
-use super::handles::{Event, Handles, Sent, died_or_stopped};
+use super::handles::{Event, Handles, Sent, corosync_process, ending};
 use super::nodelist::NodeList;
 
 /// The first wait before Corosync is tried again; it doubles up to `BACKOFF_MAXIMUM`.
@@ -32,8 +32,10 @@ const PULSE_INTERVAL: Duration = Duration::from_millis(250);
 const NODE_LIST_QUIET: Duration = Duration::from_millis(300);
 /// How long data that waits for a view may hold up a leaving.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
-/// After a loss, until Corosync's way of ending can be told from its pid file.
-const DEATH_PAUSE: Duration = Duration::from_millis(150);
+/// How long a Corosync whose connection has ended may take to end itself …
+const END_PATIENCE: Duration = Duration::from_secs(2);
+/// … and how often that is looked at.
+const END_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Transmissions are taken while fewer bytes than this wait for Corosync or for the next view.
 const QUEUE_BYTES_MAXIMUM: usize = 1 << 20;
@@ -120,6 +122,7 @@ pub(super) fn start(group: String, member: MemberId) -> io::Result<Worker> {
         hosts: None,
         leaving: None,
         withdrawn: false,
+        corosync: None,
     };
     thread::Builder::new().name("corosync".to_owned()).spawn(move || runtime.block_on(thread.run()))?;
     Ok(Worker { commands, reports, pulse })
@@ -144,6 +147,8 @@ struct Thread {
     /// The daemon leaves, since then.
     leaving: Option<Instant>,
     withdrawn: bool,
+    /// The process that the last connection was to.
+    corosync: Option<u32>,
 }
 
 /// Why a connection to Corosync is over.
@@ -190,12 +195,7 @@ impl Thread {
                     WITHDRAWN_PAUSE
                 }
                 End::Lost(error) => {
-                    let error = if error == CorosyncError::Gone {
-                        sleep(DEATH_PAUSE).await;
-                        died_or_stopped()
-                    } else {
-                        error
-                    };
+                    let error = if error == CorosyncError::Gone { self.cause().await } else { error };
                     if self.group.has_view() {
                         (backoff, reported) = (BACKOFF_MINIMUM, None);
                     }
@@ -212,6 +212,21 @@ impl Thread {
                 return;
             }
             backoff = BACKOFF_MAXIMUM.min(backoff * 2);
+        }
+    }
+
+    /// Why a connection that worked has ended.
+    async fn cause(&self) -> CorosyncError {
+        let begin = Instant::now();
+        loop {
+            if let Some(cause) = ending(self.corosync) {
+                return cause;
+            }
+            if begin.elapsed() >= END_PATIENCE {
+                return CorosyncError::Gone;
+            }
+            self.beat();
+            sleep(END_INTERVAL).await;
         }
     }
 
@@ -245,6 +260,7 @@ impl Thread {
             Ok(handles) => handles,
             Err(error) => return End::Lost(error),
         };
+        self.corosync = corosync_process();
         match handles.node_list() {
             Ok(list) => self.report_hosts(list),
             Err(error) => return End::Lost(error),

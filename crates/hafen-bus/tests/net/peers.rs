@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hafen_bus::corosync::CorosyncSettings;
 use hafen_bus::streams::PlainTransport;
@@ -48,7 +48,15 @@ async fn peer(socket: PathBuf, me: MemberId) {
     let (read, mut write) = UnixStream::connect(socket).await.expect("the test listens").into_split();
     write.write_all(&ToHub::Process(me).to_bytes()).await.expect("the test listens");
     let everywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
-    let streams = PlainTransport::listen(me.host, everywhere, PORT).await.expect("a port");
+    // The run before this one may still be leaving.
+    let begin = Instant::now();
+    let streams = loop {
+        match PlainTransport::listen(me.host, everywhere, PORT).await {
+            Ok(streams) => break streams,
+            Err(error) => assert!(begin.elapsed() < PATIENCE, "no port: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
     let settings = CorosyncSettings { cluster: "test".to_owned() };
     let Bus { sender, mut receiver } = Bus::open_corosync(&settings, me, streams).expect("a bus");
     let mut read = BufReader::with_capacity(1 << 16, read);
