@@ -272,6 +272,9 @@ pub struct Hello {
     pub status: HostStatus,
     /// The boot of the host (`/proc/sys/kernel/random/boot_id`).
     pub boot_id: String,
+    /// Hosts that are proven off as the member knows: the run of their daemon that is meant, and how it is known.
+    #[serde(default)]
+    pub proven_off: BTreeMap<HostId, (Option<Incarnation>, ProofLevel)>,
 }
 
 /// A change of the configuration, made by any member against the state that it knew.

@@ -152,6 +152,7 @@ impl World {
             coordinated: false,
             status: HostStatus::default(),
             boot_id: String::new(),
+            proven_off: BTreeMap::new(),
         };
         let mut transport = Transport::new(member);
         transport.send(&Message::Hello(Box::new(hello)), view.id()).expect("room");
