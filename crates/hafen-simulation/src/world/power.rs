@@ -70,7 +70,8 @@ impl World {
             host.powered = false;
             host.dark_us = now_us;
             host.may_fence = false;
-            host.stop_failed = false;
+            // Without fencing what failed to stop is blocked for good, on all hosts.
+            host.stop_failed &= !self.options.configuration.fencing;
             host.disturbed_us = now_us;
             host.watchdog = Watchdog::default();
             host.booted = false;

@@ -28,8 +28,9 @@ impl World {
     /// A ring has formed.
     pub(super) fn ring_formed(&mut self, ring: RingId, hosts: &BTreeSet<HostId>) {
         self.quorum.ring_formed(ring, hosts);
-        // The network tells of each new ring; what changes without one is told below.
-        self.quorum.changes();
+        // The network tells those who are in the new ring; the others are told here.
+        let changes = self.quorum.changes();
+        self.tell_changes(changes.into_iter().filter(|(host, ..)| !hosts.contains(host)));
         let names: Vec<String> = hosts.iter().map(|host| host.0.to_string()).collect();
         let quorate: Vec<String> = hosts
             .iter()
@@ -105,7 +106,7 @@ impl World {
         let watched = configuration.how == Fencing::Watchdogs && host.watchdog.is_armed();
         let undisturbed = host.disturbed_us < since_us
             && host.conduct == crate::agents::Conduct::default()
-            && !host.stop_failed
+            && !self.hosts.values().any(|host| host.stop_failed)
             && host.daemon.is_some();
         if !watched && !(configuration.stops && undisturbed) {
             return;
@@ -120,7 +121,17 @@ impl World {
     /// Something other than a ring changed what counts: it is told where it makes a difference.
     pub(super) fn quorum_moves(&mut self) {
         self.watch_quorum();
-        for (host, ring, quorate) in self.quorum.changes() {
+        let changes = self.quorum.changes();
+        self.tell_changes(changes);
+        if self.quorum.is_undecided() {
+            self.decision += 1;
+            let ms = self.dice.within(DECISION_MS);
+            self.after_ms(ms, Happening::DeviceDecides(self.decision));
+        }
+    }
+
+    fn tell_changes(&mut self, changes: impl IntoIterator<Item = (HostId, RingId, bool)>) {
+        for (host, ring, quorate) in changes {
             self.note(
                 Some(host),
                 format_args!("quorum of ring {}.{}: {quorate}", ring.sequence, ring.representative),
@@ -129,11 +140,6 @@ impl World {
                 let ms = self.dice.within(CHANGE_MS);
                 self.after_ms(ms, Happening::QuorumTold(member, ring));
             }
-        }
-        if self.quorum.is_undecided() {
-            self.decision += 1;
-            let ms = self.dice.within(DECISION_MS);
-            self.after_ms(ms, Happening::DeviceDecides(self.decision));
         }
     }
 
