@@ -258,6 +258,12 @@ impl<'a> Cluster<'a> {
         {
             return;
         }
+        if self.rsc(resource).start_pending {
+            // It is being started with the old parameters: only a restart is sure to bring in the new ones.
+            let stop = self.resource_action(resource, "stop", Some(node), false);
+            self.act_mut(stop).reason = Some("resource definition change".into());
+            return;
+        }
         let reload = self.resource_action(resource, "reload-agent", Some(node), false);
         self.act_mut(reload).reason = Some("resource definition change".into());
         // A restart, or a demotion, takes the new parameters anyway.

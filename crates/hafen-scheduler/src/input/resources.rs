@@ -289,7 +289,8 @@ impl<'a> Cluster<'a> {
     }
 
     fn add_operations(&mut self, resource: &mut Resource<'a>) {
-        let mut seen: BTreeSet<(String, u64)> = BTreeSet::new();
+        // A template's operation is inherited where the resource has none of the same name and role.
+        let mut seen: BTreeSet<(String, Role)> = BTreeSet::new();
         let own = resource.element.child("operations");
         let inherited = resource.template.and_then(|template| template.child("operations"));
         for (operations, is_own) in [(own, true), (inherited, false)] {
@@ -301,12 +302,11 @@ impl<'a> Cluster<'a> {
                 let interval_ms =
                     element.attribute("interval").and_then(score::parse_milliseconds).unwrap_or(0);
                 let role = element.attribute("role").and_then(Role::parse);
-                let mergeable = is_own || !seen.contains(&(name.to_owned(), interval_ms));
-                if !mergeable {
-                    continue;
-                }
+                let key = (name.to_owned(), role.unwrap_or(Role::Started));
                 if is_own {
-                    seen.insert((name.to_owned(), interval_ms));
+                    seen.insert(key);
+                } else if seen.contains(&key) {
+                    continue;
                 }
                 resource.ops.push(Operation {
                     element,
