@@ -1,4 +1,5 @@
 //! Fence agents of every family: fence-agents, cluster-glue's `external/*`, `meatware`, `null`; unchanged ones of Debian too.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests of a shell")]
 
 mod common;
 
