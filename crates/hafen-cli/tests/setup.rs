@@ -132,7 +132,7 @@ fn what_is_wrong_is_refused_and_leaves_nothing() {
     for (command, words) in [
         ("hafen init", &["several networks", "--bind", "10.77.1.1 on eth1"][..]),
         ("hafen init --bind 192.168.7.0/24", &["no address in the network"]),
-        ("hafen init --bind 10.77.0.0/16", &["2 addresses", "Say which one"]),
+        ("hafen init --bind 10.77.0.0/16", &["3 addresses", "Say which one"]),
         ("hafen init --bind eth0 --link eth0", &["no second way"]),
         ("hafen init --bind eth0 --detection 300", &["cannot be noticed within 300 ms", "number between"]),
         ("hafen init --bind eth0 --name 'a b'", &["cannot be a cluster's name"]),
@@ -242,7 +242,7 @@ fn hosts_leave_and_are_removed() {
     does(&lab, "host1", "hafen remove host2");
     until("host2 is out", || !shell(&lab, "host3", "hafen status").contains("host2"));
     assert!(two_node(&lab, "host3"), "set again on removal");
-    refuses(&lab, "host2", "hafen files", &["host2"]);
+    refuses(&lab, "host2", "hafen files", &["host 2 is not in this cluster's nodelist"]);
 }
 
 #[test]
