@@ -8,7 +8,7 @@ use crate::date::Seconds;
 use crate::input::{properties, rules::NextChange};
 use crate::ledger::Ledger;
 use crate::model::Cluster;
-use crate::plan::Plan;
+use crate::plan::{ActionKind, Plan};
 
 /// What a run may be asked for beside the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,12 @@ pub struct Report {
 /// Decides what the cluster does next. `now` is in seconds since 1970.
 #[must_use]
 pub fn schedule(cib: &Cib, now: u64) -> Plan {
-    report(cib, now, Options::default()).plan
+    let mut plan = report(cib, now, Options::default()).plan;
+    // Joints alone do nothing: whoever drives them would plan the same again.
+    if plan.actions.iter().all(|action| matches!(action.kind, ActionKind::Pseudo { .. })) {
+        plan.actions.clear();
+    }
+    plan
 }
 
 /// As [`schedule`], with what people want to know about it.
