@@ -9,7 +9,7 @@ pub(super) fn judge(situation: &Situation, lines: &mut Lines) {
     let device = conf.has_quorum_device();
     let two_node = conf.value("quorum", "two_node") == Some("1");
     match (hosts, device) {
-        (0, _) => return,
+        (0, _) => {}
         (1, _) => lines.advice(
             Topic::Quorum,
             "one host: it has quorum alone, and nothing can be recovered",
@@ -65,7 +65,7 @@ fn several(conf: &CorosyncConf, hosts: usize, device: bool, lines: &mut Lines) {
     }
     let lost = if spare == 1 { "1 may be lost".to_owned() } else { format!("{spare} may be lost") };
     lines.ok(Topic::Quorum, format!("{hosts} hosts{with}: {majority} of {votes} votes are needed, {lost}"));
-    if votes % 2 == 0 {
+    if votes.is_multiple_of(2) {
         lines.advice(
             Topic::Quorum,
             format!(

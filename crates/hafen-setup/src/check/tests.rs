@@ -252,7 +252,9 @@ fn whatever_is_wrong_is_said_with_what_mends_it() {
             "host3 does not answer; it is not checked",
         ),
         (
-            |s| drop(second(s).check.storage.insert("iqn.a".into(), 1)),
+            |s| {
+                second(s).check.storage.insert("iqn.a".into(), 1);
+            },
             Topic::SinglePoint,
             Level::Warning,
             "host2 reaches the storage iqn.a by 1 path",
