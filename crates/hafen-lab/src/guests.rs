@@ -7,6 +7,7 @@ use std::path::Path;
 use hafen_cib::{Cib, Document, NodeId};
 use hafen_vm::VmDefinition;
 
+use crate::net::address::GATEWAY_ADDRESS;
 use crate::spec::{RECORDERS_MAXIMUM, VMS_MAXIMUM};
 use crate::{LabError, LabSpec, Layout};
 
@@ -119,6 +120,9 @@ pub fn initial_cib(layout: &Layout, spec: &LabSpec) -> Result<String, LabError> 
         definition.add_to(&mut cib).map_err(|error| wrong(error.to_string()))?;
     }
     recorders(spec).iter().for_each(|name| append_recorder(layout, name, &mut cib));
+    if spec.net.as_ref().is_some_and(|net| net.needs_lan) {
+        append_lan(spec, &mut cib);
+    }
     Ok(cib.to_xml())
 }
 
@@ -153,6 +157,37 @@ fn append_recorder(layout: &Layout, name: &str, cib: &mut Cib) {
     let set = format!("{name}-instance_attributes");
     append_values(document, primitive, "instance_attributes", &set, &[("log", &log)]);
     append_monitor(document, primitive, name, "5s");
+}
+
+/// A clone that pings the gateway, and the rule that whatever says that it runs does so where the gateway answers.
+fn append_lan(spec: &LabSpec, cib: &mut Cib) {
+    let resources = cib.section_or_new("resources");
+    let constraints = cib.section_or_new("constraints");
+    let document = cib.document_mut();
+    let append = |document: &mut Document, parent: NodeId, element: &str, attributes: &[(&str, &str)]| {
+        let node = document.append_element(parent, element);
+        attributes.iter().for_each(|(name, value)| document.set_attribute(node, name, value));
+        node
+    };
+    let clone = append(document, resources, "clone", &[("id", "lan-clone")]);
+    let agent = [("id", "lan"), ("class", "ocf"), ("provider", "hafen"), ("type", "ping")];
+    let ping = append(document, clone, "primitive", &agent);
+    let gateway = GATEWAY_ADDRESS.to_string();
+    let parameters = [("host_list", gateway.as_str()), ("dampen", "1s"), ("timeout", "1"), ("attempts", "2")];
+    append_values(document, ping, "instance_attributes", "lan-instance_attributes", &parameters);
+    append_monitor(document, ping, "lan", "2s");
+    for name in names(spec) {
+        let [location, rule, none, low] =
+            ["", "-rule", "-undefined", "-lost"].map(|end| format!("{name}-needs-lan{end}"));
+        let location = append(document, constraints, "rsc_location", &[("id", &location), ("rsc", &name)]);
+        let attributes = [("id", rule.as_str()), ("score", "-INFINITY"), ("boolean-op", "or")];
+        let rule = append(document, location, "rule", &attributes);
+        let undefined = [("id", none.as_str()), ("attribute", "pingd"), ("operation", "not_defined")];
+        append(document, rule, "expression", &undefined);
+        let lost = [("id", low.as_str()), ("attribute", "pingd"), ("operation", "lt"), ("value", "1")];
+        let lost = append(document, rule, "expression", &lost);
+        document.set_attribute(lost, "type", "number");
+    }
 }
 
 fn append_monitor(document: &mut Document, primitive: NodeId, id: &str, interval: &str) {

@@ -60,6 +60,9 @@ pub struct NetSpec {
     /// How long a shot at the first host waits, in seconds, so that of two hosts that shoot each other one survives.
     #[serde(default)]
     pub fence_delay_seconds: u32,
+    /// Virtual machines and recorders run only where the gateway of the LAN answers.
+    #[serde(default)]
+    pub needs_lan: bool,
     /// Within what time a lost host is noticed, in milliseconds; none: as `hafen init` has it.
     #[serde(default)]
     pub detection_ms: Option<u64>,

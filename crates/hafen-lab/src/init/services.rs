@@ -40,6 +40,8 @@ pub struct Service {
     pub notifies: bool,
     /// It starts at the first boot.
     pub enabled: bool,
+    /// What ends it when it is to be started again at once.
+    pub restart_signal: Signal,
 }
 
 enum State {
@@ -223,7 +225,7 @@ impl Supervised {
     }
 
     fn stop(&mut self, now: Instant, again: bool) {
-        let _ = self.signal(Signal::TERM);
+        let _ = self.signal(if again { self.service.restart_signal } else { Signal::TERM });
         match std::mem::replace(&mut self.state, State::Stopped { why: None }) {
             State::Starting { pid, handle, .. } | State::Running { pid, handle, .. } => {
                 self.state = State::Stopping { pid, handle, until: now + CHANGE_TIMEOUT, again };

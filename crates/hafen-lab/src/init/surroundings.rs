@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use hafen_sys::Signal;
+
 use hafen_daemon::{BusConfig, DaemonConfig, HostEntry};
 
 use super::{PATH, Service};
@@ -74,6 +76,7 @@ fn services_on_the_hub(layout: &Layout, spec: &LabSpec, name: &str) -> Vec<Servi
         restart: true,
         notifies: false,
         enabled: true,
+        restart_signal: Signal::TERM,
     };
     let config = layout.daemon_config(name).display().to_string();
     let receiver = layout.receivers().join(format!("{name}.sock")).display().to_string();
@@ -94,6 +97,7 @@ fn installed_services(layout: &Layout, spec: &LabSpec, net: &NetSpec, name: &str
         restart: false,
         notifies: true,
         enabled: false,
+        restart_signal: Signal::TERM,
     };
     let is_device = net.qnetd.as_ref().is_some_and(|host| host.name == name);
     let is_member = !net.bare && !is_device;
@@ -111,7 +115,12 @@ fn installed_services(layout: &Layout, spec: &LabSpec, net: &NetSpec, name: &str
             enabled: is_device,
             ..service("corosync-qnetd", "/usr/bin/corosync-qnetd", &["-f", "-s", "off"])
         },
-        Service { enabled: is_member, ..plain(service("hafen", "/usr/bin/hafen", &["daemon"])) },
+        // SIGTERM makes it leave, with all that it runs; SIGHUP ends it alone, and the next one goes on with what runs.
+        Service {
+            enabled: is_member,
+            restart_signal: Signal::HUP,
+            ..plain(service("hafen", "/usr/bin/hafen", &["daemon"]))
+        },
         Service {
             enabled: is_member && spec.vms > 0,
             ..plain(service("receiver", "/usr/bin/hafen", &["ocf", "qemu-receiver", &receiver]))

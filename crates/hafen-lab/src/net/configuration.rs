@@ -37,6 +37,7 @@ impl Configuration {
             "initial_cib_file": "/etc/hafen/initial-cib.xml",
             "daemon_restart_timeout_ms": spec.daemon_restart_timeout_ms,
             "startup_wait_ms": spec.startup_wait_ms,
+            "watchdog": { "socket": layout.power_socket() },
         });
         Ok(Self {
             corosync_conf: corosync_conf(spec, net)?.to_string(),

@@ -34,7 +34,8 @@
 //! shape WORD...                     from=HOST to=HOST link=eth0|eth1|lan0 loss=PERCENT delay=MS jitter=MS cut=yes|no both
 //! service HOST start|stop|restart NAME     corosync, corosync-qdevice, corosync-qnetd, hafen
 //! exec HOST WORD...                 a command in the host, which must succeed
-//! switch DELAY_MS                   how long the power switch takes from now on
+//! switch DELAY_MS | switch fail     how long the power switch takes from now on, or that it refuses everything
+//! cut-lan HOST                      from the LAN and its gateway; the links of the cluster stay
 //! wait-power HOST WHAT              the switch did that since the note: off, on, watchdog-expired, ...
 //! no-power HOST WHAT                it did not
 //! wait-status HOST WORD...          the host's status, as JSON, holds the words
@@ -45,7 +46,8 @@
 //! pause SECONDS                     time passes (only where something must not happen)
 //! ```
 //! A file `stand` says what such a scenario is played on, an option a line: `hosts N`, `vms N`, `recorders N`, `qnetd`,
-//! `fence-delay SECONDS`, `power-delay MS`, `property NAME=VALUE`, `seed N`.
+//! `fence-delay SECONDS`, `power-delay MS`, `property NAME=VALUE`, `needs-lan` (all runs only where the gateway answers a ping),
+//! `detection MS`, `seed N`.
 //!
 //! At the end of each scenario it is proved that no guest ever ran twice at once, and the story is compared.
 
@@ -74,7 +76,7 @@ macro_rules! built_in {
 }
 
 /// The scenarios that are part of the program.
-const BUILT_IN: [BuiltIn; 25] = [
+const BUILT_IN: [BuiltIn; 27] = [
     built_in!("failover", "commands", "events"),
     built_in!("migrate", "commands", "events"),
     built_in!("daemon-killed", "commands", "events"),
@@ -106,6 +108,8 @@ const BUILT_IN: [BuiltIn; 25] = [
     built_in!("net-all-at-once", "stand", "commands", "events"),
     built_in!("net-alone", "stand", "commands", "events"),
     built_in!("net-one-dead", "stand", "commands", "events"),
+    built_in!("net-lan-lost", "stand", "commands", "events"),
+    built_in!("net-watchdog", "stand", "commands", "events"),
     built_in!("net-double-shoot", "stand", "commands", "events"),
     built_in!("net-double-shoot-bare", "stand", "commands", "events"),
 ];

@@ -36,9 +36,15 @@ impl Player<'_> {
                 let command = self.with_files(command)?;
                 self.run_in(host, &command.iter().map(String::as_str).collect::<Vec<_>>())?;
             }
-            ["switch", delay_ms] => {
-                let delay_ms = delay_ms.parse().map_err(|_| "milliseconds are wanted")?;
-                self.lab.power().set(None, Duration::from_millis(delay_ms), false).map_err(system)?;
+            ["switch", manner] => {
+                let fails = *manner == "fail";
+                let delay_ms = if fails { Ok(0) } else { manner.parse() };
+                let delay_ms = delay_ms.map_err(|_| "milliseconds are wanted, or fail")?;
+                self.lab.power().set(None, Duration::from_millis(delay_ms), fails).map_err(system)?;
+            }
+            ["cut-lan", host] => {
+                let switch = self.lab.frame_switch().map_err(system)?;
+                switch.cut(host, None, Some(Link::Lan0)).map_err(system)?;
             }
             ["wait-power", host, what] => {
                 self.wait(&format!("the switch did not say '{what}' of {host}"), |player| {

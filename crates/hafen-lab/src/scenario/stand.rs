@@ -40,6 +40,7 @@ impl Stand {
             ["power-delay", milliseconds] => self.power_delay_ms = number(milliseconds)?.into(),
             ["fence-delay", seconds] => self.net.fence_delay_seconds = number(seconds)?,
             ["detection", milliseconds] => self.net.detection_ms = Some(number(milliseconds)?.into()),
+            ["needs-lan"] => self.net.needs_lan = true,
             ["qnetd"] => self.net.qnetd = Some(NetSpec::quorum_device_host()),
             ["property", pair] => {
                 let (name, value) = pair.split_once('=').ok_or("NAME=VALUE is wanted")?;
