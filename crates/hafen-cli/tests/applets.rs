@@ -360,7 +360,8 @@ fn pacemakers_ping_works_unchanged() {
     assert_eq!(code, 0, "{said}");
     let told = set(None, "pingd", Some("200"), Some(3_000), AttributeMode::Both);
     assert_eq!(daemon.changes().last(), Some(&told), "{said}");
-    assert_eq!((act("monitor").0, daemon.changes().last()), (0, Some(&told)), "monitor");
+    let again = set(None, "pingd", Some("200"), Some(3_000), AttributeMode::Value);
+    assert_eq!((act("monitor").0, daemon.changes().last()), (0, Some(&again)), "monitor");
     assert_eq!(act("stop").0, 0);
     let gone = set(None, "pingd", None, Some(3_000), AttributeMode::Value);
     assert_eq!(daemon.changes().last(), Some(&gone));

@@ -12,7 +12,7 @@ use super::output::{self, CrmExit, Failed, Printed, escaped};
 
 const SPEC: Spec = Spec {
     name: "attrd_updater",
-    about: "Shows and changes transient attributes of hosts: they are gone when the host leaves the cluster",
+    about: "Shows and changes attributes of hosts that last until the host leaves",
     options: &[
         valued('n', "name", "NAME", "The attribute"),
         valued('P', "pattern", "PATTERN", "All attributes whose names match (with -B, -D, -U, -Y)"),

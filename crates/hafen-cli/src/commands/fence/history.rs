@@ -135,7 +135,8 @@ mod tests {
             ..record
         };
         let text = render(&failed);
-        assert!(text.contains("FAILED") && text.contains("hafen fence confirm host2"), "{text}");
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("FAILED") && words.contains("hafen fence confirm host2"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 }
