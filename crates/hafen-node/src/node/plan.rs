@@ -309,7 +309,10 @@ impl Node {
         {
             return;
         }
-        if self.now.monotonic_ms < self.planner.not_before || !self.earlier_orders_ended() {
+        if self.now.monotonic_ms < self.planner.not_before || self.quorum_pause_ends().is_some() {
+            return;
+        }
+        if !self.earlier_orders_ended() {
             return;
         }
         let Some(cause) = self.planner.cause.take() else { return };
@@ -387,6 +390,7 @@ impl Node {
             planner.cause.as_ref().map(|_| planner.not_before).filter(|&at| at > self.now.monotonic_ms);
         let overdue = planner.awaiting_since.map(|_| self.now.monotonic_ms + ANSWER_MARGIN_MS / 4);
         let driver = planner.driver.as_ref().and_then(Driver::poll_timeout);
-        [lost, start, held_back, overdue, driver, planner.recheck_at].into_iter().flatten().min()
+        let pause = self.quorum_pause_ends();
+        [lost, start, held_back, pause, overdue, driver, planner.recheck_at].into_iter().flatten().min()
     }
 }

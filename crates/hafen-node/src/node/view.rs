@@ -316,12 +316,16 @@ impl Node {
         self.planner.disturbed("quorum changed");
     }
 
+    /// When plans may be made again after quorum was lost. It is over at once when quorum is back.
+    pub(super) fn quorum_pause_ends(&self) -> Option<u64> {
+        self.quorum_lost_at.map(|since| since + QUORUM_LOST_PAUSE_MS).filter(|&at| at > self.now.monotonic_ms)
+    }
+
     /// Holds plans back for a pause after quorum was lost. The pause is not longer where the ring forms again and again.
     fn pause_without_quorum(&mut self) {
         match self.quorum.quorate() {
             Some(false) => {
-                let since = *self.quorum_lost_at.get_or_insert(self.now.monotonic_ms);
-                self.planner.hold_back_until(since + QUORUM_LOST_PAUSE_MS);
+                self.quorum_lost_at.get_or_insert(self.now.monotonic_ms);
             }
             Some(true) => self.quorum_lost_at = None,
             None => {}
