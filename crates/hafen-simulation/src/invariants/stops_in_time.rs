@@ -1,7 +1,8 @@
 //! `stops_in_time`: a host that has lost quorum runs nothing any more after a stated time, or its watchdog has reset it.
 //!
 //! With a watchdog that holds whatever happens on the host. Without one it is claimed where `no-quorum-policy` is to stop,
-//! and where nothing kept the host from it: its daemon and executor lived, its agents did what they were told.
+//! and where nothing kept the host from it: its daemon and executor lived, its agents did what they were told, and no
+//! disk failed (a part without a healthy disk has nobody who coordinates).
 
 use std::collections::BTreeSet;
 

@@ -245,6 +245,8 @@ impl World {
         if let Some(host) = self.hosts.get_mut(&id) {
             host.condition = condition;
         }
+        let now_us = self.now_us;
+        self.hosts.values_mut().for_each(|host| host.disturbed_us = now_us);
     }
 
     /// Changes the conduct of the agents on a host, or half of the times on all.

@@ -61,7 +61,7 @@ impl World {
         let orders = start.id.split('-').next().and_then(|id| id.parse().ok()).map_or(from.host, HostId);
         // One that has lost its power since had seen its cluster before.
         let may = |id| self.hosts.get(&id).is_none_or(|host: &Host| host.may_fence || !host.powered);
-        if start.action != "on" && !may(orders) && !may(from.host) {
+        if start.action != "on" && start.target != orders && !may(orders) && !may(from.host) {
             let text = format!("host{orders} fences host{} before it has seen its cluster", start.target);
             return self.violate(Invariant::NoPingPong, text);
         }

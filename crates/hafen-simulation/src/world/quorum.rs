@@ -9,6 +9,7 @@ use hafen_protocol::{Delivery, HostId, MemberId};
 use super::{Happening, World};
 use crate::configuration::fencing::Fencing;
 use crate::dice::{Bounds, bounds};
+use crate::host::DiskCondition;
 use crate::invariants::Invariant;
 use crate::invariants::stops_in_time::{RESET_MARGIN_MS, STOPS_WITHIN_MS, stops_in_time};
 use crate::situations::Situation;
@@ -106,7 +107,7 @@ impl World {
         let watched = configuration.how == Fencing::Watchdogs && host.watchdog.is_armed();
         let undisturbed = host.disturbed_us < since_us
             && host.conduct == crate::agents::Conduct::default()
-            && !self.hosts.values().any(|host| host.stop_failed)
+            && !self.hosts.values().any(|host| host.stop_failed || host.condition != DiskCondition::Healthy)
             && host.daemon.is_some();
         if !watched && !(configuration.stops && undisturbed) {
             return;
