@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use hafen_protocol::MemberId;
-use hafen_protocol::message::{Change, Message};
+use hafen_protocol::message::{Change, Message, ProofLevel};
 
 use super::Node;
 use crate::api::{Output, StorageError};
@@ -177,7 +177,10 @@ impl Node {
         let absent_are_down = configured.keys().filter(|host| !view.members.contains_key(host)).all(|host| {
             match self.replica.hosts.get(host).map(|record| &record.standing) {
                 Some(Standing::Down { proof: None }) => true,
-                Some(Standing::Down { proof: Some(proof) }) => *proof >= minimum,
+                // Below the minimum, only the word of an operator brings a host here.
+                Some(Standing::Down { proof: Some(proof) }) => {
+                    *proof >= minimum || *proof == ProofLevel::Human
+                }
                 // A daemon that is gone from a host in the ring may come back at any time, with what it has.
                 _ => !fencing && !view.hosts.contains(host),
             }

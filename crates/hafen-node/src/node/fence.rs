@@ -10,7 +10,7 @@ use super::plan::REPEAT_PAUSE_MAXIMUM_MS;
 use crate::api::Output;
 use crate::driver::Outcome;
 use crate::fencing::{self, Choice, DeviceCheck, Situation};
-use crate::replica::Standing;
+use crate::replica::{FenceEntry, Standing};
 
 /// How a fencing went so far, kept by the coordinator between attempts.
 pub(super) type Attempts = BTreeMap<HostId, Attempt>;
@@ -39,6 +39,15 @@ pub(super) struct OperatorFencing {
 
 /// What an operator asked for so long ago is not done any more, in milliseconds.
 const OPERATOR_FENCING_MAXIMUM_MS: u64 = 60_000;
+
+impl FenceEntry {
+    /// Whether it is proof enough that its target is off. An operator who was asked for his word, and gave it, is
+    /// believed whatever the minimum is; a device that waits for a human is not.
+    pub(super) fn suffices(&self, minimum: ProofLevel) -> bool {
+        let proof = self.result.outcome.as_ref().ok();
+        proof.is_some_and(|&proof| proof >= minimum || self.start.levels.is_empty())
+    }
+}
 
 impl Node {
     /// Why a host is to be fenced, for the record.

@@ -94,6 +94,8 @@ impl Node {
             let text = format!("{name} is here: the cluster does not go on without it");
             return self.event("refused", &name, text, format!("{origin} asked for it"));
         }
+        // What that host may have been told alone, while the others were off, is given up with it.
+        self.met_majority = true;
         self.outputs.push_back(Output::Bus(Transmission::ProceedWithout(BTreeSet::from([host]))));
     }
 
@@ -147,7 +149,9 @@ impl Node {
                 FenceOutcome::Unknown
             }
             (true, None) => FenceOutcome::Failed,
-            (true, Some(proof)) if proof < self.proof_minimum() => FenceOutcome::TooWeak,
+            (true, Some(proof)) if proof < self.proof_minimum() && !start.levels.is_empty() => {
+                FenceOutcome::TooWeak
+            }
             (true, Some(_)) => FenceOutcome::Succeeded,
         };
         FenceRecord {

@@ -91,9 +91,7 @@ impl Node {
     /// What unblocks a host that cannot be fenced.
     fn fencing_trouble(&self, host: u32) -> Option<String> {
         let its = self.replica.fence_history.iter().rev().filter(|entry| entry.start.target.0 == host);
-        let enough = |entry: &&FenceEntry| {
-            entry.result.outcome.as_ref().is_ok_and(|proof| *proof >= self.proof_minimum())
-        };
+        let enough = |entry: &&FenceEntry| entry.suffices(self.proof_minimum());
         let failed: Vec<&FenceEntry> = its.take_while(|entry| !enough(entry)).collect();
         let last = failed.first()?;
         let why = match &last.result.outcome {

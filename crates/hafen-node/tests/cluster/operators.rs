@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hafen_protocol::HostId;
-use hafen_protocol::client::{FenceOutcome, FenceRecord, Reply, Request};
+use hafen_protocol::client::{Edit, FenceOutcome, FenceRecord, Reply, Request};
 use hafen_protocol::message::ProofLevel;
 
 use crate::world::World;
@@ -44,6 +44,24 @@ fn a_host_that_has_just_booted_shoots_nobody_until_a_human_says_so() {
     assert_eq!((record.target.as_str(), record.origin.as_deref()), ("host2", Some("alice")));
     assert_eq!((record.proof, record.outcome), (Some(ProofLevel::Human), FenceOutcome::Succeeded));
     assert_eq!(record.by, None);
+}
+
+#[test]
+fn the_word_of_a_human_counts_whatever_proof_devices_must_give() {
+    let asked = r#"<nvpair id="minimum" name="fencing-proof-minimum" value="agent-reported"/></cluster_property_set>"#;
+    let machines = MACHINES.replacen("</cluster_property_set>", asked, 1);
+    let mut world = World::dark(2, &machines, |settings| settings.two_node = true);
+    world.boot(HostId(1));
+    world.until("quorum", |world| world.node(1).quorate());
+    world.ask(1, proceed_without("host2"));
+    world.until("the machines run", both_run);
+    assert_eq!(history(&mut world, 1)[0].outcome, FenceOutcome::Succeeded);
+    let edits = vec![Edit::Property { name: "batch-limit".to_string(), value: Some("7".to_string()) }];
+    let change = Request::Change { edits, without_quorum: false, origin: "alice".to_string() };
+    let request = world.ask(1, change);
+    world.until("the change is acknowledged", |world| {
+        matches!(world.replies.get(&request), Some(Reply::Done { .. }))
+    });
 }
 
 #[test]
