@@ -388,15 +388,19 @@ impl Lab {
             .map_err(LabError::system("run a command in", host))
     }
 
-    /// The processes of a host whose command line holds all of these words, by their ids as seen here.
+    /// The processes of a host with these words in their command lines, by their ids as seen here: each word begins an
+    /// argument, or the program's name.
     pub fn processes(&self, host: &str, words: &[&str]) -> Result<Vec<u32>, LabError> {
         let init = self.power().init_of(host)?;
         let found = namespace_of(init).and_then(|namespace| processes_in(&namespace));
         let mut found = found.map_err(LabError::system("look for processes of", host))?;
         found.retain(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            words.iter().all(|word| line.contains(word))
+            let line = String::from_utf8_lossy(&line);
+            let program = line.split('\0').next().and_then(|path| path.rsplit('/').next());
+            let begins =
+                |word: &str| program.into_iter().chain(line.split('\0')).any(|one| one.starts_with(word));
+            words.iter().all(|word| begins(word))
         });
         Ok(found)
     }
