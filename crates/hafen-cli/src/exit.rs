@@ -23,7 +23,7 @@ const USAGE: u8 = 64;
 const DATA: u8 = 65;
 const NO_INPUT: u8 = 66;
 const UNAVAILABLE: u8 = 69;
-const SOFTWARE: u8 = 70;
+pub(crate) const SOFTWARE: u8 = 70;
 const TEMPORARY: u8 = 75;
 const NO_PERMISSION: u8 = 77;
 

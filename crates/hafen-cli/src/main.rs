@@ -2,6 +2,9 @@
 //! old name; as `hafen` its first argument chooses.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+#[macro_use]
+mod print;
+
 mod applets;
 mod arguments;
 mod commands;

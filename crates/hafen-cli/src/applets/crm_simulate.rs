@@ -22,7 +22,7 @@ fn try_run(words: Vec<OsString>) -> Result<(), (String, u8)> {
     let words = words.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned());
     let arguments = Arguments::parse(words).map_err(|error| (error.to_string(), exit::USAGE))?;
     if arguments.help {
-        print!("{}", crm_simulate::HELP);
+        out!("{}", crm_simulate::HELP);
         return Ok(());
     }
     let Some(file) = &arguments.xml_file else {
@@ -39,6 +39,6 @@ fn try_run(words: Vec<OsString>) -> Result<(), (String, u8)> {
                 .map_err(|error| (format!("{target}: {error}"), exit::CANNOT_CREATE))?;
         }
     }
-    print!("{}", outcome.text);
+    out!("{}", outcome.text);
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(super) fn run(words: &[String]) -> ExitCode {
             "-c" => host = rest.next().cloned(),
             "-w" => asks = false,
             "-h" | "--help" => {
-                println!(
+                outln!(
                     "Tells the cluster that a host that it waits for (stonith:meatware) is off\n\n{USAGE}\n\n  \
                      -c node  the host, as it stands in the log\n  -w       do not ask (for scripts)\n\n\
                      Example:\n  meatclient -c host2"
@@ -43,13 +43,13 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         return ExitCode::from(BAD_USAGE);
     };
     if asks && !is_sure(&host) {
-        println!("Meatware: {host} is not confirmed; nothing was done");
+        outln!("Meatware: {host} is not confirmed; nothing was done");
         return ExitCode::from(REFUSED);
     }
     let folder = std::env::var_os(FOLDER_VARIABLE).unwrap_or_else(|| MEATWARE_DIR.into());
     match meatclient_confirm(Path::new(&folder), &host) {
         Ok(()) => {
-            println!("Meatware: {host} is confirmed as off");
+            outln!("Meatware: {host} is confirmed as off");
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -156,11 +156,11 @@ pub(super) fn run(
         }
     };
     if given.has('h') {
-        print!("{}", spec.help());
+        out!("{}", spec.help());
         return ExitCode::SUCCESS;
     }
     if given.has('$') {
-        println!("Pacemaker {VERSION}\nHafen {} stands in for it", env!("CARGO_PKG_VERSION"));
+        outln!("Pacemaker {VERSION}\nHafen {} stands in for it", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
     let format = given.value(&[OUTPUT_AS]).unwrap_or("text");

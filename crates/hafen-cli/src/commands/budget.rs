@@ -35,9 +35,9 @@ pub(super) fn run(arguments: &BudgetArguments, connection: &Connection) -> anyho
         budget.gaps.extend(conf_gap.clone());
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&to_json(&budgets))?);
+        outln!("{}", serde_json::to_string_pretty(&to_json(&budgets))?);
     } else {
-        print!("{}", budgets.iter().map(|budget| render(budget)).collect::<Vec<_>>().join("\n"));
+        out!("{}", budgets.iter().map(|budget| render(budget)).collect::<Vec<_>>().join("\n"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -22,10 +22,10 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         lines.retain(|line| line.level >= Level::Warning);
     }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&lines)?);
+        outln!("{}", serde_json::to_string_pretty(&lines)?);
     } else {
-        print!("{}", render(&lines));
-        println!("{}", summary(worst));
+        out!("{}", render(&lines));
+        outln!("{}", summary(worst));
     }
     Ok(if worst == Level::Error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

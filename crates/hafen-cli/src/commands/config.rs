@@ -39,7 +39,7 @@ fn load(file: &Path, without_quorum: bool, connection: &Connection) -> anyhow::R
     let origin = target::origin(&format!("config load {name}"));
     let edits = vec![Edit::ReplaceAll { xml }];
     let note = target::connect(connection)?.change(edits, without_quorum, &origin)?;
-    println!("{}", note.unwrap_or_else(|| "the configuration is replaced".to_owned()));
+    outln!("{}", note.unwrap_or_else(|| "the configuration is replaced".to_owned()));
     Ok(())
 }
 

@@ -38,7 +38,7 @@ pub(super) fn run(layout: &Layout, options: &LabDemo) -> anyhow::Result<ExitCode
     let spec = lab::spec(&options.options, options.vms)?;
     end_on_signal(layout.clone(), scenario.is_some())?;
     let executable = std::env::current_exe()?;
-    println!(
+    outln!(
         "starting {} hosts and {} virtual machines in {}",
         spec.hosts.len(),
         spec.vms,
@@ -60,22 +60,22 @@ pub(super) fn scenario(lab: &Lab, name: &str) -> anyhow::Result<ExitCode> {
 pub(super) fn play_and_report(lab: &Lab, scenario: &Scenario) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let report = play(lab, scenario, &mut |step| {
-        println!("{:>7.1} s  {step}", began.elapsed().as_secs_f32());
+        outln!("{:>7.1} s  {step}", began.elapsed().as_secs_f32());
     });
-    println!("\nScenario {}", report.name);
+    outln!("\nScenario {}", report.name);
     for finding in &report.findings {
-        println!("  {finding}");
+        outln!("  {finding}");
     }
     for event in &report.events {
-        println!("  {event}");
+        outln!("  {event}");
     }
     match report.failure {
         None => {
-            println!("PASSED in {:.1} s", report.took.as_secs_f32());
+            outln!("PASSED in {:.1} s", report.took.as_secs_f32());
             Ok(ExitCode::SUCCESS)
         }
         Some(failure) => {
-            println!("FAILED after {:.1} s: {failure}", report.took.as_secs_f32());
+            outln!("FAILED after {:.1} s: {failure}", report.took.as_secs_f32());
             Ok(ExitCode::FAILURE)
         }
     }

@@ -103,12 +103,12 @@ fn fence_and_tell(client: &mut Client, host: &str, request: Request) -> anyhow::
     let known: BTreeSet<String> = records(client, host)?.into_iter().map(|record| record.id).collect();
     let reply = client.request(request)?;
     if let Reply::FenceDrill { checks } = reply {
-        print!("{}", drill::render(&checks, true));
+        out!("{}", drill::render(&checks, true));
         return Ok(drill::exit(&checks));
     }
     match ended(client, host, &known, FENCING_TIMEOUT)? {
         Some(record) => {
-            print!("{}", history::render(&record));
+            out!("{}", history::render(&record));
             let done = record.outcome == FenceOutcome::Succeeded;
             Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
@@ -116,7 +116,7 @@ fn fence_and_tell(client: &mut Client, host: &str, request: Request) -> anyhow::
             let after = FENCING_TIMEOUT.as_secs();
             let text =
                 format!("{host} is not fenced after {after} s. Look on with `hafen fence history {host}`.");
-            print!("{}", wrapped("", &text));
+            out!("{}", wrapped("", &text));
             Ok(ExitCode::FAILURE)
         }
     }
@@ -157,8 +157,8 @@ pub(super) fn vouch_and_tell(client: &mut Client, host: &str, request: Request) 
     let known: BTreeSet<String> = records(client, host)?.into_iter().map(|record| record.id).collect();
     client.done(request)?;
     match ended(client, host, &known, WORD_TIMEOUT)? {
-        Some(record) => print!("{}", history::render(&record)),
-        None => println!("{host} counts as off by your word; what follows from it: `hafen status`."),
+        Some(record) => out!("{}", history::render(&record)),
+        None => outln!("{host} counts as off by your word; what follows from it: `hafen status`."),
     }
     Ok(())
 }

@@ -19,18 +19,18 @@ pub(super) fn run(command: Option<FilesCommand>) -> anyhow::Result<ExitCode> {
         }
         Some(FilesCommand::Pull { path, from }) => {
             files::pull(&host, &path, &from)?;
-            println!("{path} is that of {from} now.");
+            outln!("{path} is that of {from} now.");
             Ok(ExitCode::SUCCESS)
         }
         Some(FilesCommand::Add { pattern }) => {
             let new = agreed::add_pattern(&host, &pattern)?;
-            println!("{pattern} is {}.", if new { "agreed from now on" } else { "agreed already" });
-            println!("Bring it to the other hosts with: hafen files push");
+            outln!("{pattern} is {}.", if new { "agreed from now on" } else { "agreed already" });
+            outln!("Bring it to the other hosts with: hafen files push");
             Ok(ExitCode::SUCCESS)
         }
         Some(FilesCommand::Forget { pattern }) => {
             let was = agreed::remove_pattern(&host, &pattern)?;
-            println!(
+            outln!(
                 "{pattern} {}.",
                 if was { "may differ from now on" } else { "was not among the agreed files" }
             );

@@ -53,7 +53,7 @@ pub(super) fn run(command: LabCommand, connection: &Connection) -> anyhow::Resul
         LabCommand::PowerSwitch { lease } => hafen_lab::power::run(&layout, lease)?,
         LabCommand::Hub => hafen_lab::hub::run(&layout)?,
         LabCommand::Switch => hafen_lab::net::run(&layout)?,
-        LabCommand::Links => links().iter().for_each(|link| println!("{link}")),
+        LabCommand::Links => links().iter().for_each(|link| outln!("{link}")),
         LabCommand::Service { action, name } => return service(&action, &name),
         LabCommand::Init => init(&layout, connection)?,
     }
@@ -84,10 +84,7 @@ fn up(layout: &Layout, options: &LabUp) -> anyhow::Result<()> {
     let executable = std::env::current_exe()?;
     let spec = spec(&options.options, options.vms)?;
     hafen_lab::up_detached(layout, spec, &executable)?;
-    println!(
-        "{} hosts are on. Look with `hafen status`, end it with `hafen lab down`.",
-        options.options.hosts
-    );
+    outln!("{} hosts are on. Look with `hafen status`, end it with `hafen lab down`.", options.options.hosts);
     Ok(())
 }
 
@@ -95,7 +92,7 @@ fn up(layout: &Layout, options: &LabUp) -> anyhow::Result<()> {
 pub(super) fn down(layout: &Layout) -> anyhow::Result<()> {
     let there_was = hafen_lab::down(layout)?;
     let root = layout.root().display();
-    println!(
+    outln!(
         "{}",
         if there_was { format!("the lab in {root} is gone") } else { format!("there is no lab in {root}") }
     );
@@ -104,11 +101,11 @@ pub(super) fn down(layout: &Layout) -> anyhow::Result<()> {
 
 pub(super) fn status(layout: &Layout) -> anyhow::Result<()> {
     let lab = Lab::open(layout)?;
-    println!("lab in {}", layout.root().display());
+    outln!("lab in {}", layout.root().display());
     for host in lab.power().list()? {
         let state = if host.on { "on" } else { "off" };
         let init = host.init.map(|pid| format!("init {pid}")).unwrap_or_default();
-        println!("  {:<12} {state:<4} {init:<12} booted {} times", host.host, host.boots);
+        outln!("  {:<12} {state:<4} {init:<12} booted {} times", host.host, host.boots);
     }
     Ok(())
 }
@@ -117,10 +114,10 @@ fn fill(layout: &Layout, host: &str, free: bool) -> anyhow::Result<()> {
     let lab = Lab::open(layout)?;
     if free {
         lab.free_disk(host)?;
-        println!("the disk of {host} has room again");
+        outln!("the disk of {host} has room again");
     } else {
         let bytes = lab.fill_disk(host)?;
-        println!(
+        outln!(
             "the disk of {host} is full ({bytes} bytes were free): free it with `hafen lab fill {host} --free`"
         );
     }
@@ -129,8 +126,8 @@ fn fill(layout: &Layout, host: &str, free: bool) -> anyhow::Result<()> {
 
 fn measure(layout: &Layout, options: &LabMeasure) -> anyhow::Result<ExitCode> {
     let lab = Lab::open(layout)?;
-    let measured = hafen_lab::measure::failover(&lab, options.kills, &mut |line| println!("{line}"))?;
-    println!("{measured}");
+    let measured = hafen_lab::measure::failover(&lab, options.kills, &mut |line| outln!("{line}"))?;
+    outln!("{measured}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -179,7 +176,7 @@ fn service(action: &str, name: &str) -> anyhow::Result<ExitCode> {
         "ok" => {}
         "error" => anyhow::bail!("{detail}"),
         state => {
-            println!("{name} is {state} {detail}");
+            outln!("{name} is {state} {detail}");
             return Ok(exit::status(if state == "running" { 0 } else { 3 }));
         }
     }

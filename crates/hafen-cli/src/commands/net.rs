@@ -49,15 +49,13 @@ fn up(layout: &Layout, options: &NetUp) -> anyhow::Result<()> {
     spec.power_delay_ms = options.power_delay_ms;
     hafen_lab::up_detached(layout, spec, &std::env::current_exe()?)?;
     let count = options.hosts;
-    println!(
-        "{count} hosts are on. Go in with `hafen net exec host1 -- bash`, end it with `hafen net down`."
-    );
+    outln!("{count} hosts are on. Go in with `hafen net exec host1 -- bash`, end it with `hafen net down`.");
     Ok(())
 }
 
 fn scenario(layout: &Layout, name: Option<&str>, guest: Option<&PathBuf>) -> anyhow::Result<ExitCode> {
     let Some(name) = name else {
-        hafen_lab::scenario::names().iter().for_each(|name| println!("{name}"));
+        hafen_lab::scenario::names().iter().for_each(|name| outln!("{name}"));
         return Ok(ExitCode::SUCCESS);
     };
     let scenario = Scenario::load(name)?;
@@ -94,7 +92,7 @@ fn status(layout: &Layout) -> anyhow::Result<()> {
     let network = Lab::open(layout)?.frame_switch()?.status()?;
     for PortStatus { host, link, attached, sent, received, lost } in network.ports {
         let state = if attached { "plugged in" } else { "unplugged" };
-        println!("  {host:<12} {link:<5} {state:<11} sent {sent} received {received} lost {lost} frames");
+        outln!("  {host:<12} {link:<5} {state:<11} sent {sent} received {received} lost {lost} frames");
     }
     for (direction, shape) in network.shapes {
         let mut what = Vec::new();
@@ -110,7 +108,7 @@ fn status(layout: &Layout) -> anyhow::Result<()> {
         if shape.mtu > 0 {
             what.push(format!("carries at most {} bytes", shape.mtu));
         }
-        println!("  {} to {} on {}: {}", direction.from, direction.to, direction.link, what.join(", "));
+        outln!("  {} to {} on {}: {}", direction.from, direction.to, direction.link, what.join(", "));
     }
     Ok(())
 }

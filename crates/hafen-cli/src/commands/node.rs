@@ -23,9 +23,9 @@ pub(super) fn run(command: NodeCommand, connection: &Connection) -> anyhow::Resu
     change(&mut client, vec![edit], &format!("node {what} {node}"))?;
     match what {
         "standby" => {
-            println!("{node} is in standby: what runs there moves away. Back with `hafen node online {node}`")
+            outln!("{node} is in standby: what runs there moves away. Back with `hafen node online {node}`")
         }
-        _ => println!("{node} may carry resources again"),
+        _ => outln!("{node} may carry resources again"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -83,9 +83,9 @@ fn status(json: bool, connection: &Connection) -> anyhow::Result<ExitCode> {
     let status = target::connect(connection)?.status()?;
     let corosync = Corosync::of_this_host();
     if json {
-        println!("{}", serde_json::to_string_pretty(&to_json(&status, &corosync))?);
+        outln!("{}", serde_json::to_string_pretty(&to_json(&status, &corosync))?);
     } else {
-        print!("{}", render(&status, &corosync));
+        out!("{}", render(&status, &corosync));
     }
     Ok(if status.quorate { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -166,7 +166,7 @@ fn proceed_without(host: &str, vouch: &Vouch, connection: &Connection) -> anyhow
     confirm(vouch, host, &question, host)?;
     let origin = target::origin(&format!("quorum proceed-without {host}"));
     vouch_and_tell(&mut client, host, Request::ProceedWithout { host: host.to_owned(), origin })?;
-    println!("Keep {host} off until it is mended; look with `hafen quorum`.");
+    outln!("Keep {host} off until it is mended; look with `hafen quorum`.");
     Ok(())
 }
 

@@ -47,7 +47,7 @@ pub(super) fn init(arguments: InitArguments) -> anyhow::Result<ExitCode> {
     if !report.was_there {
         eprintln!("The cluster '{}' runs. On the next host, within an hour:", report.cluster);
     }
-    println!("{}", report.join_line);
+    outln!("{}", report.join_line);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -56,7 +56,7 @@ pub(super) fn token(lifetime: &str) -> anyhow::Result<ExitCode> {
     let (token, line) = init::token(&this_host()?, seconds)?;
     let left = token.expires.saturating_sub(hafen_setup::clock::wall_seconds());
     eprintln!("On the new host, within {} minutes:", left.div_ceil(60));
-    println!("{line}");
+    outln!("{line}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -87,7 +87,7 @@ pub(super) fn join(arguments: JoinArguments) -> anyhow::Result<ExitCode> {
     let report = join::join(&host, &options)?;
     tell(&report.notes);
     if !report.was_there {
-        println!("{} is in the cluster '{}': {}", host.name, report.cluster, report.hosts.join(", "));
+        outln!("{} is in the cluster '{}': {}", host.name, report.cluster, report.hosts.join(", "));
         propose(&host);
     }
     Ok(ExitCode::SUCCESS)
@@ -101,8 +101,8 @@ fn propose(host: &Host) {
         eprintln!("note: {measure}");
     }
     match proposal.timing {
-        Ok(timing) if proposal.in_place => println!("Measured: {timing}."),
-        Ok(timing) => println!(
+        Ok(timing) if proposal.in_place => outln!("Measured: {timing}."),
+        Ok(timing) => outln!(
             "Measured: today a lost host is noticed within {} ms; with 'hafen quorum tune --apply' {timing}.",
             proposal.detection_ms_now
         ),
@@ -114,11 +114,11 @@ pub(super) fn leave(last: bool) -> anyhow::Result<ExitCode> {
     let host = this_host()?;
     let left = leave::leave(&host, last)?;
     match &left.cluster {
-        Some(cluster) => println!("{} has left the cluster '{cluster}'.", host.name),
-        None => println!("{} is in no cluster.", host.name),
+        Some(cluster) => outln!("{} has left the cluster '{cluster}'.", host.name),
+        None => outln!("{} is in no cluster.", host.name),
     }
     if let Some(folder) = left.kept {
-        println!("Its files of that cluster are kept in {}.", folder.display());
+        outln!("Its files of that cluster are kept in {}.", folder.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -128,7 +128,7 @@ pub(super) fn remove(name: &str, connection: &Connection) -> anyhow::Result<Exit
     let mut client = target::connect(connection)?;
     proven_off(&mut client, name)?;
     leave::remove(&host, name)?;
-    println!("{name} is out of the cluster's configuration on all hosts.");
+    outln!("{name} is out of the cluster's configuration on all hosts.");
     leave::forget(&host, name)?;
     propose(&host);
     Ok(ExitCode::SUCCESS)

@@ -32,7 +32,7 @@ pub(super) fn run(command: VmCommand, connection: &Connection) -> anyhow::Result
 /// Changes the configuration; prints what the daemon has to say beside that it is done.
 pub(super) fn change(client: &mut Client, edits: Vec<Edit>, what: &str) -> anyhow::Result<()> {
     if let Some(note) = client.change(edits, false, &target::origin(what))? {
-        println!("{note}");
+        outln!("{note}");
     }
     Ok(())
 }
@@ -57,7 +57,7 @@ fn create(options: &VmCreate, connection: &Connection) -> anyhow::Result<()> {
     let mut client = target::connect(connection)?;
     let edit = Edit::Create { section: "resources".to_owned(), xml };
     change(&mut client, vec![edit], &format!("vm create {}", options.name))?;
-    println!("{} is part of the cluster; the cluster starts it: look with `hafen status`", options.name);
+    outln!("{} is part of the cluster; the cluster starts it: look with `hafen status`", options.name);
     Ok(())
 }
 
@@ -88,7 +88,7 @@ fn list(connection: &Connection) -> anyhow::Result<()> {
     let mut client = target::connect(connection)?;
     let machines = virtual_machines(&configuration(&mut client)?);
     let status = client.status()?;
-    println!("{:<16} {:<10} {:<12} {:>8} {:>4}  LIVE MIGRATION", "NAME", "STATE", "HOST", "MEMORY", "CPUS");
+    outln!("{:<16} {:<10} {:<12} {:>8} {:>4}  LIVE MIGRATION", "NAME", "STATE", "HOST", "MEMORY", "CPUS");
     for machine in machines {
         let report = status.resources.iter().find(|one| one.id == machine.id);
         let state = report.map_or("unknown", |report| report.state.as_str());
@@ -98,7 +98,7 @@ fn list(connection: &Connection) -> anyhow::Result<()> {
             None => ("-".to_owned(), "-".to_owned()),
         };
         let live = if machine.allow_migrate { "yes" } else { "no" };
-        println!("{:<16} {state:<10} {hosts:<12} {memory:>8} {cpus:>4}  {live}", machine.id);
+        outln!("{:<16} {state:<10} {hosts:<12} {memory:>8} {cpus:>4}  {live}", machine.id);
     }
     Ok(())
 }
@@ -133,10 +133,10 @@ fn migrate(vm: &str, to: &str, until: Option<&str>, connection: &Connection) -> 
     edits.push(Edit::Put { section: "constraints".to_owned(), xml: constraint.to_xml() });
     change(&mut client, edits, &format!("vm migrate {vm} {to}"))?;
     match until {
-        None => println!("{vm} goes to {to} and stays there until `hafen vm migrate {vm} --clear`"),
+        None => outln!("{vm} goes to {to} and stays there until `hafen vm migrate {vm} --clear`"),
         Some(end) => {
             let end = hafen_vm::format_until(end).unwrap_or_default();
-            println!("{vm} goes to {to} and stays there until {end}");
+            outln!("{vm} goes to {to} and stays there until {end}");
         }
     }
     Ok(())
@@ -148,10 +148,10 @@ fn clear(vm: &str, connection: &Connection) -> anyhow::Result<()> {
     known(&cib, vm)?;
     let ids = clear_moves(&mut cib, vm, None);
     if ids.is_empty() {
-        println!("nothing is left over from moves of {vm}");
+        outln!("nothing is left over from moves of {vm}");
         return Ok(());
     }
-    println!("removes {}", ids.join(", "));
+    outln!("removes {}", ids.join(", "));
     let edits = ids.into_iter().map(|id| Edit::Delete { id, missing_ok: true }).collect();
     change(&mut client, edits, &format!("vm migrate {vm} --clear"))
 }

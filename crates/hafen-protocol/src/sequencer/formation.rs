@@ -169,7 +169,8 @@ impl Sequencer {
     /// The ring of a host ends, and another one begins with the same hosts. A broken ring has a better reason to end.
     pub(super) fn reform(&mut self, now: u64, host: HostId) {
         let Some(id) = self.hosts.get(&host).and_then(|host| host.ring) else { return };
-        let Some(hosts) = self.rings.get(&id).filter(|ring| !ring.broken).map(|ring| ring.hosts.clone()) else {
+        let Some(hosts) = self.rings.get(&id).filter(|ring| !ring.broken).map(|ring| ring.hosts.clone())
+        else {
             return;
         };
         self.install(now, &hosts);

@@ -61,7 +61,7 @@ fn covered(cib: &Cib, devices: &[FencingDevice<'_>], hosts: &[String], lines: &m
             [] => lines.error(
                 Topic::Fencing,
                 format!("no device can fence {host}: if it is lost, what it ran stays down"),
-                format!("Add one: `hafen fence add AGENT --host {host} name=value...`"),
+                format!("Add one: `hafen fence add AGENT --target {host} name=value...`"),
             ),
             [one] if !watchdog => alone.entry(one.agent()).or_default().push(host),
             _ => {}

@@ -26,7 +26,7 @@ pub(super) fn run(options: &FenceAdd, connection: &Connection) -> anyhow::Result
         let same = there.agent() == device.agent
             && device.parameters.iter().all(|(name, value)| there.parameter(name) == Some(value));
         if same {
-            println!("The device {} is there already; nothing was changed.", device.id);
+            outln!("The device {} is there already; nothing was changed.", device.id);
             return Ok(());
         }
         let text =
@@ -38,9 +38,9 @@ pub(super) fn run(options: &FenceAdd, connection: &Connection) -> anyhow::Result
     let mut edits = vec![create("resources", xml.resource)];
     edits.extend(xml.constraints.into_iter().map(|xml| create("constraints", xml)));
     change(&mut client, edits, &format!("fence add {}", device.id))?;
-    println!("The device {} is part of the cluster. Look with `hafen fence drill`.", device.id);
+    outln!("The device {} is part of the cluster. Look with `hafen fence drill`.", device.id);
     if !cib.property_boolean("stonith-enabled") {
-        println!("Fencing is switched off (stonith-enabled=false): nothing uses it yet.");
+        outln!("Fencing is switched off (stonith-enabled=false): nothing uses it yet.");
     }
     Ok(())
 }

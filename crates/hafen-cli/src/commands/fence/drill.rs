@@ -37,9 +37,9 @@ pub(super) fn run(
         other => anyhow::bail!("the daemon answered something else than was asked: {other:?}"),
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&checks)?);
+        outln!("{}", serde_json::to_string_pretty(&checks)?);
     } else {
-        print!("{}", render(&checks, false));
+        out!("{}", render(&checks, false));
     }
     Ok(exit(&checks))
 }

@@ -15,11 +15,11 @@ pub(super) fn run(target: Option<String>, json: bool, connection: &Connection) -
         other => anyhow::bail!("the daemon answered something else than was asked: {other:?}"),
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&records)?);
+        outln!("{}", serde_json::to_string_pretty(&records)?);
     } else if records.is_empty() {
-        println!("No host was fenced.");
+        outln!("No host was fenced.");
     } else {
-        print!("{}", records.iter().map(render).collect::<String>());
+        out!("{}", records.iter().map(render).collect::<String>());
     }
     Ok(())
 }
