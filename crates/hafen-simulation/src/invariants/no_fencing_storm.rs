@@ -3,7 +3,8 @@
 //! Causes are recorded by the world as it sees them happen: a host or its daemon is lost from a member's view, a stop
 //! fails, an operator asks. A cluster that starts and knows nothing of a host may fence it too. A second fencing
 //! without a new cause counts when somebody in the asking member's view knew of the first one's success; where
-//! nobody there did (the fencer was lost with the answer) it is a new attempt, not a storm.
+//! nobody there did (the fencer was lost with the answer, or hangs and the others went on without it) it is a new
+//! attempt, not a storm.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -91,8 +91,10 @@ impl World {
     fn asked_now(&self, from: MemberId, start: &FenceStart) -> Asked {
         let asking = self.hosts.get(&from.host).and_then(|host| host.daemon.as_ref());
         let view = asking.and_then(|daemon| daemon.view.clone());
+        // Whom the others went on without told them nothing.
+        let present = asking.map(|daemon| daemon.node.membership().present()).unwrap_or_default();
         let members = view.iter().flat_map(|view| view.member_ids());
-        let nodes = members.filter_map(|member| {
+        let nodes = members.filter(|member| present.contains(&member.host)).filter_map(|member| {
             let daemon = self.hosts.get(&member.host)?.daemon.as_ref()?;
             (daemon.incarnation == member.incarnation).then_some(&daemon.node)
         });
@@ -233,7 +235,7 @@ impl World {
         if fenced && start.action != "on" {
             let boot = self.hosts.get(&target).filter(|host| host.powered).map(|host| host.boot);
             if boot.is_some() && boot == fencer.boot {
-                self.check_said_off(target, fencer.by);
+                self.check_said_off(target, fencer.by, &start.id);
             }
             if let Some(text) = no_fencing_storm(&self.causes, target, &fencer.asked) {
                 self.violate(Invariant::NoFencingStorm, text);
@@ -247,12 +249,14 @@ impl World {
     }
 
     /// A host that is said to be off has power, and has had it all the time. A watchdog ends only hosts that run
-    /// something, and that have not come back.
-    fn check_said_off(&mut self, target: HostId, by: MemberId) {
+    /// something, and that have not come back; once one has, nobody asks for the answer any more.
+    fn check_said_off(&mut self, target: HostId, by: MemberId, id: &str) {
         let mut running: Vec<String> = Vec::new();
         if self.options.configuration.how == Fencing::Watchdogs {
-            let view = self.hosts.get(&by.host).and_then(|host| host.daemon.as_ref()?.view.as_ref());
-            let back = view.is_some_and(|view| view.members.contains_key(&target));
+            let daemon = self.hosts.get(&by.host).and_then(|host| host.daemon.as_ref());
+            let view = daemon.and_then(|daemon| daemon.view.as_ref());
+            let back = view.is_some_and(|view| view.members.contains_key(&target))
+                || daemon.is_some_and(|daemon| !daemon.node.replica().fencings.contains_key(id));
             let open = self.agents.active_on(target).filter(|(_, instance)| !instance.hidden);
             running.extend(open.map(|(name, _)| name.to_owned()));
             if back || running.is_empty() {
