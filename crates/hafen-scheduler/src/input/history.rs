@@ -302,13 +302,16 @@ impl<'a> Cluster<'a> {
             }
             "promote" => self.rsc_mut(resource).role = Role::Promoted,
             "migrate_to" => {
-                if !self.node(node).unclean
-                    && let Some(target) =
-                        record.element.attribute("migrate_target").and_then(|name| self.node_by_name(name))
-                    && self.node(target).online
-                {
-                    self.rsc_mut(resource).migration_target = Some(target);
-                    self.rsc_mut(resource).migration_source = Some(node);
+                let target = record.element.attribute("migrate_target");
+                let target = target.and_then(|name| self.node_by_name(name));
+                match target.filter(|&target| self.node(target).online) {
+                    // Nobody is left to tell whether it arrived.
+                    Some(target) if self.node(node).unclean => self.add_running(resource, target),
+                    Some(target) => {
+                        self.rsc_mut(resource).migration_target = Some(target);
+                        self.rsc_mut(resource).migration_source = Some(node);
+                    }
+                    None => {}
                 }
                 self.mark_active(resource);
             }
