@@ -109,7 +109,8 @@ impl World {
             && host.conduct == crate::agents::Conduct::default()
             && !self.hosts.values().any(|host| host.stop_failed || host.condition != DiskCondition::Healthy)
             && host.daemon.is_some();
-        if !watched && !(configuration.stops && undisturbed) {
+        let claimed = watched || (configuration.stops && undisturbed);
+        if !claimed {
             return;
         }
         self.reach(Situation::LongWithoutQuorum);
