@@ -94,7 +94,8 @@ impl Shapes {
         for one in &self.places {
             for other in self.places.iter().filter(|other| *other != one) {
                 let straight = fits(one, from) && fits(other, to);
-                if !straight && !(both && fits(one, to) && fits(other, from)) {
+                let back = both && fits(one, to) && fits(other, from);
+                if !(straight || back) {
                     continue;
                 }
                 let has_gateway = [one, other].into_iter().any(|place| place == GATEWAY);
