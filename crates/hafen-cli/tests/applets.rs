@@ -307,7 +307,7 @@ fn our_ping_counts_addresses_of_both_families() {
     assert_eq!(act("monitor", &[]).0, 7, "not started");
     assert_eq!(act("start", &[]).0, 0);
     let told = set(None, "pingd", Some("200"), Some(3_000), AttributeMode::Both);
-    assert_eq!(daemon.changes(), [told.clone()]);
+    assert_eq!(daemon.changes(), std::slice::from_ref(&told));
     let (code, said) = act("monitor", &[]);
     assert_eq!((code, daemon.changes()), (0, vec![told.clone()]), "{said}");
     assert!(said.contains(SILENT) && said.contains("no.such.name.invalid"), "{said}");

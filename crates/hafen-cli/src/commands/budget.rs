@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &BudgetArguments, connection: &Connection) -> anyho
     if arguments.json {
         outln!("{}", serde_json::to_string_pretty(&to_json(&budgets))?);
     } else {
-        out!("{}", budgets.iter().map(|budget| render(budget)).collect::<Vec<_>>().join("\n"));
+        out!("{}", budgets.iter().map(render).collect::<Vec<_>>().join("\n"));
     }
     Ok(ExitCode::SUCCESS)
 }
