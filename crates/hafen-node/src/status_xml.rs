@@ -150,6 +150,10 @@ fn write_host(
     if place.left_alone {
         attributes.insert("maintenance".to_owned(), "true".to_owned());
     }
+    if matches!(snapshot.standing, Standing::Unclean { .. }) {
+        // It did not come to its leaving in good order: what it ran is unaccounted for.
+        attributes.remove("shutdown");
+    }
     write_attributes(document, state, &id, &attributes);
     let lrm = document.append_element(state, "lrm");
     document.set_attribute(lrm, "id", &id);

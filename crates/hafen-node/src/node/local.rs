@@ -71,6 +71,8 @@ impl Local {
             && let Some(record) = replica.hosts.get_mut(&identity.host)
         {
             record.status = recalled.status;
+            // It was the earlier run that was to leave; this one was started.
+            record.status.attributes.remove("shutdown");
             local.was_seasoned = recalled.seasoned;
             local.seen_quorum = recalled.seen_quorum;
             local.doomed = recalled.doomed;

@@ -155,6 +155,18 @@ fn each_standing_has_its_place() {
     assert_eq!(written(&Standing::Unseen, &status).node_states().count(), 0);
 }
 
+/// A host that asked to leave and was lost before it did is as unclean as another: what it ran may run.
+#[test]
+fn a_host_that_is_lost_while_it_leaves_is_fenced() {
+    let mut status = HostStatus::default();
+    ended(&mut status, &order("start", 0, 2, 0), 0);
+    status.attributes.insert("shutdown".to_owned(), "1687308400".to_owned());
+    assert!(by_id(&written(&Standing::Member, &status), "status-1-shutdown").is_some());
+    let cib = written(&Standing::Unclean { cause: "lost".to_owned() }, &status);
+    assert!(by_id(&cib, "status-1-shutdown").is_none());
+    assert!(by_id(&cib, "dummy_last_0").is_some());
+}
+
 /// Without fencing a host that is not a full member counts as running nothing; one whose daemon is only away for a moment
 /// still runs what it ran.
 #[test]

@@ -89,6 +89,24 @@ fn a_host_that_asked_to_leave_leaves_although_the_view_changed() {
 }
 
 #[test]
+fn a_daemon_that_was_killed_while_it_left_stays_when_it_is_started_again() {
+    let mut world = World::new(3, MACHINES);
+    world.until("all run", |world| settled(world, 1) && running_on(world, "vm1").len() == 1);
+    let leaves = |world: &World| {
+        let record = &world.node(1).replica().hosts[&HostId(3)];
+        record.status.attributes.contains_key("shutdown")
+    };
+    world.ask(3, Request::Shutdown);
+    world.until("it leaves", leaves);
+    world.kill_daemon(HostId(3));
+    world.pass(1_000);
+    world.start_daemon(HostId(3));
+    world.until("it is back", |world| all_synchronised(world, &[1, 2, 3]) && settled(world, 1));
+    world.pass(30_000);
+    assert!(all_synchronised(&world, &[1, 2, 3]) && !leaves(&world), "{}", world.story());
+}
+
+#[test]
 fn the_wait_at_the_start_begins_with_quorum() {
     let mut world = World::new(3, MACHINES);
     world.until("a cluster", |world| all_synchronised(world, &[1, 2, 3]));
