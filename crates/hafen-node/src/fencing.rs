@@ -49,6 +49,9 @@ pub struct Situation<'a> {
     pub members: &'a BTreeMap<HostId, String>,
     /// How many hosts are configured.
     pub hosts: usize,
+    /// Whether more than half of the configured hosts are here beside the target. Without that both parts of a cluster may
+    /// have quorum (`two_node`, a quorum device), feed their watchdogs, and each take the other for ended.
+    pub majority: bool,
     /// A random number: the random part of delays is made from it.
     pub random: u64,
 }

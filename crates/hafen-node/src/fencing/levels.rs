@@ -44,7 +44,7 @@ pub(super) fn for_target<'a>(
     let mut refusals = Vec::new();
     let mut able: Vec<Device<'a>> = Vec::new();
     for device in cib.fencing_devices() {
-        match refusal(cib, situation.learned, device, uname) {
+        match refusal(situation, device, uname) {
             Some(reason) => refusals.push(format!("{} {reason}", device.id())),
             None => able.push(Device::Configured(device)),
         }
@@ -57,7 +57,7 @@ pub(super) fn for_target<'a>(
         true => each_alone(able, uname),
         false => chosen(configured, &able, &mut refusals),
     };
-    add_own_watchdog(cib, &mut levels);
+    add_own_watchdog(situation, &mut levels, &mut refusals);
     if levels.is_empty() {
         let why = if refusals.is_empty() { "none is configured".to_owned() } else { refusals.join("; ") };
         return Err(format!("no device can fence {uname}: {why}"));
@@ -65,20 +65,27 @@ pub(super) fn for_target<'a>(
     Ok(levels)
 }
 
+/// Why a watchdog is not counted on.
+const NO_MAJORITY: &str =
+    "counts only where more than half of the configured hosts are here without it: add a fence device";
+
 /// Why a device cannot fence a host.
-fn refusal(cib: &Cib, learned: &Learned, device: FencingDevice<'_>, uname: &str) -> Option<String> {
+fn refusal(situation: &Situation<'_>, device: FencingDevice<'_>, uname: &str) -> Option<String> {
     if !device.is_enabled() {
         return Some("is switched off (target-role=Stopped)".to_owned());
     }
-    if device.is_watchdog() && watchdog_timeout_ms(cib) == 0 {
+    if device.is_watchdog() && watchdog_timeout_ms(situation.cib) == 0 {
         return Some("counts only with stonith-watchdog-timeout".to_owned());
+    }
+    if device.is_watchdog() && !situation.majority {
+        return Some(NO_MAJORITY.to_owned());
     }
     let static_list = device.parameter("pcmk_host_check") == Some("static-list");
     if !device.may_target(uname) || static_list && device.listed_targets().is_none() {
         let listed = device.listed_targets().unwrap_or_default().join(", ");
         return Some(format!("is for {}", if listed.is_empty() { "no host" } else { &listed }));
     }
-    learned.refuses(device.id(), uname).then(|| "says that it does not control it".to_owned())
+    situation.learned.refuses(device.id(), uname).then(|| "says that it does not control it".to_owned())
 }
 
 /// Unfencing: every device that gives access back must do so.
@@ -104,11 +111,17 @@ fn each_alone<'a>(mut devices: Vec<Device<'a>>, uname: &str) -> Vec<Level<'a>> {
 }
 
 /// The target's own watchdog comes last: it needs nobody, and more time than all others.
-fn add_own_watchdog(cib: &Cib, levels: &mut Vec<Level<'_>>) {
+fn add_own_watchdog(situation: &Situation<'_>, levels: &mut Vec<Level<'_>>, refusals: &mut Vec<String>) {
+    let cib = situation.cib;
     let is_configured = cib.fencing_devices().any(FencingDevice::is_watchdog);
-    if watchdog_timeout_ms(cib) > 0 && !is_configured {
+    if watchdog_timeout_ms(cib) == 0 || is_configured {
+        return;
+    }
+    if situation.majority {
         let index = levels.last().map_or(1, |level| level.index + 1);
         levels.push(Level { index, devices: vec![Device::Watchdog] });
+    } else {
+        refusals.push(format!("its own watchdog {NO_MAJORITY}"));
     }
 }
 

@@ -50,13 +50,15 @@ struct Asked<'a> {
     facts: FencingFacts,
     coordinator: u32,
     members: Vec<u32>,
+    majority: bool,
     random: u64,
 }
 
 impl<'a> Asked<'a> {
     fn of(cib: &'a Cib) -> Self {
         let facts = hafen_scheduler::fencing_facts(cib, 0);
-        Asked { cib, learned: Learned::default(), facts, coordinator: 1, members: vec![1, 2, 3], random: 0 }
+        let members = vec![1, 2, 3];
+        Asked { cib, learned: Learned::default(), facts, coordinator: 1, members, majority: true, random: 0 }
     }
 
     fn choose(&self, target: &str, action: &str) -> Result<Choice, String> {
@@ -68,6 +70,7 @@ impl<'a> Asked<'a> {
             coordinator: HostId(self.coordinator),
             members: &members,
             hosts: 3,
+            majority: self.majority,
             random: self.random,
         };
         choose(&situation, target, action)
@@ -325,6 +328,8 @@ fn a_hosts_own_watchdog_is_the_last_resort() {
     let both = cib(&properties, &device("d", &[], ""), &never("d", "host1"));
     let one = Asked { members: vec![1], ..Asked::of(&both) }.choose("host2", "off").expect("a choice");
     assert_eq!(ids(&one), ["watchdog"]);
+    let half = Asked { members: vec![1], majority: false, ..Asked::of(&nobody) }.choose("host2", "off");
+    assert!(half.expect_err("both halves would count on it").contains("more than half"));
     assert_eq!(ids(&reboot(&both, "host3").expect("a choice")), ["d", "watchdog"]);
     let limited = cib(&properties, &device_of(WATCHDOG_AGENT, "w", &[("pcmk_host_list", "host1")], ""), "");
     assert_eq!(ids(&reboot(&limited, "host1").expect("a choice")), ["w"]);

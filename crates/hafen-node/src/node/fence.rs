@@ -116,6 +116,11 @@ impl Node {
         let cib = self.live_cib();
         let synchronised = self.membership.synchronised.iter();
         let members = synchronised.map(|&host| (host, self.replica.uname(host))).collect();
+        let ring = self.membership.view.as_ref().map(|view| &view.hosts);
+        let others = |host: &&HostId| {
+            self.replica.configured.contains_key(*host) && self.replica.uname(**host) != uname
+        };
+        let here = ring.map_or(0, |ring| ring.iter().filter(others).count());
         let situation = Situation {
             cib: &cib,
             facts: &hafen_scheduler::fencing_facts(&cib, self.now.wall_ms / 1000),
@@ -123,6 +128,7 @@ impl Node {
             coordinator: self.me().host,
             members: &members,
             hosts: self.replica.hosts.len(),
+            majority: here * 2 > self.replica.configured.len(),
             random: fencing::random_of(&self.settings.transition_uuid, self.planner.fence_number),
         };
         fencing::choose(&situation, uname, action)
