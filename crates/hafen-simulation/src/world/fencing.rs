@@ -249,8 +249,13 @@ impl World {
     }
 
     /// A host that is said to be off has power, and has had it all the time. A watchdog ends only hosts that run
-    /// something, and that have not come back; once one has, nobody asks for the answer any more.
+    /// something, and that have not come back; once one has, nobody asks for the answer any more. Not claimed where a
+    /// level has several devices and an `on` of an earlier fencing reaches one of them late, after it was switched off
+    /// (and read back) and before the last one is: then some of its supplies are off, and others on.
     fn check_said_off(&mut self, target: HostId, by: MemberId, id: &str) {
+        if self.hosts.get(&target).is_some_and(|host| !host.supplies_off.is_empty()) {
+            return;
+        }
         let mut running: Vec<String> = Vec::new();
         if self.options.configuration.how == Fencing::Watchdogs {
             let daemon = self.hosts.get(&by.host).and_then(|host| host.daemon.as_ref());
