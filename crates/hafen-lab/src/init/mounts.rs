@@ -26,6 +26,8 @@ const EMPTY_FOLDERS: [&str; 5] =
     ["/etc/corosync", "/etc/hafen", "/etc/xen", "/var/lib/corosync", "/var/lib/hafen"];
 /// Where a host with a network of its own sees its whole disk.
 pub(super) const DISK: &str = "/run/disk";
+/// Where OCF agents keep their state; a real host's boot makes it (tmpfiles.d of resource-agents).
+const AGENTS_RUN: &str = "/run/resource-agents";
 /// What a host must not reach, because there is only one of it for all.
 const MASKED: [&str; 3] = ["/proc/sysrq-trigger", "/dev/watchdog", "/dev/watchdog0"];
 
@@ -53,7 +55,9 @@ pub(super) fn prepare(layout: &Layout, spec: &LabSpec, name: &str) -> Result<(),
         bind_open(&disk, Path::new(STORE))?;
     }
     bind_open(&root, layout.root())?;
-    fs::create_dir_all(RUN).map_err(LabError::system("create", RUN))?;
+    for path in [RUN, AGENTS_RUN] {
+        fs::create_dir_all(path).map_err(LabError::system("create", path))?;
+    }
     prepare_proc()
 }
 
