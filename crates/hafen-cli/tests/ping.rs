@@ -134,7 +134,7 @@ fn our_agent_moves_what_needs_the_lan_and_bears_the_loss_of_a_daemon() {
     let (lab, _lease) = up(&place, spec());
     until(&lab, "all hosts are there", |status| status.hosts.iter().all(|host| host.state == "online"));
     let host = moves_away_and_stays_away(&lab, "hafen");
-    assert!(lab.kill_processes(&host, &["hafen daemon"]).expect("looked") > 0, "the daemon ran");
+    assert!(lab.kill_processes(&host, &["hafen", "daemon"]).expect("looked") > 0, "the daemon ran");
     std::thread::sleep(QUIET);
     let status =
         until(&lab, "the daemon is back", |status| status.hosts.iter().all(|host| host.state == "online"));
