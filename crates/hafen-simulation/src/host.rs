@@ -139,6 +139,8 @@ pub struct Host {
     pub supplies: BTreeSet<u8>,
     /// Those that a switch has switched off.
     pub supplies_off: BTreeSet<u8>,
+    /// When a device or somebody last switched one of them on, in simulated milliseconds.
+    pub supplied_at_ms: Option<u64>,
     /// Its mains are cut.
     pub cut: bool,
     /// Whether somebody can give it its power back; else it is dead until the faults end.
@@ -184,6 +186,7 @@ impl Host {
             watchdog: Watchdog::default(),
             supplies: BTreeSet::from([0, 1]),
             supplies_off: BTreeSet::new(),
+            supplied_at_ms: None,
             cut: false,
             repairable: true,
             returns_after_ms: None,

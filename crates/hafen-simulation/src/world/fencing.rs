@@ -182,7 +182,11 @@ impl World {
 
     /// A device does what it was asked.
     pub(super) fn device_holds(&mut self, request: &Request) {
+        let now_ms = self.now_ms();
         let Some(host) = self.hosts.get_mut(&request.target) else { return };
+        if request.on {
+            host.supplied_at_ms = Some(now_ms);
+        }
         match (request.reach, request.on) {
             (Reach::Supplies, false) => host.supplies_off = host.supplies.clone(),
             (Reach::Supplies, true) => host.supplies_off.clear(),
@@ -235,7 +239,7 @@ impl World {
         if fenced && start.action != "on" {
             let boot = self.hosts.get(&target).filter(|host| host.powered).map(|host| host.boot);
             if boot.is_some() && boot == fencer.boot {
-                self.check_said_off(target, fencer.by, &start.id);
+                self.check_said_off(&fencer);
             }
             if let Some(text) = no_fencing_storm(&self.causes, target, &fencer.asked) {
                 self.violate(Invariant::NoFencingStorm, text);
@@ -249,11 +253,15 @@ impl World {
     }
 
     /// A host that is said to be off has power, and has had it all the time. A watchdog ends only hosts that run
-    /// something, and that have not come back; once one has, nobody asks for the answer any more. Not claimed where a
-    /// level has several devices and an `on` of an earlier fencing reaches one of them late, after it was switched off
-    /// (and read back) and before the last one is: then some of its supplies are off, and others on.
-    fn check_said_off(&mut self, target: HostId, by: MemberId, id: &str) {
-        if self.hosts.get(&target).is_some_and(|host| !host.supplies_off.is_empty()) {
+    /// something, and that have not come back; once one has, nobody asks for the answer any more. Not claimed where
+    /// somebody switches an outlet on by hand between its off and that of the second one, while the fencing is under way:
+    /// then some of the supplies are off, and others on.
+    fn check_said_off(&mut self, fencer: &Fencer) {
+        let (target, by, id) = (fencer.start.target, fencer.by, &fencer.start.id);
+        let undone = |host: &Host| {
+            !host.supplies_off.is_empty() && host.supplied_at_ms.is_some_and(|at_ms| at_ms >= fencer.asked_ms)
+        };
+        if self.hosts.get(&target).is_some_and(undone) {
             return;
         }
         let mut running: Vec<String> = Vec::new();

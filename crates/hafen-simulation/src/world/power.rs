@@ -20,9 +20,11 @@ impl World {
 
     /// Somebody gives a host back all that it lacks, unless it is beyond repair.
     pub(super) fn restore_power(&mut self, id: HostId) {
+        let now_ms = self.now_ms();
         if let Some(host) = self.hosts.get_mut(&id).filter(|host| host.repairable) {
             host.cut = false;
             host.supplies_off.clear();
+            host.supplied_at_ms = Some(now_ms);
         }
         self.power_on(id);
     }
