@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::actions::operation_key;
-use crate::input::nvpairs::Values;
 use crate::input::status::base_name;
-use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Variant};
+use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Task, Variant};
 use crate::order::relation;
 use crate::plan::{Action, ActionKind, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef};
 use crate::score;
@@ -64,16 +62,17 @@ impl<'a> Cluster<'a> {
             return false;
         }
         if let Some(resource) = known.resource {
-            let harmless = matches!(known.task.as_str(), "monitor" | "cancel" | "clear_failcount" | "delete")
-                || known.pseudo;
+            let harmless =
+                matches!(known.task, Task::Monitor | Task::Cancel | Task::ClearFailcount | Task::Delete)
+                    || known.pseudo;
             if !self.rsc(resource).managed && !harmless {
                 return false;
             }
         }
-        if known.pseudo || matches!(known.task.as_str(), "stonith" | "do_shutdown") {
+        if known.pseudo || matches!(known.task, Task::Fence | Task::Shutdown) {
             return true;
         }
-        if known.task == "clear_failcount" {
+        if known.task == Task::ClearFailcount {
             return known.node.is_some_and(|node| self.node(node).online);
         }
         known.node.is_some_and(|node| self.node(node).online && !self.node(node).unclean)
@@ -90,7 +89,7 @@ impl<'a> Cluster<'a> {
             }
         }
         let node = known.node.filter(|_| !known.pseudo).map(|node| self.node_ref(node));
-        let target = known.task == "stonith";
+        let target = known.task == Task::Fence;
         let priority = known.resource.map_or(0, |resource| self.rsc(resource).priority).max(known.priority);
         Action {
             id: numbers.get(&action).copied().unwrap_or(0),
@@ -101,7 +100,7 @@ impl<'a> Cluster<'a> {
             priority,
             can_fail: known.meta.get("can_fail").is_some_and(|value| score::is_true(value)),
             downed: if (target && known.meta.get("stonith_action").is_some_and(|kind| kind != "on"))
-                || known.task == "do_shutdown"
+                || known.task == Task::Shutdown
             {
                 known.node.map(|node| self.node(node).id.clone()).into_iter().collect()
             } else {
@@ -119,7 +118,7 @@ impl<'a> Cluster<'a> {
         let (first, then) = (self.act(first), self.act(then));
         if flags == relation::ORDERED
             && first.migratable
-            && then.task == "stop"
+            && then.task == Task::Stop
             && then.resource != first.resource
         {
             return false;
@@ -128,9 +127,9 @@ impl<'a> Cluster<'a> {
             return false;
         }
         if flags & relation::IF_ON_SAME_NODE_OR_TARGET != 0 {
-            if first.task == "load_stopped" {
+            if first.task == Task::LoadStopped {
                 let target = match then.resource {
-                    Some(resource) if then.task == "migrate_to" => self.rsc(resource).assigned_to,
+                    Some(resource) if then.task == Task::MigrateTo => self.rsc(resource).assigned_to,
                     _ => then.node,
                 };
                 return first.node == target;
@@ -169,15 +168,20 @@ impl<'a> Cluster<'a> {
 
     fn kind_of(&self, action: ActionId) -> ActionKind {
         let known = self.act(action);
-        let task = known.task.clone();
+        let task = known.task;
+        let name = self.task_name(task).to_owned();
         if known.pseudo {
             return ActionKind::Pseudo {
-                task: if known.task == "load_stopped" { known.key.clone() } else { task },
+                task: if matches!(known.task, Task::LoadStopped | Task::OneOrMore) {
+                    self.key_of(action)
+                } else {
+                    name
+                },
                 operation_key: self.printed_key(action).0,
             };
         }
-        match (task.as_str(), known.node, known.resource) {
-            ("stonith", Some(node), _) => ActionKind::Fence {
+        match (task, known.node, known.resource) {
+            (Task::Fence, Some(node), _) => ActionKind::Fence {
                 target: self.node_ref(node),
                 action: match known.meta.get("stonith_action").map(String::as_str) {
                     Some("off") => FenceAction::Off,
@@ -185,8 +189,8 @@ impl<'a> Cluster<'a> {
                     _ => FenceAction::Reboot,
                 },
             },
-            ("clear_failcount" | "do_shutdown" | "lrm_delete", _, resource) => ActionKind::Cluster {
-                task,
+            (Task::ClearFailcount | Task::Shutdown | Task::LrmDelete, _, resource) => ActionKind::Cluster {
+                task: name,
                 operation_key: self.printed_key(action).0,
                 resource: resource.map(|resource| self.resource_ref(resource)),
                 maintenance: Vec::new(),
@@ -196,7 +200,7 @@ impl<'a> Cluster<'a> {
                 let expected = known.meta.get("op_target_rc").and_then(|text| text.parse().ok()).unwrap_or(0);
                 ActionKind::Resource {
                     resource: self.resource_ref(resource),
-                    task,
+                    task: name,
                     interval_ms: known.interval_ms,
                     timeout_ms: self.timeout_ms(action),
                     operation_key,
@@ -204,24 +208,19 @@ impl<'a> Cluster<'a> {
                     expected_rc: expected,
                 }
             }
-            _ => ActionKind::Pseudo { task, operation_key: known.key.clone() },
+            _ => ActionKind::Pseudo { task: name, operation_key: self.key_of(action) },
         }
     }
 
     /// The key that history knows, and the scheduler's own where it differs.
     fn printed_key(&self, action: ActionId) -> (String, Option<String>) {
         let known = self.act(action);
-        let Some(resource) = known.resource else { return (known.key.clone(), None) };
+        let Some(resource) = known.resource else { return (self.key_of(action), None) };
         let resource = self.rsc(resource);
         if resource.history_id == resource.id {
-            return (known.key.clone(), None);
+            return (self.key_of(action), None);
         }
-        match known.key.strip_prefix(&resource.id) {
-            Some(rest) => (format!("{}{rest}", resource.history_id), Some(known.key.clone())),
-            None => {
-                (operation_key(&resource.history_id, &known.task, known.interval_ms), Some(known.key.clone()))
-            }
-        }
+        (self.key_with(action, &resource.history_id), Some(self.key_of(action)))
     }
 
     fn timeout_ms(&self, action: ActionId) -> u64 {
@@ -262,8 +261,7 @@ impl<'a> Cluster<'a> {
 
     fn add_settings(&self, action: ActionId, attributes: &mut BTreeMap<String, String>) {
         let known = self.act(action);
-        let printed: Values = known.settings.clone();
-        for (name, value) in printed {
+        for (name, value) in known.settings.iter() {
             let value = match name.as_str() {
                 "interval" => {
                     if known.interval_ms == 0 {
@@ -271,12 +269,12 @@ impl<'a> Cluster<'a> {
                     }
                     known.interval_ms.to_string()
                 }
-                "start-delay" => match score::parse_milliseconds(&value) {
+                "start-delay" => match score::parse_milliseconds(value) {
                     Some(delay) if delay > 0 => delay.to_string(),
                     _ => continue,
                 },
                 "timeout" | "requires" => continue,
-                _ => value,
+                _ => value.clone(),
             };
             attributes.insert(format!("CRM_meta_{}", name.replace('-', "_")), value);
         }

@@ -7,7 +7,7 @@ use hafen_cib::Cib;
 use crate::date::Seconds;
 use crate::input::status::base_name;
 use crate::lose::{Gone, without_host};
-use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Variant};
+use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 use crate::order::relation::UNRUNNABLE_FIRST_BLOCKS;
 use crate::run::{self, Options};
 use crate::score::INFINITY;
@@ -196,7 +196,7 @@ impl Cluster<'_> {
         let start =
             members.iter().flat_map(|member| self.rsc(*member).actions.iter().copied()).find(|action| {
                 let known = self.act(*action);
-                known.task == "start" && known.node.is_some_and(|node| self.node(node).uname == *host)
+                known.task == Task::Start && known.node.is_some_and(|node| self.node(node).uname == *host)
             });
         match start.filter(|start| !self.act(*start).runnable) {
             None => Fate::Starts { host: host.clone() },
@@ -213,10 +213,12 @@ impl Cluster<'_> {
             .before
             .iter()
             .find(|(first, flags)| flags & UNRUNNABLE_FIRST_BLOCKS != 0 && !self.act(*first).runnable);
-        match blocking.map(|(first, _)| self.act(*first)) {
-            Some(first) => match first.resource {
-                Some(resource) => format!("{} of {} is not possible", first.task, self.rsc(resource).id),
-                None => format!("{} is not possible", first.key),
+        match blocking.map(|(first, _)| (*first, self.act(*first))) {
+            Some((id, first)) => match first.resource {
+                Some(resource) => {
+                    format!("{} of {} is not possible", self.task_name(first.task), self.rsc(resource).id)
+                }
+                None => format!("{} is not possible", self.key_of(id)),
             },
             None => "its start is not possible there".to_owned(),
         }

@@ -1,10 +1,12 @@
 //! The cluster as the scheduler sees it: nodes, resources, constraints and actions in arenas, named by small indices.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use hafen_cib::xml::{Document, Element};
 
 use crate::actions::Action;
+pub(crate) use crate::actions::Task;
 use crate::date::Seconds;
 use crate::input::nvpairs::Values;
 use crate::input::rules::NextChange;
@@ -358,7 +360,12 @@ pub(crate) struct Cluster<'a> {
     /// Resources by template, or anything by tag.
     pub(crate) tags: BTreeMap<String, Vec<String>>,
     pub(crate) actions: Vec<Action>,
-    pub(crate) action_keys: BTreeMap<String, Vec<ActionId>>,
+    /// Actions that belong to no resource.
+    pub(crate) free_actions: Vec<ActionId>,
+    /// The names of tasks that only agents know.
+    pub(crate) task_names: Vec<String>,
+    /// The configured settings of operations, by resource, task and interval in milliseconds.
+    pub(crate) settings: BTreeMap<(ResourceId, Task, u64), Rc<Values>>,
     pub(crate) orders: Vec<Order>,
     pub(crate) history: BTreeMap<(NodeIndex, String), Element<'a>>,
     pub(crate) unfencing: bool,
@@ -369,9 +376,9 @@ pub(crate) struct Cluster<'a> {
     /// Failure counts that are to be cleared.
     pub(crate) cleared_failures: Vec<(ResourceId, NodeIndex)>,
     /// Recurring operations that history shows as running.
-    pub(crate) active_recurring: BTreeSet<(ResourceId, NodeIndex, String, u64)>,
+    pub(crate) active_recurring: BTreeSet<(ResourceId, NodeIndex, Task, u64)>,
     /// Of these, those whose parameters have changed.
-    pub(crate) stale_recurring: BTreeSet<(ResourceId, NodeIndex, String, u64)>,
+    pub(crate) stale_recurring: BTreeSet<(ResourceId, NodeIndex, Task, u64)>,
     /// Actions that a joint's relation has just changed.
     pub(crate) touched: BTreeSet<ActionId>,
     pub(crate) shutdowns: Vec<ActionId>,

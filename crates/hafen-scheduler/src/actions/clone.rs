@@ -1,6 +1,6 @@
 //! A clone's own joints, and how its instances hang between them.
 
-use crate::model::{Cluster, ResourceId};
+use crate::model::{Cluster, ResourceId, Task};
 use crate::order::relation;
 use crate::score::INFINITY;
 
@@ -22,19 +22,19 @@ impl<'a> Cluster<'a> {
             self.create_resource_actions(instance);
             self.look_at(instance, &mut doing);
         }
-        self.joint(clone, "start", !doing.starting, true, 0);
-        self.joint(clone, "running", !doing.starting, doing.active || doing.starting, INFINITY);
-        self.joint(clone, "stop", !doing.stopping, true, 0);
-        self.joint(clone, "stopped", !doing.stopping, true, INFINITY);
+        self.joint(clone, Task::Start, !doing.starting, true, 0);
+        self.joint(clone, Task::Running, !doing.starting, doing.active || doing.starting, INFINITY);
+        self.joint(clone, Task::Stop, !doing.stopping, true, 0);
+        self.joint(clone, Task::Stopped, !doing.stopping, true, INFINITY);
         if self.in_promotable(clone) {
-            self.joint(clone, "promote", !doing.promoting, true, 0);
-            self.joint(clone, "promoted", !doing.promoting, doing.promoting, INFINITY);
-            self.joint(clone, "demote", !doing.demoting, true, 0);
-            self.joint(clone, "demoted", !doing.demoting, doing.demoting, INFINITY);
+            self.joint(clone, Task::Promote, !doing.promoting, true, 0);
+            self.joint(clone, Task::Promoted, !doing.promoting, doing.promoting, INFINITY);
+            self.joint(clone, Task::Demote, !doing.demoting, true, 0);
+            self.joint(clone, Task::Demoted, !doing.demoting, doing.demoting, INFINITY);
         }
     }
 
-    fn joint(&mut self, clone: ResourceId, task: &str, optional: bool, runnable: bool, priority: i32) {
+    fn joint(&mut self, clone: ResourceId, task: Task, optional: bool, runnable: bool, priority: i32) {
         let action = self.pseudo_action(clone, task, optional, runnable);
         self.act_mut(action).priority = priority;
     }
@@ -47,14 +47,14 @@ impl<'a> Cluster<'a> {
                 if action.optional || action.pseudo {
                     continue;
                 }
-                match action.task.as_str() {
-                    "start" if action.runnable => doing.starting = true,
-                    "stop" => {
+                match action.task {
+                    Task::Start if action.runnable => doing.starting = true,
+                    Task::Stop => {
                         doing.stopping |=
                             action.runnable || action.node.is_some_and(|node| self.node(node).unclean)
                     }
-                    "promote" if action.runnable => doing.promoting = true,
-                    "demote" => doing.demoting = true,
+                    Task::Promote if action.runnable => doing.promoting = true,
+                    Task::Demote => doing.demoting = true,
                     _ => {}
                 }
             }
@@ -66,12 +66,12 @@ impl<'a> Cluster<'a> {
             FIRST_IMPLIES_THEN_GRAPHED, ORDERED, THEN_IMPLIES_FIRST_GRAPHED, UNRUNNABLE_FIRST_BLOCKS,
         };
         let options = self.rsc(clone).clone.clone().unwrap_or_default();
-        self.order_tasks((clone, "stopped"), (clone, "start"), ORDERED);
-        self.order_tasks((clone, "start"), (clone, "running"), UNRUNNABLE_FIRST_BLOCKS);
-        self.order_tasks((clone, "stop"), (clone, "stopped"), UNRUNNABLE_FIRST_BLOCKS);
+        self.order_tasks((clone, Task::Stopped), (clone, Task::Start), ORDERED);
+        self.order_tasks((clone, Task::Start), (clone, Task::Running), UNRUNNABLE_FIRST_BLOCKS);
+        self.order_tasks((clone, Task::Stop), (clone, Task::Stopped), UNRUNNABLE_FIRST_BLOCKS);
         if options.promotable {
-            self.order_tasks((clone, "demoted"), (clone, "stop"), ORDERED);
-            self.order_tasks((clone, "running"), (clone, "promote"), UNRUNNABLE_FIRST_BLOCKS);
+            self.order_tasks((clone, Task::Demoted), (clone, Task::Stop), ORDERED);
+            self.order_tasks((clone, Task::Running), (clone, Task::Promote), UNRUNNABLE_FIRST_BLOCKS);
             self.order_promotable(clone);
         }
         let mut instances = self.rsc(clone).children.clone();
@@ -82,19 +82,19 @@ impl<'a> Cluster<'a> {
         for instance in instances {
             self.create_resource_orders(instance);
             self.order_tasks(
-                (clone, "start"),
-                (instance, "start"),
+                (clone, Task::Start),
+                (instance, Task::Start),
                 UNRUNNABLE_FIRST_BLOCKS | THEN_IMPLIES_FIRST_GRAPHED,
             );
             let (started, stopped) = self.ends(instance);
-            self.order_tasks((instance, started), (clone, "running"), FIRST_IMPLIES_THEN_GRAPHED);
-            self.order_tasks((clone, "stop"), (instance, "stop"), THEN_IMPLIES_FIRST_GRAPHED);
-            self.order_tasks((instance, stopped), (clone, "stopped"), FIRST_IMPLIES_THEN_GRAPHED);
+            self.order_tasks((instance, started), (clone, Task::Running), FIRST_IMPLIES_THEN_GRAPHED);
+            self.order_tasks((clone, Task::Stop), (instance, Task::Stop), THEN_IMPLIES_FIRST_GRAPHED);
+            self.order_tasks((instance, stopped), (clone, Task::Stopped), FIRST_IMPLIES_THEN_GRAPHED);
             if options.ordered {
                 // With each of them: those in between may have nothing to do.
                 for &other in &earlier {
-                    self.order_tasks((other, started), (instance, "start"), ORDERED);
-                    self.order_tasks((instance, stopped), (other, "stop"), ORDERED);
+                    self.order_tasks((other, started), (instance, Task::Start), ORDERED);
+                    self.order_tasks((instance, stopped), (other, Task::Stop), ORDERED);
                 }
                 earlier.push(instance);
             }
@@ -102,31 +102,36 @@ impl<'a> Cluster<'a> {
     }
 
     /// The tasks that end a start and a stop: a group's come after its members'.
-    fn ends(&self, instance: ResourceId) -> (&'static str, &'static str) {
-        if self.rsc(instance).children.is_empty() { ("start", "stop") } else { ("running", "stopped") }
+    fn ends(&self, instance: ResourceId) -> (Task, Task) {
+        if self.rsc(instance).children.is_empty() {
+            (Task::Start, Task::Stop)
+        } else {
+            (Task::Running, Task::Stopped)
+        }
     }
 
     fn order_promotable(&mut self, clone: ResourceId) {
         use relation::{FIRST_IMPLIES_THEN_GRAPHED, ORDERED, THEN_IMPLIES_FIRST_GRAPHED};
         let options = self.rsc(clone).clone.clone().unwrap_or_default();
-        self.order_tasks((clone, "demote"), (clone, "demoted"), ORDERED);
-        self.order_tasks((clone, "demoted"), (clone, "promote"), ORDERED);
-        self.order_tasks((clone, "demoted"), (clone, "start"), ORDERED);
-        self.order_tasks((clone, "stopped"), (clone, "promote"), ORDERED);
+        self.order_tasks((clone, Task::Demote), (clone, Task::Demoted), ORDERED);
+        self.order_tasks((clone, Task::Demoted), (clone, Task::Promote), ORDERED);
+        self.order_tasks((clone, Task::Demoted), (clone, Task::Start), ORDERED);
+        self.order_tasks((clone, Task::Stopped), (clone, Task::Promote), ORDERED);
         let mut previous: Option<ResourceId> = None;
         for instance in self.rsc(clone).children.clone() {
             let is_group = !self.rsc(instance).children.is_empty();
-            let (promoted, demoted) = if is_group { ("promoted", "demoted") } else { ("promote", "demote") };
-            self.order_tasks((clone, "promote"), (instance, "promote"), ORDERED);
-            self.order_tasks((instance, promoted), (clone, "promoted"), ORDERED);
-            self.order_tasks((clone, "demote"), (instance, "demote"), THEN_IMPLIES_FIRST_GRAPHED);
-            self.order_tasks((instance, demoted), (clone, "demoted"), FIRST_IMPLIES_THEN_GRAPHED);
-            self.order_tasks((instance, "demote"), (instance, "promote"), ORDERED);
+            let (promoted, demoted) =
+                if is_group { (Task::Promoted, Task::Demoted) } else { (Task::Promote, Task::Demote) };
+            self.order_tasks((clone, Task::Promote), (instance, Task::Promote), ORDERED);
+            self.order_tasks((instance, promoted), (clone, Task::Promoted), ORDERED);
+            self.order_tasks((clone, Task::Demote), (instance, Task::Demote), THEN_IMPLIES_FIRST_GRAPHED);
+            self.order_tasks((instance, demoted), (clone, Task::Demoted), FIRST_IMPLIES_THEN_GRAPHED);
+            self.order_tasks((instance, Task::Demote), (instance, Task::Promote), ORDERED);
             if let Some(previous) = previous
                 && options.ordered
             {
-                self.order_tasks((previous, "promote"), (instance, "promote"), ORDERED);
-                self.order_tasks((instance, "demote"), (previous, "demote"), ORDERED);
+                self.order_tasks((previous, Task::Promote), (instance, Task::Promote), ORDERED);
+                self.order_tasks((instance, Task::Demote), (previous, Task::Demote), ORDERED);
             }
             previous = Some(instance);
         }

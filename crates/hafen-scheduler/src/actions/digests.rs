@@ -4,7 +4,7 @@ use md5::{Digest, Md5};
 
 use crate::input::history::Record;
 use crate::input::nvpairs::Values;
-use crate::model::{Cluster, NodeIndex, ResourceId, Variant};
+use crate::model::{Cluster, NodeIndex, ResourceId, Task, Variant};
 use crate::order::{End, relation};
 use crate::score;
 
@@ -79,11 +79,11 @@ impl<'a> Cluster<'a> {
     fn replace_agent(&mut self, resource: ResourceId, node: NodeIndex) {
         self.unfence_for(resource, Some(node), "Device definition changed");
         if self.rsc(resource).running_on.contains(&node) {
-            let stop = self.resource_action(resource, "stop", Some(node), false);
+            let stop = self.resource_action(resource, Task::Stop, Some(node), false);
             self.act_mut(stop).reason = Some("agent changed".into());
         }
         if self.node(node).online && !self.node(node).unclean {
-            let delete = self.resource_action(resource, "delete", Some(node), false);
+            let delete = self.resource_action(resource, Task::Delete, Some(node), false);
             self.act_mut(delete).reason = Some("agent changed".into());
         }
     }
@@ -157,7 +157,8 @@ impl<'a> Cluster<'a> {
                 return;
             }
             if self.rsc(resource).maintenance && !self.rsc(resource).managed {
-                let cancel = self.cancel(resource, node, record.task, record.interval_ms, "maintenance mode");
+                let task = self.task(record.task);
+                let cancel = self.cancel(resource, node, task, record.interval_ms, "maintenance mode");
                 if let Some(call) = record.element.attribute("call-id") {
                     self.act_mut(cancel).meta.insert("call_id".into(), call.to_owned());
                 }
@@ -165,11 +166,12 @@ impl<'a> Cluster<'a> {
             }
             if self.configured_operation(resource, record.task, record.interval_ms).is_none() {
                 if self.properties.cancel_orphans {
-                    let cancel = self.cancel(resource, node, record.task, record.interval_ms, "orphan");
+                    let task = self.task(record.task);
+                    let cancel = self.cancel(resource, node, task, record.interval_ms, "orphan");
                     if let Some(call) = record.element.attribute("call-id") {
                         self.act_mut(cancel).meta.insert("call_id".into(), call.to_owned());
                     }
-                    self.order(End::Task(resource, "stop"), End::Action(cancel), 0);
+                    self.order(End::Task(resource, Task::Stop), End::Action(cancel), 0);
                 }
                 return;
             }
@@ -183,7 +185,8 @@ impl<'a> Cluster<'a> {
         match self.compare_digests(resource, node, record) {
             Verdict::Same => {}
             Verdict::Reschedule => {
-                self.stale_recurring.insert((resource, node, record.task.to_owned(), record.interval_ms));
+                let task = self.task(record.task);
+                self.stale_recurring.insert((resource, node, task, record.interval_ms));
             }
             Verdict::Reload if record.interval_ms == 0 => {
                 self.rsc_mut(resource).reload = true;
@@ -194,7 +197,7 @@ impl<'a> Cluster<'a> {
                 self.rsc_mut(resource).restart_parameters_changed = true;
                 self.unfence_for(resource, None, "Device parameters changed");
                 if let Some(place) = self.rsc(resource).assigned_to {
-                    let start = self.resource_action(resource, "start", Some(place), false);
+                    let start = self.resource_action(resource, Task::Start, Some(place), false);
                     self.act_mut(start).reason = Some("resource definition change".into());
                 }
             }
@@ -260,21 +263,21 @@ impl<'a> Cluster<'a> {
         }
         if self.rsc(resource).start_pending {
             // It is being started with the old parameters: only a restart is sure to bring in the new ones.
-            let stop = self.resource_action(resource, "stop", Some(node), false);
+            let stop = self.resource_action(resource, Task::Stop, Some(node), false);
             self.act_mut(stop).reason = Some("resource definition change".into());
             return;
         }
-        let reload = self.resource_action(resource, "reload-agent", Some(node), false);
+        let reload = self.resource_action(resource, Task::ReloadAgent, Some(node), false);
         self.act_mut(reload).reason = Some("resource definition change".into());
         // A restart, or a demotion, takes the new parameters anyway.
         let relation = relation::ORDERED | relation::THEN_CANCELS_FIRST;
-        self.order(End::Action(reload), End::Task(resource, "stop"), relation);
-        self.order(End::Action(reload), End::Task(resource, "demote"), relation);
+        self.order(End::Action(reload), End::Task(resource, Task::Stop), relation);
+        self.order(End::Action(reload), End::Task(resource, Task::Demote), relation);
     }
 
     /// Forgets a resource that is no longer configured.
     fn clean_up_orphan(&mut self, resource: ResourceId, node: NodeIndex) {
-        let delete = self.resource_action(resource, "delete", Some(node), false);
+        let delete = self.resource_action(resource, Task::Delete, Some(node), false);
         self.act_mut(delete).reason = Some("orphan".into());
     }
 
@@ -296,7 +299,7 @@ impl<'a> Cluster<'a> {
         for op in operations {
             let known = Record::read(op);
             if known.interval_ms == 0 {
-                if matches!(known.task, "stop") && known.rc == 0 && known.status == 0 {
+                if known.task == "stop" && known.rc == 0 && known.status == 0 {
                     active.clear();
                 }
                 if matches!(known.task, "start" | "migrate_from") && known.rc == 0 {
@@ -310,6 +313,7 @@ impl<'a> Cluster<'a> {
             active.push((known.task.to_owned(), known.interval_ms));
         }
         for (task, interval_ms) in active {
+            let task = self.task(&task);
             self.active_recurring.insert((resource, node, task, interval_ms));
         }
     }

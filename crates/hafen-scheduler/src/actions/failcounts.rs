@@ -1,17 +1,16 @@
 //! Forgetting failures.
 
-use crate::model::{Cluster, Role};
+use crate::model::{Cluster, Role, Task};
 use crate::order::{End, relation};
 
 impl<'a> Cluster<'a> {
     pub(crate) fn clear_failures(&mut self) {
         for (resource, node) in std::mem::take(&mut self.cleared_failures) {
-            let key = super::operation_key(&self.rsc(resource).id, "clear_failcount", 0);
-            let clear = self.action_for(Some(resource), &key, "clear_failcount", Some(node), false);
+            let clear = self.resource_action(resource, Task::ClearFailcount, Some(node), false);
             self.act_mut(clear).meta.insert("op_no_wait".into(), "true".into());
             self.act_mut(clear).runnable = self.node(node).online;
             self.act_mut(clear).optional = false;
-            self.order(End::Action(clear), End::Task(resource, "start"), relation::ORDERED);
+            self.order(End::Action(clear), End::Task(resource, Task::Start), relation::ORDERED);
         }
     }
 

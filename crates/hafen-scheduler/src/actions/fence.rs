@@ -1,6 +1,6 @@
 //! Fencing, and what waits for it.
 
-use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Role, Variant};
+use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Role, Task, Variant};
 use crate::order::relation;
 
 impl<'a> Cluster<'a> {
@@ -134,7 +134,7 @@ impl<'a> Cluster<'a> {
     fn fencing_of(&mut self, node: NodeIndex) -> ActionId {
         let kind = self.properties.stonith_action.clone();
         let key = format!("stonith-{}-{kind}", self.node(node).uname);
-        let fencing = self.action_for(None, &key, "stonith", Some(node), false);
+        let fencing = self.free_action(Task::Fence, &key, Some(node), false);
         let reason = self.node(node).fence_reason.clone();
         let action = self.act_mut(fencing);
         action.optional = false;
@@ -164,7 +164,7 @@ impl<'a> Cluster<'a> {
                     self.order_actions(fencing, action, relation::ORDERED)
                 }
                 Requires::Quorum => {
-                    let fresh = known.task == "start"
+                    let fresh = known.task == Task::Start
                         && self.rsc(resource).allowed[target.at()].present
                         && !self.rsc(resource).known_on.contains(&target);
                     if fresh {
@@ -182,7 +182,7 @@ impl<'a> Cluster<'a> {
         if top == resource {
             return None;
         }
-        self.rsc(top).actions.iter().copied().find(|action| self.act(*action).task == "stop")
+        self.rsc(top).actions.iter().copied().find(|action| self.act(*action).task == Task::Stop)
     }
 
     /// What runs on a fenced node is stopped, or demoted, by the fencing. Where a resource requires fencing, that comes
@@ -195,15 +195,15 @@ impl<'a> Cluster<'a> {
             if known.node != Some(target) {
                 continue;
             }
-            let needed = match known.task.as_str() {
-                "stop" => implied,
-                "demote" => implied || !self.node(target).online || self.rsc(resource).failed,
+            let needed = match known.task {
+                Task::Stop => implied,
+                Task::Demote => implied || !self.node(target).online || self.rsc(resource).failed,
                 _ => false,
             };
             if !needed {
                 continue;
             }
-            let is_stop = known.task == "stop";
+            let is_stop = known.task == Task::Stop;
             let known = self.act_mut(action);
             known.pseudo = true;
             known.runnable = true;

@@ -1,6 +1,6 @@
 //! A group's own joints, and the order of its members.
 
-use crate::model::{Cluster, ResourceId, Role};
+use crate::model::{Cluster, ResourceId, Role, Task};
 use crate::order::relation;
 
 impl<'a> Cluster<'a> {
@@ -8,9 +8,9 @@ impl<'a> Cluster<'a> {
         for member in self.rsc(group).children.clone() {
             self.create_primitive_actions(member);
         }
-        let mut tasks = vec!["start", "running", "stop", "stopped"];
+        let mut tasks = vec![Task::Start, Task::Running, Task::Stop, Task::Stopped];
         if self.in_promotable(group) {
-            tasks.extend(["demote", "demoted", "promote", "promoted"]);
+            tasks.extend([Task::Demote, Task::Demoted, Task::Promote, Task::Promoted]);
         }
         for task in tasks {
             self.pseudo_action(group, task, true, true);
@@ -28,9 +28,9 @@ impl<'a> Cluster<'a> {
             FIRST_IMPLIES_THEN, FIRST_IMPLIES_THEN_GRAPHED, INTERMEDIATE_STOP, ORDERED, THEN_IMPLIES_FIRST,
             THEN_IMPLIES_FIRST_GRAPHED, UNRUNNABLE_FIRST_BLOCKS,
         };
-        self.order_tasks((group, "stopped"), (group, "start"), ORDERED);
-        self.order_tasks((group, "start"), (group, "running"), UNRUNNABLE_FIRST_BLOCKS);
-        self.order_tasks((group, "stop"), (group, "stopped"), UNRUNNABLE_FIRST_BLOCKS);
+        self.order_tasks((group, Task::Stopped), (group, Task::Start), ORDERED);
+        self.order_tasks((group, Task::Start), (group, Task::Running), UNRUNNABLE_FIRST_BLOCKS);
+        self.order_tasks((group, Task::Stop), (group, Task::Stopped), UNRUNNABLE_FIRST_BLOCKS);
         let promotable = self.in_promotable(group);
         let ordered = self.group_is_ordered(group);
         let mut previous: Option<ResourceId> = None;
@@ -38,21 +38,21 @@ impl<'a> Cluster<'a> {
             self.create_primitive_orders(member);
             // The first member's stop ends the group's.
             let ends = if previous.is_none() { FIRST_IMPLIES_THEN } else { FIRST_IMPLIES_THEN_GRAPHED };
-            self.order_tasks((group, "stop"), (member, "stop"), THEN_IMPLIES_FIRST_GRAPHED | ORDERED);
-            self.order_tasks((member, "stop"), (group, "stopped"), ends);
-            self.order_tasks((group, "start"), (member, "start"), THEN_IMPLIES_FIRST_GRAPHED);
+            self.order_tasks((group, Task::Stop), (member, Task::Stop), THEN_IMPLIES_FIRST_GRAPHED | ORDERED);
+            self.order_tasks((member, Task::Stop), (group, Task::Stopped), ends);
+            self.order_tasks((group, Task::Start), (member, Task::Start), THEN_IMPLIES_FIRST_GRAPHED);
             self.order_tasks(
-                (member, "start"),
-                (group, "running"),
+                (member, Task::Start),
+                (group, Task::Running),
                 FIRST_IMPLIES_THEN | FIRST_IMPLIES_THEN_GRAPHED | UNRUNNABLE_FIRST_BLOCKS,
             );
             if promotable {
-                self.order_tasks((group, "demote"), (member, "demote"), THEN_IMPLIES_FIRST_GRAPHED);
-                self.order_tasks((member, "demote"), (group, "demoted"), ends);
-                self.order_tasks((group, "promote"), (member, "promote"), THEN_IMPLIES_FIRST_GRAPHED);
+                self.order_tasks((group, Task::Demote), (member, Task::Demote), THEN_IMPLIES_FIRST_GRAPHED);
+                self.order_tasks((member, Task::Demote), (group, Task::Demoted), ends);
+                self.order_tasks((group, Task::Promote), (member, Task::Promote), THEN_IMPLIES_FIRST_GRAPHED);
                 self.order_tasks(
-                    (member, "promote"),
-                    (group, "promoted"),
+                    (member, Task::Promote),
+                    (group, Task::Promoted),
                     FIRST_IMPLIES_THEN | FIRST_IMPLIES_THEN_GRAPHED | UNRUNNABLE_FIRST_BLOCKS,
                 );
             }
@@ -60,13 +60,13 @@ impl<'a> Cluster<'a> {
                 && ordered
             {
                 self.order_tasks(
-                    (previous, "start"),
-                    (member, "start"),
+                    (previous, Task::Start),
+                    (member, Task::Start),
                     FIRST_IMPLIES_THEN | UNRUNNABLE_FIRST_BLOCKS,
                 );
                 self.order_tasks(
-                    (member, "stop"),
-                    (previous, "stop"),
+                    (member, Task::Stop),
+                    (previous, Task::Stop),
                     ORDERED | THEN_IMPLIES_FIRST | INTERMEDIATE_STOP,
                 );
                 if self.rsc(member).role.is_active()
@@ -75,18 +75,18 @@ impl<'a> Cluster<'a> {
                 {
                     // A member that runs before its predecessor does must stop first.
                     self.order_tasks(
-                        (member, "stop"),
-                        (previous, "start"),
+                        (member, Task::Stop),
+                        (previous, Task::Start),
                         THEN_IMPLIES_FIRST | UNRUNNABLE_FIRST_BLOCKS,
                     );
                 }
                 if promotable {
                     self.order_tasks(
-                        (previous, "promote"),
-                        (member, "promote"),
+                        (previous, Task::Promote),
+                        (member, Task::Promote),
                         FIRST_IMPLIES_THEN | UNRUNNABLE_FIRST_BLOCKS,
                     );
-                    self.order_tasks((member, "demote"), (previous, "demote"), ORDERED);
+                    self.order_tasks((member, Task::Demote), (previous, Task::Demote), ORDERED);
                 }
             }
             previous = Some(member);

@@ -1,6 +1,6 @@
 //! Live migration in place of a stop and a start.
 
-use crate::model::{Cluster, NodeIndex, ResourceId};
+use crate::model::{Cluster, NodeIndex, ResourceId, Task};
 use crate::order::{End, relation};
 
 impl<'a> Cluster<'a> {
@@ -22,17 +22,17 @@ impl<'a> Cluster<'a> {
 
     pub(crate) fn create_migration(&mut self, resource: ResourceId, current: Option<NodeIndex>) {
         let (Some(source), Some(target)) = (current, self.rsc(resource).assigned_to) else { return };
-        let start = self.resource_action(resource, "start", Some(target), true);
-        let stop = self.resource_action(resource, "stop", Some(source), true);
+        let start = self.resource_action(resource, Task::Start, Some(target), true);
+        let stop = self.resource_action(resource, Task::Stop, Some(source), true);
         let names = [("migrate_source", source), ("migrate_target", target)]
             .map(|(name, node)| (name.to_owned(), self.node(node).uname.clone()));
         if self.rsc(resource).migration_target.is_none() {
-            let leave = self.resource_action(resource, "migrate_to", Some(source), false);
+            let leave = self.resource_action(resource, Task::MigrateTo, Some(source), false);
             self.act_mut(leave).meta.extend(names.clone());
             self.act_mut(leave).meta.insert("record_pending".into(), "true".into());
             self.act_mut(leave).migratable = true;
         }
-        let arrive = self.resource_action(resource, "migrate_from", Some(target), false);
+        let arrive = self.resource_action(resource, Task::MigrateFrom, Some(target), false);
         self.act_mut(arrive).meta.extend(names);
         self.act_mut(arrive).migratable = true;
         for action in [start, stop] {
@@ -41,37 +41,32 @@ impl<'a> Cluster<'a> {
         self.act_mut(start).pseudo = true;
         let gate = relation::IF_FIRST_UNMIGRATABLE | relation::UNMIGRATABLE_THEN_BLOCKS;
         if self.rsc(resource).migration_target.is_some() {
-            let arrive = End::Task(resource, "migrate_from");
+            let arrive = End::Task(resource, Task::MigrateFrom);
             self.order(
                 arrive.clone(),
-                End::Task(resource, "stop"),
+                End::Task(resource, Task::Stop),
                 relation::ORDERED | relation::UNMIGRATABLE_THEN_BLOCKS,
             );
-            self.order(arrive, End::Task(resource, "start"), relation::ORDERED | gate);
+            self.order(arrive, End::Task(resource, Task::Start), relation::ORDERED | gate);
             return;
         }
         self.order_probe_before_migration(resource);
         self.order_tasks(
-            (resource, "migrate_to"),
-            (resource, "migrate_from"),
+            (resource, Task::MigrateTo),
+            (resource, Task::MigrateFrom),
             relation::ORDERED | relation::UNMIGRATABLE_THEN_BLOCKS,
         );
         self.order_tasks(
-            (resource, "migrate_from"),
-            (resource, "stop"),
+            (resource, Task::MigrateFrom),
+            (resource, Task::Stop),
             relation::ORDERED | relation::UNMIGRATABLE_THEN_BLOCKS,
         );
-        self.order_tasks((resource, "migrate_from"), (resource, "start"), relation::ORDERED | gate);
+        self.order_tasks((resource, Task::MigrateFrom), (resource, Task::Start), relation::ORDERED | gate);
     }
 
     fn order_probe_before_migration(&mut self, resource: ResourceId) {
-        let probe = super::operation_key(&self.rsc(resource).id, "monitor", 0);
-        if let Some(known) = self.action_keys.get(&probe).cloned() {
-            for action in known {
-                if self.act(action).resource == Some(resource) {
-                    self.order(End::Action(action), End::Task(resource, "migrate_to"), relation::ORDERED);
-                }
-            }
+        for probe in self.actions_of(resource, Task::Monitor, 0).collect::<Vec<_>>() {
+            self.order(End::Action(probe), End::Task(resource, Task::MigrateTo), relation::ORDERED);
         }
     }
 }

@@ -11,7 +11,10 @@ mod primitive;
 mod probe;
 mod recurring;
 mod shutdown;
+mod task;
 mod unfence;
+
+use std::rc::Rc;
 
 use crate::input::nvpairs::Values;
 use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Role, Variant};
@@ -20,8 +23,10 @@ use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, Resou
 #[derive(Clone, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts of an action")]
 pub(crate) struct Action {
-    pub(crate) key: String,
-    pub(crate) task: String,
+    pub(crate) key: Key,
+    pub(crate) task: Task,
+    /// What a cancellation cancels.
+    pub(crate) cancels: Task,
     pub(crate) node: Option<NodeIndex>,
     pub(crate) resource: Option<ResourceId>,
     pub(crate) interval_ms: u64,
@@ -38,15 +43,10 @@ pub(crate) struct Action {
     pub(crate) priority: i32,
     /// Further values for the graph's `CRM_meta_*`.
     pub(crate) meta: Values,
-    pub(crate) settings: Values,
+    pub(crate) settings: Rc<Values>,
     pub(crate) before: Vec<(ActionId, u32)>,
     pub(crate) after: Vec<(ActionId, u32)>,
     pub(crate) reason: Option<String>,
-}
-
-/// The name of an operation in history: `RESOURCE_TASK_MILLISECONDS`.
-pub(crate) fn operation_key(resource: &str, task: &str, interval_ms: u64) -> String {
-    format!("{resource}_{task}_{interval_ms}")
 }
 
 impl<'a> Cluster<'a> {
@@ -60,14 +60,22 @@ impl<'a> Cluster<'a> {
 
     fn find_action(
         &self,
-        key: &str,
         resource: Option<ResourceId>,
+        task: Task,
+        interval_ms: u64,
+        key: &Key,
         node: Option<NodeIndex>,
     ) -> Option<ActionId> {
-        let known = self.action_keys.get(key)?;
+        let known = match resource {
+            Some(resource) => &self.rsc(resource).actions,
+            None => &self.free_actions,
+        };
         known.iter().copied().find(|action| {
             let action = self.act(*action);
-            action.resource == resource && (action.node == node || action.node.is_none() && node.is_some())
+            action.task == task
+                && action.interval_ms == interval_ms
+                && action.key == *key
+                && (action.node == node || action.node.is_none() && node.is_some())
         })
     }
 
@@ -75,15 +83,16 @@ impl<'a> Cluster<'a> {
     pub(crate) fn action_for(
         &mut self,
         resource: Option<ResourceId>,
-        key: &str,
-        task: &str,
+        task: Task,
+        interval_ms: u64,
+        key: Key,
         node: Option<NodeIndex>,
         optional: bool,
     ) -> ActionId {
-        let found = self.find_action(key, resource, node);
+        let found = self.find_action(resource, task, interval_ms, &key, node);
         let action = match found {
             Some(action) => action,
-            None => self.new_action(resource, key, task, node),
+            None => self.new_action(resource, task, interval_ms, key, node),
         };
         if self.act(action).node.is_none() && node.is_some() && !self.act(action).pseudo {
             self.act_mut(action).node = node;
@@ -95,23 +104,33 @@ impl<'a> Cluster<'a> {
         action
     }
 
+    /// An action that belongs to no resource.
+    pub(crate) fn free_action(
+        &mut self,
+        task: Task,
+        name: &str,
+        node: Option<NodeIndex>,
+        optional: bool,
+    ) -> ActionId {
+        self.action_for(None, task, 0, Key::Named(name.into()), node, optional)
+    }
+
     /// An action of a resource with interval 0.
     pub(crate) fn resource_action(
         &mut self,
         resource: ResourceId,
-        task: &str,
+        task: Task,
         node: Option<NodeIndex>,
         optional: bool,
     ) -> ActionId {
-        let key = operation_key(&self.rsc(resource).id, task, 0);
-        self.action_for(Some(resource), &key, task, node, optional)
+        self.action_for(Some(resource), task, 0, Key::Operation, node, optional)
     }
 
     /// A joint in the order that belongs to a resource.
     pub(crate) fn pseudo_action(
         &mut self,
         resource: ResourceId,
-        task: &str,
+        task: Task,
         optional: bool,
         runnable: bool,
     ) -> ActionId {
@@ -125,26 +144,21 @@ impl<'a> Cluster<'a> {
     fn new_action(
         &mut self,
         resource: Option<ResourceId>,
-        key: &str,
-        task: &str,
+        task: Task,
+        interval_ms: u64,
+        key: Key,
         node: Option<NodeIndex>,
     ) -> ActionId {
         let id = ActionId(u32::try_from(self.actions.len()).unwrap_or(u32::MAX));
-        let interval_ms = key.rsplit_once('_').and_then(|(_, interval)| interval.parse().ok()).unwrap_or(0);
-        let settings = match resource {
-            Some(resource) if self.rsc(resource).variant == Variant::Primitive => {
-                self.operation_settings(resource, task, interval_ms)
-            }
-            Some(_) => self.default_settings(task, interval_ms),
-            None => Values::new(),
-        };
+        let settings = self.settings_for(resource, task, interval_ms);
         let requires = match resource {
             Some(resource) => self.requires(resource, task, &settings),
             None => Requires::Nothing,
         };
         self.actions.push(Action {
-            key: key.to_owned(),
-            task: task.to_owned(),
+            key,
+            task,
+            cancels: task,
             node,
             resource,
             interval_ms,
@@ -163,15 +177,37 @@ impl<'a> Cluster<'a> {
             after: Vec::new(),
             reason: None,
         });
-        self.action_keys.entry(key.to_owned()).or_default().push(id);
-        if let Some(resource) = resource {
-            self.rsc_mut(resource).actions.push(id);
+        match resource {
+            Some(resource) => self.rsc_mut(resource).actions.push(id),
+            None => self.free_actions.push(id),
         }
         id
     }
 
-    fn requires(&self, resource: ResourceId, task: &str, settings: &Values) -> Requires {
-        if !matches!(task, "start" | "promote") {
+    /// The configured settings of an operation; actions of one kind share them.
+    pub(crate) fn settings_for(
+        &mut self,
+        resource: Option<ResourceId>,
+        task: Task,
+        interval_ms: u64,
+    ) -> Rc<Values> {
+        let Some(resource) = resource else { return Rc::default() };
+        let key = (resource, task, interval_ms);
+        if let Some(known) = self.settings.get(&key) {
+            return Rc::clone(known);
+        }
+        let name = self.task_name(task).to_owned();
+        let settings = Rc::new(if self.rsc(resource).variant == Variant::Primitive {
+            self.operation_settings(resource, &name, interval_ms)
+        } else {
+            self.default_settings(&name, interval_ms)
+        });
+        self.settings.insert(key, Rc::clone(&settings));
+        settings
+    }
+
+    fn requires(&self, resource: ResourceId, task: Task, settings: &Values) -> Requires {
+        if !matches!(task, Task::Start | Task::Promote) {
             return Requires::Nothing;
         }
         match settings.get("requires").map(String::as_str) {
@@ -190,12 +226,12 @@ impl<'a> Cluster<'a> {
         if known.pseudo {
             return;
         }
-        let (task, node, interval_ms) = (known.task.clone(), known.node, known.interval_ms);
+        let (task, node, interval_ms) = (known.task, known.node, known.interval_ms);
         let requires = known.requires;
         if !self.rsc(resource).managed
-            && (interval_ms == 0 && task != "monitor")
-            && task != "delete"
-            && task != "cancel"
+            && (interval_ms == 0 && task != Task::Monitor)
+            && task != Task::Delete
+            && task != Task::Cancel
         {
             self.act_mut(action).optional = true;
         }
@@ -206,30 +242,21 @@ impl<'a> Cluster<'a> {
         let known_node = self.node(node);
         let lost = !known_node.online
             || (known_node.unclean
-                && task != "stop"
-                && task != "demote"
+                && task != Task::Stop
+                && task != Task::Demote
                 && known_node.fence_reason.is_some());
-        if lost && !matches!(task.as_str(), "clear_failcount") {
+        if lost && !matches!(task, Task::ClearFailcount) {
             let runnable = false;
             if self.act(action).runnable {
                 self.act_mut(action).runnable = runnable;
             }
-            if task != "stop"
-                && task != "demote"
-                && self.rsc(resource).managed
-                && requires == Requires::Fencing
-                && !known_node_clean(self, node)
-            {
-                let reason = format!("{} {task} is unrunnable", self.rsc(resource).id);
-                let _ = reason;
-            }
             return;
         }
-        if self.node(node).pending && !matches!(task.as_str(), "stop" | "migrate_to" | "demote") {
+        if self.node(node).pending && !matches!(task, Task::Stop | Task::MigrateTo | Task::Demote) {
             self.act_mut(action).runnable = false;
             return;
         }
-        if requires == Requires::Nothing || task == "stop" {
+        if requires == Requires::Nothing || task == Task::Stop {
             return;
         }
         if !self.properties.have_quorum {
@@ -244,7 +271,7 @@ impl<'a> Cluster<'a> {
                 }
                 NoQuorumPolicy::Demote => {
                     // What can be demoted stays, the rest stops.
-                    if self.rsc(resource).role < Role::Unpromoted || task == "promote" {
+                    if self.rsc(resource).role < Role::Unpromoted || task == Task::Promote {
                         self.act_mut(action).runnable = false;
                     }
                 }
@@ -283,8 +310,5 @@ impl<'a> Cluster<'a> {
     }
 }
 
-fn known_node_clean(cluster: &Cluster<'_>, node: NodeIndex) -> bool {
-    !cluster.node(node).unclean
-}
-
 pub use digests::parameters_digest;
+pub(crate) use task::{Key, Task};

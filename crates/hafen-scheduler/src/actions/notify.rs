@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Variant};
+use super::Key;
+use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 use crate::order::relation::ORDERED;
 use crate::score::INFINITY;
 
 /// The changes that are told, each with the name of its end, in the order in which they happen.
-const STAGES: [(&str, &str); 4] =
-    [("demote", "demoted"), ("stop", "stopped"), ("start", "running"), ("promote", "promoted")];
+const STAGES: [(Task, Task); 4] = [
+    (Task::Demote, Task::Demoted),
+    (Task::Stop, Task::Stopped),
+    (Task::Start, Task::Running),
+    (Task::Promote, Task::Promoted),
+];
 
 /// The joints around one change.
 #[derive(Clone, Copy)]
@@ -54,7 +59,7 @@ impl<'a> Cluster<'a> {
     /// The joints of a change, if it happens.
     fn stage_of(&self, clone: ResourceId, stage: usize) -> Option<(usize, ActionId, ActionId)> {
         let (task, done) = STAGES[stage];
-        let find = |task: &str| {
+        let find = |task: Task| {
             self.rsc(clone)
                 .actions
                 .iter()
@@ -67,12 +72,12 @@ impl<'a> Cluster<'a> {
         happens.then_some((stage, begin, end))
     }
 
-    fn any_part(&self, clone: ResourceId, task: &str) -> bool {
+    fn any_part(&self, clone: ResourceId, task: Task) -> bool {
         self.family(clone).iter().any(|member| self.will(*member, task).is_some())
     }
 
     /// Where a primitive will carry out a task.
-    fn will(&self, member: ResourceId, task: &str) -> Option<NodeIndex> {
+    fn will(&self, member: ResourceId, task: Task) -> Option<NodeIndex> {
         if self.rsc(member).variant != Variant::Primitive {
             return None;
         }
@@ -91,10 +96,10 @@ impl<'a> Cluster<'a> {
         environment: &BTreeMap<String, String>,
     ) -> Boundary {
         let (task, done) = STAGES[stage];
-        let before = self.notify_joint(clone, "pre", "notify", task, task);
-        let before_done = self.notify_joint(clone, "confirmed-pre", "notified", task, task);
-        let after = self.notify_joint(clone, "post", "notify", done, task);
-        let after_done = self.notify_joint(clone, "confirmed-post", "notified", done, task);
+        let before = self.notify_joint(clone, "pre", Task::Notify, task, task);
+        let before_done = self.notify_joint(clone, "confirmed-pre", Task::Notified, task, task);
+        let after = self.notify_joint(clone, "post", Task::Notify, done, task);
+        let after_done = self.notify_joint(clone, "confirmed-post", Task::Notified, done, task);
         for (first, then) in [
             (before, before_done),
             (before_done, begin),
@@ -151,11 +156,11 @@ impl<'a> Cluster<'a> {
         let known = self.rsc(member);
         let here =
             known.running_on.first().copied().filter(|node| known.role.is_active() && self.usable(*node));
-        let stays = here.filter(|_| self.will(member, "stop").is_none());
-        let starts = self.will(member, "start").filter(|node| self.usable(*node));
+        let stays = here.filter(|_| self.will(member, Task::Stop).is_none());
+        let starts = self.will(member, Task::Start).filter(|node| self.usable(*node));
         match (STAGES[stage].0, after) {
-            ("demote", _) | ("stop", false) => here,
-            ("stop", true) | ("start", false) => stays,
+            (Task::Demote, _) | (Task::Stop, false) => here,
+            (Task::Stop, true) | (Task::Start, false) => stays,
             _ => starts.or(stays),
         }
     }
@@ -163,22 +168,22 @@ impl<'a> Cluster<'a> {
     fn notify_joint(
         &mut self,
         clone: ResourceId,
-        type_: &str,
-        task: &str,
-        what: &str,
-        operation: &str,
+        phase: &'static str,
+        task: Task,
+        what: Task,
+        operation: Task,
     ) -> ActionId {
-        let key = format!("{}_{type_}_notify_{what}_0", self.rsc(clone).id);
-        let joint = self.action_for(Some(clone), &key, task, None, false);
+        let joint = self.action_for(Some(clone), task, 0, Key::Notify(phase, what), None, false);
+        let (what, operation) = (self.task_name(what).to_owned(), self.task_name(operation).to_owned());
         let known = self.act_mut(joint);
         known.pseudo = true;
         known.runnable = true;
-        let short = type_.trim_start_matches("confirmed-");
+        let short = phase.trim_start_matches("confirmed-");
         for (name, value) in [
             ("notify_type", short),
-            ("notify_operation", operation),
-            ("notify_key_type", type_),
-            ("notify_key_operation", what),
+            ("notify_operation", &operation),
+            ("notify_key_type", phase),
+            ("notify_key_operation", &what),
         ] {
             known.meta.insert(name.to_owned(), value.to_owned());
         }
@@ -189,22 +194,23 @@ impl<'a> Cluster<'a> {
         &mut self,
         member: ResourceId,
         node: NodeIndex,
-        type_: &str,
-        task: &str,
-        what: &str,
+        phase: &'static str,
+        task: Task,
+        what: Task,
         environment: &BTreeMap<String, String>,
     ) -> ActionId {
-        let key = format!("{}_{type_}_notify_{task}_0", self.rsc(member).id);
-        let told = self.action_for(Some(member), &key, "notify", Some(node), false);
+        let key = Key::Notify(phase, task);
+        let told = self.action_for(Some(member), Task::Notify, 0, key, Some(node), false);
+        let (task, what) = (self.task_name(task).to_owned(), self.task_name(what).to_owned());
         let known = self.act_mut(told);
         known.optional = false;
         known.runnable = true;
         known.meta.extend(environment.clone());
         for (name, value) in [
-            ("notify_type", type_),
-            ("notify_operation", task),
-            ("notify_key_type", type_),
-            ("notify_key_operation", what),
+            ("notify_type", phase),
+            ("notify_operation", &task),
+            ("notify_key_type", phase),
+            ("notify_key_operation", &what),
         ] {
             known.meta.insert(name.to_owned(), value.to_owned());
         }
@@ -215,9 +221,9 @@ impl<'a> Cluster<'a> {
         for member in self.family(clone) {
             for action in self.rsc(member).actions.clone() {
                 let known = self.act(action);
-                if known.interval_ms > 0 && known.task != "cancel" && !known.optional {
+                if known.interval_ms > 0 && known.task != Task::Cancel && !known.optional {
                     for &(stage, end) in ends {
-                        if STAGES[stage].0 == "stop" && self.will(member, "start").is_some() {
+                        if STAGES[stage].0 == Task::Stop && self.will(member, Task::Start).is_some() {
                             continue;
                         }
                         self.order_actions(end, action, ORDERED);
@@ -249,9 +255,9 @@ impl<'a> Cluster<'a> {
                 }
                 _ => inactive.push(name.clone()),
             }
-            for task in ["start", "stop", "promote", "demote"] {
+            for task in [Task::Start, Task::Stop, Task::Promote, Task::Demote] {
                 if let Some(node) = self.will(member, task) {
-                    lists.entry(task).or_default().push((name.clone(), node));
+                    lists.entry(self.task_name(task)).or_default().push((name.clone(), node));
                 }
             }
         }
@@ -299,7 +305,7 @@ impl<'a> Cluster<'a> {
                 continue;
             }
             for action in self.rsc(member).actions.clone() {
-                if matches!(self.act(action).task.as_str(), "start" | "stop" | "promote" | "demote") {
+                if matches!(self.act(action).task, Task::Start | Task::Stop | Task::Promote | Task::Demote) {
                     self.act_mut(action).meta.extend(environment.clone());
                 }
             }

@@ -1,6 +1,6 @@
 //! What a primitive may have to do to get from where it is to where it should be.
 
-use crate::model::{ActionId, Cluster, NodeIndex, Recovery, Requires, ResourceId, Role};
+use crate::model::{ActionId, Cluster, NodeIndex, Recovery, Requires, ResourceId, Role, Task};
 use crate::order::{End, relation};
 
 impl<'a> Cluster<'a> {
@@ -12,7 +12,7 @@ impl<'a> Cluster<'a> {
         let chosen = self.rsc(resource).assigned_to;
         let multiply_active = self.settle_partial_migration(resource, chosen);
         for node in self.rsc(resource).dangling_migrations.clone() {
-            let stop = self.resource_action(resource, "stop", Some(node), false);
+            let stop = self.resource_action(resource, Task::Stop, Some(node), false);
             self.act_mut(stop).meta.insert("migration-left-over".into(), "true".into());
             self.act_mut(stop).optional = false;
         }
@@ -23,7 +23,7 @@ impl<'a> Cluster<'a> {
         let migrating = moving && self.may_migrate(resource, current);
         let known = self.rsc(resource);
         if known.start_pending {
-            let start = self.resource_action(resource, "start", chosen.or(current), true);
+            let start = self.resource_action(resource, Task::Start, chosen.or(current), true);
             self.act_mut(start).shown = current == chosen && self.rsc(resource).managed;
         }
         let known = self.rsc(resource);
@@ -150,7 +150,7 @@ impl<'a> Cluster<'a> {
             {
                 continue;
             }
-            let stop = self.resource_action(resource, "stop", Some(node), optional);
+            let stop = self.resource_action(resource, Task::Stop, Some(node), optional);
             if !self.rsc(resource).managed {
                 self.act_mut(stop).runnable = false;
             }
@@ -159,7 +159,7 @@ impl<'a> Cluster<'a> {
 
     fn start(&mut self, resource: ResourceId, node: NodeIndex, optional: bool) -> ActionId {
         // A start that is not possible is not asked for either, unless something else requires it.
-        let start = self.resource_action(resource, "start", Some(node), true);
+        let start = self.resource_action(resource, Task::Start, Some(node), true);
         if !optional && self.act(start).runnable && self.rsc(resource).managed {
             self.act_mut(start).optional = false;
         }
@@ -169,12 +169,12 @@ impl<'a> Cluster<'a> {
 
     fn demote(&mut self, resource: ResourceId, optional: bool) {
         for node in self.rsc(resource).running_on.clone() {
-            self.resource_action(resource, "demote", Some(node), optional);
+            self.resource_action(resource, Task::Demote, Some(node), optional);
         }
     }
 
     fn promote(&mut self, resource: ResourceId, node: NodeIndex, optional: bool) {
-        self.resource_action(resource, "promote", Some(node), optional);
+        self.resource_action(resource, Task::Promote, Some(node), optional);
     }
 
     /// The order that holds between a primitive's own actions.
@@ -183,8 +183,8 @@ impl<'a> Cluster<'a> {
             return;
         }
         self.order_tasks(
-            (resource, "stop"),
-            (resource, "start"),
+            (resource, Task::Stop),
+            (resource, Task::Start),
             relation::ORDERED | relation::FIRST_IMPLIES_THEN | relation::INTERMEDIATE_STOP,
         );
         let promotable = self
@@ -192,11 +192,19 @@ impl<'a> Cluster<'a> {
             .and_then(|clone| self.rsc(clone).clone.as_ref())
             .is_some_and(|options| options.promotable);
         if promotable || self.rsc(resource).role > Role::Started {
-            self.order_tasks((resource, "demote"), (resource, "stop"), relation::PROMOTED_THEN_IMPLIES_FIRST);
-            self.order_tasks((resource, "start"), (resource, "promote"), relation::UNRUNNABLE_FIRST_BLOCKS);
+            self.order_tasks(
+                (resource, Task::Demote),
+                (resource, Task::Stop),
+                relation::PROMOTED_THEN_IMPLIES_FIRST,
+            );
+            self.order_tasks(
+                (resource, Task::Start),
+                (resource, Task::Promote),
+                relation::UNRUNNABLE_FIRST_BLOCKS,
+            );
         }
-        self.order_tasks((resource, "stop"), (resource, "delete"), relation::ORDERED);
-        self.order_tasks((resource, "delete"), (resource, "start"), relation::THEN_IMPLIES_FIRST);
+        self.order_tasks((resource, Task::Stop), (resource, Task::Delete), relation::ORDERED);
+        self.order_tasks((resource, Task::Delete), (resource, Task::Start), relation::THEN_IMPLIES_FIRST);
         self.order_around_unfencing(resource);
         self.order_load(resource);
     }
@@ -210,7 +218,7 @@ impl<'a> Cluster<'a> {
         for node in self.rsc(resource).running_on.clone() {
             let load = self.load_stopped(node);
             for stop in self.rsc(resource).actions.clone() {
-                if self.act(stop).task == "stop" && self.act(stop).node == Some(node) {
+                if self.act(stop).task == Task::Stop && self.act(stop).node == Some(node) {
                     self.order(End::Action(stop), End::Action(load), relation::IF_ON_SAME_NODE_OR_TARGET);
                 }
             }
@@ -220,7 +228,7 @@ impl<'a> Cluster<'a> {
                 continue;
             }
             let load = self.load_stopped(node);
-            for task in ["start", "migrate_to"] {
+            for task in [Task::Start, Task::MigrateTo] {
                 self.order(End::Action(load), End::Task(resource, task), relation::IF_ON_SAME_NODE_OR_TARGET);
             }
         }
@@ -228,7 +236,7 @@ impl<'a> Cluster<'a> {
 
     fn load_stopped(&mut self, node: NodeIndex) -> ActionId {
         let key = format!("load_stopped_{}", self.node(node).uname);
-        let action = self.action_for(None, &key, "load_stopped", Some(node), false);
+        let action = self.free_action(Task::LoadStopped, &key, Some(node), false);
         let known = self.act_mut(action);
         known.pseudo = true;
         action

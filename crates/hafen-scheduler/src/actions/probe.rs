@@ -1,7 +1,7 @@
 //! Probes: finding out what runs where nothing is known.
 
 use crate::input::status::base_name;
-use crate::model::{Cluster, Discovery, NodeIndex, ResourceId, Role, Variant};
+use crate::model::{Cluster, Discovery, NodeIndex, ResourceId, Role, Task, Variant};
 use crate::order::{End, relation};
 
 impl<'a> Cluster<'a> {
@@ -68,8 +68,7 @@ impl<'a> Cluster<'a> {
         }
         let running = known.running_on.contains(&node);
         let role = known.role;
-        let key = super::operation_key(&known.id, "monitor", 0);
-        let probe = self.action_for(Some(resource), &key, "monitor", Some(node), false);
+        let probe = self.resource_action(resource, Task::Monitor, Some(node), false);
         if !running {
             self.act_mut(probe).meta.insert("op_target_rc".into(), "7".into());
         } else if role == Role::Promoted {
@@ -86,19 +85,19 @@ impl<'a> Cluster<'a> {
                 if same && self.rsc(member).running_on.is_empty() {
                     self.order(
                         End::Action(probe),
-                        End::Task(member, "start"),
+                        End::Task(member, Task::Start),
                         relation::UNRUNNABLE_FIRST_BLOCKS,
                     );
                 }
             }
         }
-        self.order(End::Action(probe), End::Task(top, "start"), relation::ORDERED);
-        self.order(End::Action(probe), End::Task(top, "reload-agent"), relation::ORDERED);
+        self.order(End::Action(probe), End::Task(top, Task::Start), relation::ORDERED);
+        self.order(End::Action(probe), End::Task(top, Task::ReloadAgent), relation::ORDERED);
         true
     }
 
     pub(crate) fn is_probe(&self, action: crate::model::ActionId) -> bool {
         let action = self.act(action);
-        action.task == "monitor" && action.interval_ms == 0
+        action.task == Task::Monitor && action.interval_ms == 0
     }
 }

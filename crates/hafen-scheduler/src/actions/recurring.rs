@@ -1,6 +1,7 @@
 //! Recurring monitors: which should be running, which are, which have to be cancelled.
 
-use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role};
+use super::Key;
+use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task};
 use crate::order::{End, relation};
 
 impl<'a> Cluster<'a> {
@@ -23,10 +24,11 @@ impl<'a> Cluster<'a> {
                 }
                 continue;
             }
+            let task = self.task(&op.name);
             if op.role == Some(Role::Stopped) {
-                self.create_inactive_monitor(resource, &op.name, op.interval_ms, op.enabled);
+                self.create_inactive_monitor(resource, task, op.interval_ms, op.enabled);
             } else {
-                self.create_active_monitor(resource, &op.name, op.interval_ms, op.role, op.enabled);
+                self.create_active_monitor(resource, task, op.interval_ms, op.role, op.enabled);
             }
         }
     }
@@ -36,16 +38,16 @@ impl<'a> Cluster<'a> {
         &self,
         resource: ResourceId,
         node: NodeIndex,
-        name: &str,
+        task: Task,
         interval_ms: u64,
     ) -> bool {
-        self.active_recurring.contains(&(resource, node, name.to_owned(), interval_ms))
+        self.active_recurring.contains(&(resource, node, task, interval_ms))
     }
 
     fn create_active_monitor(
         &mut self,
         resource: ResourceId,
-        name: &str,
+        task: Task,
         interval_ms: u64,
         role: Option<Role>,
         enabled: bool,
@@ -56,37 +58,37 @@ impl<'a> Cluster<'a> {
         if !next.is_active() || !enabled {
             return;
         }
-        let key = super::operation_key(&known.id, name, interval_ms);
-        let running = self.is_recurring_on(resource, node, name, interval_ms)
+        let running = self.is_recurring_on(resource, node, task, interval_ms)
             && self.rsc(resource).running_on.contains(&node);
         let wants_promoted = role == Some(Role::Promoted);
         let fits = if wants_promoted { next == Role::Promoted } else { next != Role::Promoted };
         if !fits {
             if running {
-                let cancel = self.cancel(resource, node, name, interval_ms, "changed role");
-                let task = if wants_promoted { "demote" } else { "promote" };
-                self.order(End::Action(cancel), End::Task(resource, task), relation::ORDERED);
+                let cancel = self.cancel(resource, node, task, interval_ms, "changed role");
+                let change = if wants_promoted { Task::Demote } else { Task::Promote };
+                self.order(End::Action(cancel), End::Task(resource, change), relation::ORDERED);
             }
             return;
         }
-        let stale = self.stale_recurring.contains(&(resource, node, name.to_owned(), interval_ms));
-        let monitor = self.action_for(Some(resource), &key, name, Some(node), running && !stale);
+        let stale = self.stale_recurring.contains(&(resource, node, task, interval_ms));
+        let monitor =
+            self.action_for(Some(resource), task, interval_ms, Key::Operation, Some(node), running && !stale);
         if wants_promoted || next == Role::Promoted {
             self.act_mut(monitor).meta.insert("op_target_rc".into(), "8".into());
         }
         self.act_mut(monitor).meta.insert("recurring".into(), "1".into());
         let implied = relation::FIRST_IMPLIES_THEN | relation::UNRUNNABLE_FIRST_BLOCKS;
-        self.order(End::Task(resource, "start"), End::Action(monitor), implied);
-        self.order(End::Task(resource, "reload-agent"), End::Action(monitor), implied);
+        self.order(End::Task(resource, Task::Start), End::Action(monitor), implied);
+        self.order(End::Task(resource, Task::ReloadAgent), End::Action(monitor), implied);
         if next == Role::Promoted {
             self.order(
-                End::Task(resource, "promote"),
+                End::Task(resource, Task::Promote),
                 End::Action(monitor),
                 relation::ORDERED | relation::UNRUNNABLE_FIRST_BLOCKS,
             );
         } else if self.rsc(resource).role == Role::Promoted {
             self.order(
-                End::Task(resource, "demote"),
+                End::Task(resource, Task::Demote),
                 End::Action(monitor),
                 relation::ORDERED | relation::UNRUNNABLE_FIRST_BLOCKS,
             );
@@ -98,41 +100,47 @@ impl<'a> Cluster<'a> {
         &mut self,
         resource: ResourceId,
         node: NodeIndex,
-        name: &str,
+        task: Task,
         interval_ms: u64,
         why: &str,
     ) -> ActionId {
-        let key = super::operation_key(&self.rsc(resource).id, name, interval_ms);
         let found = self.rsc(resource).actions.iter().copied().find(|action| {
             let action = self.act(*action);
-            action.task == "cancel" && action.key == key && action.node == Some(node)
+            action.task == Task::Cancel
+                && action.cancels == task
+                && action.interval_ms == interval_ms
+                && action.node == Some(node)
         });
         if let Some(found) = found {
             return found;
         }
-        let id = self.new_action(Some(resource), &key, "cancel", Some(node));
-        let settings = self.operation_settings(resource, name, interval_ms);
+        let id = self.new_action(Some(resource), Task::Cancel, interval_ms, Key::Operation, Some(node));
+        let settings = self.settings_for(Some(resource), task, interval_ms);
+        let name = self.task_name(task).to_owned();
         let action = self.act_mut(id);
         action.optional = false;
         action.settings = settings;
-        action.interval_ms = interval_ms;
-        action.meta.insert("operation".into(), name.to_owned());
+        action.cancels = task;
+        action.meta.insert("operation".into(), name);
         action.reason = Some(why.to_owned());
         id
     }
 
     /// A monitor that watches that a resource does not run where it should not.
-    fn create_inactive_monitor(&mut self, resource: ResourceId, name: &str, interval_ms: u64, enabled: bool) {
-        let key = super::operation_key(&self.rsc(resource).id, name, interval_ms);
+    fn create_inactive_monitor(&mut self, resource: ResourceId, task: Task, interval_ms: u64, enabled: bool) {
         let place = self.rsc(resource).assigned_to;
         for node in self.node_indices() {
-            let running = self.is_recurring_on(resource, node, name, interval_ms);
+            let running = self.is_recurring_on(resource, node, task, interval_ms);
             let active_here = place == Some(node) && self.rsc(resource).next_role.is_active();
             if active_here {
                 if running && enabled {
-                    let cancel = self.cancel(resource, node, name, interval_ms, "resource is starting");
-                    self.order(End::Action(cancel), End::Task(resource, "start"), relation::ORDERED);
-                    self.order(End::Action(cancel), End::Task(resource, "migrate_from"), relation::ORDERED);
+                    let cancel = self.cancel(resource, node, task, interval_ms, "resource is starting");
+                    self.order(End::Action(cancel), End::Task(resource, Task::Start), relation::ORDERED);
+                    self.order(
+                        End::Action(cancel),
+                        End::Task(resource, Task::MigrateFrom),
+                        relation::ORDERED,
+                    );
                 }
                 continue;
             }
@@ -143,7 +151,8 @@ impl<'a> Cluster<'a> {
             if known.ping || known.remote {
                 continue;
             }
-            let monitor = self.action_for(Some(resource), &key, name, Some(node), running);
+            let monitor =
+                self.action_for(Some(resource), task, interval_ms, Key::Operation, Some(node), running);
             self.act_mut(monitor).meta.insert("op_target_rc".into(), "7".into());
             self.act_mut(monitor).meta.insert("recurring".into(), "1".into());
             self.order_after_probe_and_stops(resource, node, monitor);
@@ -160,7 +169,7 @@ impl<'a> Cluster<'a> {
             if known.node != Some(node) || action == monitor {
                 continue;
             }
-            if known.task == "stop" {
+            if known.task == Task::Stop {
                 let unrunnable = !known.runnable;
                 if unrunnable {
                     self.act_mut(monitor).runnable = false;
@@ -172,13 +181,8 @@ impl<'a> Cluster<'a> {
                 );
             }
         }
-        let probe = super::operation_key(&self.rsc(resource).id, "monitor", 0);
-        if let Some(known) = self.action_keys.get(&probe).cloned() {
-            for action in known {
-                if self.act(action).node == Some(node) {
-                    self.order(End::Action(action), End::Action(monitor), relation::UNRUNNABLE_FIRST_BLOCKS);
-                }
-            }
+        if let Some(probe) = self.action_on(resource, Task::Monitor, node) {
+            self.order(End::Action(probe), End::Action(monitor), relation::UNRUNNABLE_FIRST_BLOCKS);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Nodes that ask to leave.
 
-use crate::model::{Cluster, NodeIndex};
+use crate::model::{Cluster, NodeIndex, Task};
 use crate::order::relation;
 
 impl<'a> Cluster<'a> {
@@ -15,7 +15,7 @@ impl<'a> Cluster<'a> {
 
     fn create_shutdown(&mut self, node: NodeIndex) {
         let key = format!("do_shutdown-{}", self.node(node).uname);
-        let shutdown = self.action_for(None, &key, "do_shutdown", Some(node), false);
+        let shutdown = self.free_action(Task::Shutdown, &key, Some(node), false);
         self.act_mut(shutdown).meta.insert("op_no_wait".into(), "true".into());
         self.shutdowns.push(shutdown);
     }
@@ -27,7 +27,7 @@ impl<'a> Cluster<'a> {
             for resource in self.resource_ids() {
                 for action in self.rsc(resource).actions.clone() {
                     let known = self.act(action);
-                    if known.node != node || known.task != "stop" {
+                    if known.node != node || known.task != Task::Stop {
                         continue;
                     }
                     let managed = self.rsc(resource).managed || self.rsc(resource).blocked;

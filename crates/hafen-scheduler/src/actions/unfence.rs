@@ -2,7 +2,7 @@
 
 use super::digests::parameters_digest;
 use crate::input::nvpairs::Values;
-use crate::model::{ActionId, Cluster, NodeIndex, Requires, ResourceId};
+use crate::model::{ActionId, Cluster, NodeIndex, Requires, ResourceId, Task};
 use crate::order::relation;
 
 /// Parameters whose change is nobody's business: a device with another password is the same device.
@@ -35,7 +35,8 @@ impl<'a> Cluster<'a> {
         let unfencing = self.unfencing_of(node);
         self.order_actions(unfencing, action, flags);
         if !self.is_unfenced(node) {
-            let reason = format!("required by {} {}", self.rsc(resource).id, self.act(action).task);
+            let reason =
+                format!("required by {} {}", self.rsc(resource).id, self.task_name(self.act(action).task));
             self.require_unfencing(node, &reason);
         }
     }
@@ -58,9 +59,9 @@ impl<'a> Cluster<'a> {
                 if known.node != Some(node) || known.pseudo || known.interval_ms != 0 {
                     continue;
                 }
-                match known.task.as_str() {
-                    "stop" => self.order_actions(action, unfencing, relation::ORDERED),
-                    "start" => {
+                match known.task {
+                    Task::Stop => self.order_actions(action, unfencing, relation::ORDERED),
+                    Task::Start => {
                         self.order_actions(unfencing, action, relation::FIRST_IMPLIES_SAME_NODE_THEN);
                     }
                     _ => {}
@@ -104,7 +105,7 @@ impl<'a> Cluster<'a> {
 
     fn unfencing_of(&mut self, node: NodeIndex) -> ActionId {
         let key = format!("stonith-{}-on", self.node(node).uname);
-        let unfencing = self.action_for(None, &key, "stonith", Some(node), true);
+        let unfencing = self.free_action(Task::Fence, &key, Some(node), true);
         if !self.act(unfencing).meta.contains_key("stonith_action") {
             self.act_mut(unfencing).meta.insert("stonith_action".into(), "on".into());
             self.add_device_digests(unfencing, node);

@@ -8,7 +8,7 @@ use super::relation::{
     SERIALIZE, THEN_IMPLIES_FIRST, UNRUNNABLE_FIRST_BLOCKS,
 };
 use crate::input::constraints::Set;
-use crate::model::{ActionId, Cluster, ResourceId, Variant};
+use crate::model::{ActionId, Cluster, ResourceId, Task, Variant};
 use crate::score;
 
 /// How strict an order is.
@@ -28,7 +28,7 @@ enum Symmetry {
 }
 
 /// One side of an order: a resource, its task, and how many instances are needed.
-type Side = (ResourceId, &'static str);
+type Side = (ResourceId, Task);
 
 impl<'a> Cluster<'a> {
     pub(crate) fn unpack_order(&mut self, element: Element<'a>) {
@@ -76,7 +76,7 @@ impl<'a> Cluster<'a> {
         id: &str,
     ) {
         let minimum = self.needed_instances(first.0, require_all);
-        if minimum > 0 && matches!(first.1, "start" | "promote") {
+        if minimum > 0 && matches!(first.1, Task::Start | Task::Promote) {
             self.order_minimum(first, then, kind, minimum, id);
         } else {
             self.order_tasks(first, then, forward(kind, first.1, then.1, symmetry));
@@ -103,8 +103,8 @@ impl<'a> Cluster<'a> {
     fn order_minimum(&mut self, first: Side, then: Side, kind: Kind, minimum: i32, id: &str) {
         let joint = self.joint_of(&format!("clone-one-or-more:{id}"), minimum);
         for instance in self.rsc(first.0).children.clone() {
-            let task = if self.rsc(instance).variant == Variant::Group && first.1 == "start" {
-                "running"
+            let task = if self.rsc(instance).variant == Variant::Group && first.1 == Task::Start {
+                Task::Running
             } else {
                 first.1
             };
@@ -119,7 +119,7 @@ impl<'a> Cluster<'a> {
     }
 
     fn joint_of(&mut self, key: &str, minimum: i32) -> ActionId {
-        let joint = self.action_for(None, key, key, None, true);
+        let joint = self.free_action(Task::OneOrMore, key, None, true);
         let known = self.act_mut(joint);
         known.pseudo = true;
         known.runnable = true;
@@ -220,7 +220,7 @@ impl<'a> Cluster<'a> {
         &mut self,
         earlier: &Set<'a>,
         later: &Set<'a>,
-        (first_task, then_task): (&'static str, &'static str),
+        (first_task, then_task): (Task, Task),
         kind: Kind,
         symmetry: Symmetry,
         id: &str,
@@ -253,17 +253,8 @@ impl<'a> Cluster<'a> {
     }
 
     /// For something made of parts, the joint that ends a task.
-    pub(crate) fn end_task(&self, resource: ResourceId, task: &'static str) -> &'static str {
-        if self.rsc(resource).variant == Variant::Primitive {
-            return task;
-        }
-        match task {
-            "start" => "running",
-            "stop" => "stopped",
-            "promote" => "promoted",
-            "demote" => "demoted",
-            other => other,
-        }
+    pub(crate) fn end_task(&self, resource: ResourceId, task: Task) -> Task {
+        if self.rsc(resource).variant == Variant::Primitive { task } else { task.end() }
     }
 
     /// Lets relations between resources begin at the joints that end their tasks.
@@ -277,27 +268,27 @@ impl<'a> Cluster<'a> {
     }
 }
 
-fn task_name(text: &str) -> &'static str {
+fn task_name(text: &str) -> Task {
     match text {
-        "stop" => "stop",
-        "promote" => "promote",
-        "demote" => "demote",
-        _ => "start",
+        "stop" => Task::Stop,
+        "promote" => Task::Promote,
+        "demote" => Task::Demote,
+        _ => Task::Start,
     }
 }
 
-fn inverse(task: &str) -> Option<&'static str> {
+fn inverse(task: Task) -> Option<Task> {
     match task {
-        "start" => Some("stop"),
-        "stop" => Some("start"),
-        "promote" => Some("demote"),
-        "demote" => Some("promote"),
+        Task::Start => Some(Task::Stop),
+        Task::Stop => Some(Task::Start),
+        Task::Promote => Some(Task::Demote),
+        Task::Demote => Some(Task::Promote),
         _ => None,
     }
 }
 
 /// The relation that an order means for the given tasks.
-fn forward(kind: Kind, first: &str, then: &str, symmetry: Symmetry) -> u32 {
+fn forward(kind: Kind, first: Task, then: Task, symmetry: Symmetry) -> u32 {
     match kind {
         Kind::Optional => ORDERED,
         Kind::Serialize => SERIALIZE,
@@ -306,7 +297,7 @@ fn forward(kind: Kind, first: &str, then: &str, symmetry: Symmetry) -> u32 {
             Symmetry::Inverse => THEN_IMPLIES_FIRST | ORDERED,
             Symmetry::Symmetric => {
                 let mut flags = FIRST_IMPLIES_THEN | ORDERED;
-                if matches!(then, "start" | "promote") {
+                if matches!(then, Task::Start | Task::Promote) {
                     flags |= UNRUNNABLE_FIRST_BLOCKS;
                 }
                 let _ = (first, INTERMEDIATE_STOP);

@@ -2,7 +2,7 @@
 
 use super::relation::{FIRST_IMPLIES_THEN, THEN_IMPLIES_FIRST, UNRUNNABLE_FIRST_BLOCKS};
 use super::update::Changed;
-use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Variant};
+use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 
 impl<'a> Cluster<'a> {
     pub(crate) fn can_interleave(&self, first: ActionId, then: ActionId) -> bool {
@@ -16,7 +16,8 @@ impl<'a> Cluster<'a> {
         {
             return false;
         }
-        let stopping = matches!(self.act(first).task.as_str(), "stop" | "stopped" | "demote" | "demoted");
+        let stopping =
+            matches!(self.act(first).task, Task::Stop | Task::Stopped | Task::Demote | Task::Demoted);
         let decides = if stopping { first_resource } else { then_resource };
         self.rsc(decides).clone.as_ref().is_some_and(|options| options.interleave)
     }
@@ -33,18 +34,18 @@ impl<'a> Cluster<'a> {
         else {
             return changed;
         };
-        let first_task = instance_task(&self.act(first).task);
-        let then_task = self.act(then).task.clone();
-        let current = matches!(first_task, "stop" | "demote");
+        let first_task = instance_task(self.act(first).task);
+        let then_task = self.act(then).task;
+        let current = matches!(first_task, Task::Stop | Task::Demote);
         let _ = node;
         for then_instance in self.rsc(then_clone).children.clone() {
             let Some(first_instance) = self.neighbour(then_instance, first_clone, current) else {
-                changed.then |= self.hold_back(then_instance, &then_task, flags, current);
+                changed.then |= self.hold_back(then_instance, then_task, flags, current);
                 continue;
             };
-            let first_task = self.fitting_task(first_instance, first_task, &then_task);
+            let first_task = self.fitting_task(first_instance, first_task, then_task);
             let Some(first_action) = self.member_action(first_instance, first_task, None) else { continue };
-            let Some(then_action) = self.member_action(then_instance, &then_task, None) else { continue };
+            let Some(then_action) = self.member_action(then_instance, then_task, None) else { continue };
             self.order_actions(first_action, then_action, flags);
             let before = self.flags_of(first_action, self.act(then_action).node);
             let part =
@@ -62,15 +63,15 @@ impl<'a> Cluster<'a> {
     }
 
     /// A group's start is over when its last joint is reached.
-    fn fitting_task(&self, instance: ResourceId, task: &'static str, then_task: &str) -> &'static str {
+    fn fitting_task(&self, instance: ResourceId, task: Task, then_task: Task) -> Task {
         if self.rsc(instance).variant != Variant::Group {
             return task;
         }
         match (task, then_task) {
-            ("start", _) => "running",
-            ("stop", _) => "stopped",
-            ("promote", _) => "promoted",
-            ("demote", _) => "demoted",
+            (Task::Start, _) => Task::Running,
+            (Task::Stop, _) => Task::Stopped,
+            (Task::Promote, _) => Task::Promoted,
+            (Task::Demote, _) => Task::Demoted,
             (other, _) => other,
         }
     }
@@ -89,7 +90,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// An instance without a neighbour that it needs cannot start.
-    fn hold_back(&mut self, instance: ResourceId, task: &str, flags: u32, current: bool) -> bool {
+    fn hold_back(&mut self, instance: ResourceId, task: Task, flags: u32, current: bool) -> bool {
         if current
             || flags & (UNRUNNABLE_FIRST_BLOCKS | FIRST_IMPLIES_THEN) == 0
             || flags & THEN_IMPLIES_FIRST != 0
@@ -114,11 +115,11 @@ impl<'a> Cluster<'a> {
     }
 }
 
-fn instance_task(task: &str) -> &'static str {
+fn instance_task(task: Task) -> Task {
     match task {
-        "stop" | "stopped" => "stop",
-        "demote" | "demoted" => "demote",
-        "promote" | "promoted" => "promote",
-        _ => "start",
+        Task::Stop | Task::Stopped => Task::Stop,
+        Task::Demote | Task::Demoted => Task::Demote,
+        Task::Promote | Task::Promoted => Task::Promote,
+        _ => Task::Start,
     }
 }

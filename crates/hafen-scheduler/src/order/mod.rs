@@ -6,7 +6,7 @@ mod probes;
 mod resolve;
 mod update;
 
-use crate::model::{ActionId, Cluster, ResourceId};
+use crate::model::{ActionId, Cluster, ResourceId, Task};
 
 /// What a relation between a first and a then action means; bits combine.
 pub(crate) mod relation {
@@ -53,7 +53,7 @@ pub(crate) mod relation {
 pub(crate) enum End {
     Action(ActionId),
     /// All actions of that name (and interval 0) of a resource, once they exist.
-    Task(ResourceId, &'static str),
+    Task(ResourceId, Task),
 }
 
 /// A relation, not yet resolved to actions.
@@ -69,12 +69,7 @@ impl<'a> Cluster<'a> {
         self.orders.push(Order { first, then, flags });
     }
 
-    pub(crate) fn order_tasks(
-        &mut self,
-        first: (ResourceId, &'static str),
-        then: (ResourceId, &'static str),
-        flags: u32,
-    ) {
+    pub(crate) fn order_tasks(&mut self, first: (ResourceId, Task), then: (ResourceId, Task), flags: u32) {
         self.order(End::Task(first.0, first.1), End::Task(then.0, then.1), flags);
     }
 

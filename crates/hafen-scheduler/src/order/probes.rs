@@ -3,7 +3,7 @@
 use super::relation::IF_REQUIRED_ON_SAME_NODE;
 use super::relation::{FIRST_IMPLIES_THEN, ORDERED};
 use super::{End, Order};
-use crate::model::{ActionId, Cluster, Variant};
+use crate::model::{ActionId, Cluster, Task, Variant};
 use crate::score::INFINITY;
 
 impl<'a> Cluster<'a> {
@@ -11,11 +11,11 @@ impl<'a> Cluster<'a> {
     pub(crate) fn order_probes_before_stops(&mut self) {
         let mut more = Vec::new();
         for order in &self.orders {
-            let (End::Task(first, "stop"), End::Task(then, task)) = (&order.first, &order.then) else {
+            let (End::Task(first, Task::Stop), End::Task(then, task)) = (&order.first, &order.then) else {
                 continue;
             };
-            let same_node_start = *task == "start" && order.flags & IF_REQUIRED_ON_SAME_NODE != 0;
-            if first == then || !(matches!(*task, "stop" | "stopped") || same_node_start) {
+            let same_node_start = *task == Task::Start && order.flags & IF_REQUIRED_ON_SAME_NODE != 0;
+            if first == then || !(matches!(*task, Task::Stop | Task::Stopped) || same_node_start) {
                 continue;
             }
             for &action in &self.rsc(*first).actions {
@@ -42,8 +42,8 @@ impl<'a> Cluster<'a> {
             if self.rsc(one).variant != Variant::Primitive || self.rsc(other).variant != Variant::Primitive {
                 continue;
             }
-            self.order_tasks((one, "stop"), (other, "start"), IF_REQUIRED_ON_SAME_NODE);
-            self.order_tasks((other, "stop"), (one, "start"), IF_REQUIRED_ON_SAME_NODE);
+            self.order_tasks((one, Task::Stop), (other, Task::Start), IF_REQUIRED_ON_SAME_NODE);
+            self.order_tasks((other, Task::Stop), (one, Task::Start), IF_REQUIRED_ON_SAME_NODE);
         }
     }
 
@@ -56,14 +56,17 @@ impl<'a> Cluster<'a> {
                 continue;
             };
             let moves = |resource: crate::model::ResourceId| {
-                self.rsc(resource).actions.iter().any(|action| self.act(*action).task.starts_with("migrate_"))
+                self.rsc(resource)
+                    .actions
+                    .iter()
+                    .any(|action| matches!(self.act(*action).task, Task::MigrateTo | Task::MigrateFrom))
             };
             let (first_moves, then_moves) = (moves(*first), moves(*then));
             if first == then || !then_moves && !first_moves {
                 continue;
             }
             let primitive = |resource| self.rsc(resource).variant == Variant::Primitive;
-            let mut add = |first_task: &'static str, then_task: &'static str| {
+            let mut add = |first_task: Task, then_task: Task| {
                 more.push(Order {
                     first: End::Task(*first, first_task),
                     then: End::Task(*then, then_task),
@@ -71,20 +74,20 @@ impl<'a> Cluster<'a> {
                 });
             };
             match (*first_task, *then_task) {
-                ("start" | "running", "start") if then_moves && primitive(*then) => {
+                (Task::Start | Task::Running, Task::Start) if then_moves && primitive(*then) => {
                     if first_moves && primitive(*first) {
-                        add("migrate_from", "migrate_to");
+                        add(Task::MigrateFrom, Task::MigrateTo);
                     } else if self.rsc(*then).parent != Some(*first) {
-                        add(first_task, "migrate_to");
+                        add(*first_task, Task::MigrateTo);
                     }
                 }
-                ("stop" | "stopped", "stop")
+                (Task::Stop | Task::Stopped, Task::Stop)
                     if then_moves
                         && !first_moves
                         && primitive(*then)
                         && self.rsc(*then).parent != Some(*first) =>
                 {
-                    add(first_task, "migrate_to");
+                    add(*first_task, Task::MigrateTo);
                 }
                 _ => {}
             }
@@ -103,7 +106,8 @@ impl<'a> Cluster<'a> {
             let mut seen: std::collections::BTreeSet<ActionId> = open.iter().copied().collect();
             while let Some(after) = open.pop() {
                 let known = self.act(after);
-                if known.resource.is_none() || !matches!(known.task.as_str(), "start" | "promote" | "running")
+                if known.resource.is_none()
+                    || !matches!(known.task, Task::Start | Task::Promote | Task::Running)
                 {
                     continue;
                 }
@@ -126,7 +130,7 @@ impl<'a> Cluster<'a> {
         for (before, _) in self.act(after).before.clone() {
             let known = self.act(before);
             let same = known.resource == resource;
-            let ends = matches!(known.task.as_str(), "stop" | "stopped" | "demote" | "demoted");
+            let ends = matches!(known.task, Task::Stop | Task::Stopped | Task::Demote | Task::Demoted);
             if same && ends && !self.leads_to(before, probe) {
                 self.order_actions(probe, before, ORDERED);
             }

@@ -1,8 +1,7 @@
 //! From relations between tasks to relations between actions.
 
 use super::{End, relation};
-use crate::actions::operation_key;
-use crate::model::{ActionId, Cluster, ResourceId, Role};
+use crate::model::{ActionId, Cluster, ResourceId, Role, Task};
 
 impl<'a> Cluster<'a> {
     pub(crate) fn resolve_orders(&mut self) {
@@ -10,25 +9,19 @@ impl<'a> Cluster<'a> {
         for order in &orders {
             let firsts = match &order.first {
                 End::Action(action) => vec![*action],
-                End::Task(resource, task) => self.firsts(*resource, task, &order.then),
+                End::Task(resource, task) => self.firsts(*resource, *task, &order.then),
             };
             for first in firsts {
                 match &order.then {
                     End::Action(then) => self.order_actions(first, *then, order.flags),
-                    End::Task(resource, task) => self.resolve_then(first, *resource, task, order.flags),
+                    End::Task(resource, task) => self.resolve_then(first, *resource, *task, order.flags),
                 }
             }
         }
     }
 
-    fn actions_of(&self, resource: ResourceId, task: &str) -> Vec<ActionId> {
-        let known = self.rsc(resource);
-        let key = operation_key(&known.id, task, 0);
-        known.actions.iter().copied().filter(|action| self.act(*action).key == key).collect()
-    }
-
-    fn firsts(&mut self, resource: ResourceId, task: &'static str, then: &End) -> Vec<ActionId> {
-        let found = self.actions_of(resource, task);
+    fn firsts(&mut self, resource: ResourceId, task: Task, then: &End) -> Vec<ActionId> {
+        let found = self.actions_of(resource, task, 0).collect::<Vec<_>>();
         if !found.is_empty() {
             return found;
         }
@@ -36,26 +29,20 @@ impl<'a> Cluster<'a> {
             return Vec::new();
         }
         let role = self.rsc(resource).role;
-        if task == "stop" && role == Role::Stopped || task == "demote" && role == Role::Unpromoted {
+        if task == Task::Stop && role == Role::Stopped || task == Task::Demote && role == Role::Unpromoted {
             return Vec::new();
         }
         if self.rsc(resource).variant != crate::model::Variant::Primitive
-            || !matches!(task, "start" | "stop" | "promote" | "demote")
+            || !matches!(task, Task::Start | Task::Stop | Task::Promote | Task::Demote)
         {
             return Vec::new();
         }
-        vec![self.action_for(
-            Some(resource),
-            &operation_key(&self.rsc(resource).id.clone(), task, 0),
-            task,
-            None,
-            true,
-        )]
+        vec![self.resource_action(resource, task, None, true)]
     }
 
-    fn resolve_then(&mut self, first: ActionId, resource: ResourceId, task: &'static str, flags: u32) {
+    fn resolve_then(&mut self, first: ActionId, resource: ResourceId, task: Task, flags: u32) {
         let mut flags = flags;
-        let thens = self.actions_of(resource, task);
+        let thens = self.actions_of(resource, task, 0).collect::<Vec<_>>();
         let first_resource = self.act(first).resource;
         if first_resource == Some(resource)
             && self.rsc(resource).dangling_migrations.iter().any(|node| Some(*node) == self.act(first).node)

@@ -8,7 +8,7 @@ use super::relation::{
     PROMOTED_THEN_IMPLIES_FIRST, THEN_CANCELS_FIRST, THEN_IMPLIES_FIRST, THEN_IMPLIES_FIRST_GRAPHED,
     UNMIGRATABLE_THEN_BLOCKS, UNRUNNABLE_FIRST_BLOCKS,
 };
-use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Variant};
+use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 
 /// Rounds per action after which the walk ends although actions still disagree (a loop in the configuration).
 const ROUND_LIMIT: usize = 200;
@@ -68,7 +68,7 @@ impl<'a> Cluster<'a> {
                 continue;
             }
             // A migration begins on its source, but depends on what happens on its target.
-            let seen_from = if self.act(then).task == "migrate_to" { None } else { then_node };
+            let seen_from = if self.act(then).task == Task::MigrateTo { None } else { then_node };
             let before = self.flags_of(first, seen_from);
             self.flags_of(then, first_node);
             let changed = self.apply_relation(first, then, before, flags);
@@ -117,7 +117,7 @@ impl<'a> Cluster<'a> {
             return known.node;
         }
         let resource = known.resource?;
-        if self.rsc(resource).variant == Variant::Group && known.task == "start" {
+        if self.rsc(resource).variant == Variant::Group && known.task == Task::Start {
             return self.rsc(resource).assigned_to;
         }
         None
@@ -142,18 +142,18 @@ impl<'a> Cluster<'a> {
         let known = self.act(action);
         let own = Flags { optional: known.optional, runnable: known.runnable };
         let Some(resource) = known.resource else { return own };
-        let task = known.task.clone();
+        let task = known.task;
         match self.rsc(resource).variant {
             Variant::Primitive => own,
-            Variant::Group => self.group_flags(action, resource, member_task(&task), own, node),
-            Variant::Clone => self.clone_flags(action, resource, member_task(&task), node),
+            Variant::Group => self.group_flags(action, resource, task.of_members(), own, node),
+            Variant::Clone => self.clone_flags(action, resource, task.of_members(), node),
         }
     }
 
     pub(crate) fn member_action(
         &self,
         member: ResourceId,
-        task: &str,
+        task: Task,
         node: Option<NodeIndex>,
     ) -> Option<ActionId> {
         let actions = &self.rsc(member).actions;
@@ -172,7 +172,7 @@ impl<'a> Cluster<'a> {
         &mut self,
         action: ActionId,
         group: ResourceId,
-        task: &str,
+        task: Task,
         own: Flags,
         node: Option<NodeIndex>,
     ) -> Flags {
@@ -182,7 +182,7 @@ impl<'a> Cluster<'a> {
         for member in self.rsc(group).children.clone() {
             let Some(part) = self.member_action(member, task, node) else {
                 // A group begins only what all of its members will do.
-                if !matches!(task, "demote" | "stop") {
+                if !matches!(task, Task::Demote | Task::Stop) {
                     flags.runnable = false;
                 }
                 continue;
@@ -212,7 +212,7 @@ impl<'a> Cluster<'a> {
         &mut self,
         action: ActionId,
         clone: ResourceId,
-        task: &str,
+        task: Task,
         node: Option<NodeIndex>,
     ) -> Flags {
         let mut flags = Flags { optional: true, runnable: true };
@@ -228,8 +228,8 @@ impl<'a> Cluster<'a> {
             }
             // A group has a joint of its own for the end of a task.
             let is_group = self.rsc(instance).variant == Variant::Group;
-            let task = if is_group { self.act(action).task.clone() } else { task.to_owned() };
-            let Some(part) = self.member_action(instance, &task, node) else { continue };
+            let task = if is_group { self.act(action).task } else { task.to_owned() };
+            let Some(part) = self.member_action(instance, task, node) else { continue };
             any = true;
             let part = self.flags_of(part, node);
             if flags.optional && !part.optional {
@@ -305,7 +305,7 @@ impl<'a> Cluster<'a> {
         }
         let known = self.act(first);
         let Some(resource) = known.resource else { return };
-        if known.task == "stop"
+        if known.task == Task::Stop
             && !known.runnable
             && !self.rsc(resource).managed
             && self.rsc(resource).blocked
@@ -334,9 +334,9 @@ impl<'a> Cluster<'a> {
         if variant == Variant::Primitive {
             return changed;
         }
-        let task = self.act(then).task.clone();
+        let task = self.act(then).task;
         for member in self.rsc(resource).children.clone() {
-            let Some(part) = self.member_action(member, &task, node) else { continue };
+            let Some(part) = self.member_action(member, task, node) else { continue };
             if variant == Variant::Clone && !self.flags_of(part, node).runnable {
                 continue;
             }
@@ -388,9 +388,9 @@ impl<'a> Cluster<'a> {
             known.migratable = false;
         }
         if flags & FIRST_IMPLIES_THEN != 0
-            && self.act(then).task == "migrate_to"
+            && self.act(then).task == Task::MigrateTo
             && !before.optional
-            && matches!(self.act(first).task.as_str(), "start" | "running")
+            && matches!(self.act(first).task, Task::Start | Task::Running)
         {
             // What has to start first would come too late for something that only moves.
             self.act_mut(then).runnable = false;
@@ -425,7 +425,7 @@ impl<'a> Cluster<'a> {
         let known = self.act(then);
         let impossible = !known.runnable
             && self.rsc(resource).managed
-            && (!same || known.task == "start" && !self.rsc(resource).running_on.is_empty());
+            && (!same || known.task == Task::Start && !self.rsc(resource).running_on.is_empty());
         let wanted = !known.optional;
         if !(wanted || impossible) {
             return;
@@ -451,11 +451,11 @@ impl<'a> Cluster<'a> {
         let Some(resource) = self.act(then).resource else { return };
         let known = self.act(then);
         let role = self.rsc(resource).role;
-        if role == Role::Stopped && known.task == "stop" {
+        if role == Role::Stopped && known.task == Task::Stop {
             return;
         }
         if role.is_active()
-            && known.task == "start"
+            && known.task == Task::Start
             && known.optional
             && self.rsc(resource).running_on.len() == 1
         {
@@ -466,16 +466,5 @@ impl<'a> Cluster<'a> {
             known.optional = false;
             known.runnable = false;
         }
-    }
-}
-
-/// The members' task that a joint stands for.
-fn member_task(task: &str) -> &str {
-    match task {
-        "running" => "start",
-        "stopped" => "stop",
-        "promoted" => "promote",
-        "demoted" => "demote",
-        other => other,
     }
 }
