@@ -14,10 +14,8 @@ const DEFAULT_TIMEOUT_MS: u64 = 20_000;
 impl<'a> Cluster<'a> {
     /// The finished plan.
     pub(crate) fn build_plan(&mut self) -> Plan {
-        let wanted: Vec<ActionId> = (0..u32::try_from(self.actions.len()).unwrap_or(u32::MAX))
-            .map(ActionId)
-            .filter(|action| self.is_wanted(*action))
-            .collect();
+        let wanted: Vec<ActionId> =
+            self.graph_order().into_iter().filter(|action| self.is_wanted(*action)).collect();
         let numbers: BTreeMap<ActionId, u32> =
             wanted.iter().zip(1..).map(|(action, number)| (*action, number)).collect();
         let mut actions = Vec::with_capacity(wanted.len());
@@ -35,6 +33,29 @@ impl<'a> Cluster<'a> {
             warnings: std::mem::take(&mut self.warnings),
             ledger: std::mem::take(&mut self.ledger),
         }
+    }
+
+    /// All actions in the order in which Pacemaker lists them: resource by resource (a group's own before its members',
+    /// a clone's after its instances'), the last made first; then those that belong to no resource. Whoever carries out
+    /// the plan takes what is ready in this order.
+    fn graph_order(&self) -> Vec<ActionId> {
+        let mut ordered = Vec::with_capacity(self.actions.len());
+        // What is left to list: a resource's own actions, or all of it.
+        let mut open: Vec<(ResourceId, bool)> = self.top.iter().rev().map(|top| (*top, false)).collect();
+        while let Some((resource, own)) = open.pop() {
+            let known = self.rsc(resource);
+            if own || known.variant != Variant::Clone {
+                ordered.extend(known.actions.iter().rev());
+            } else {
+                open.push((resource, true));
+            }
+            if !own {
+                open.extend(known.children.iter().rev().map(|child| (*child, false)));
+            }
+        }
+        let last = u32::try_from(self.actions.len()).unwrap_or(u32::MAX);
+        ordered.extend((0..last).rev().map(ActionId).filter(|action| self.act(*action).resource.is_none()));
+        ordered
     }
 
     fn graph_parameters(&self) -> GraphParameters {
