@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// A crate may depend only on crates before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "hafen-cib",
     "hafen-scheduler",
+    "hafen-differential",
     "hafen-vm",
     "hafen-protocol",
     "hafen-node",

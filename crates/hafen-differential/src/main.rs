@@ -1,0 +1,171 @@
+//! shell: the differential test. See `./dev differential`.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use hafen_differential::graph::Level;
+use hafen_differential::oracle::Oracle;
+use hafen_differential::shrink::{Found, judge, shrink};
+use hafen_differential::tree::Tree;
+use hafen_differential::{case, generate, play};
+
+/// Random CIBs, on which our scheduler and Debian's crm_simulate must agree.
+#[derive(Debug, Parser)]
+#[command(name = "hafen-differential")]
+struct Arguments {
+    /// How many CIBs.
+    #[arg(long, default_value_t = 1000)]
+    count: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// How far the answers are held against each other: decisions, graph, full, scores.
+    #[arg(long, default_value = "graph", value_parser = Level::parse)]
+    level: Level,
+    /// Stop after so many differences.
+    #[arg(long, default_value_t = 100_000)]
+    differences: usize,
+    /// Shrink so many differences, one of each kind, and print them.
+    #[arg(long, default_value_t = 3)]
+    shrink: usize,
+    /// Print the seeds with a difference, and their kinds.
+    #[arg(long)]
+    list: bool,
+    /// Have the oracle check each CIB against its schema, too.
+    #[arg(long)]
+    validate: bool,
+    /// Print the CIB of the first seed, and nothing else.
+    #[arg(long)]
+    print: bool,
+    /// Look at this CIB instead of random ones; shrink it when there is a difference.
+    #[arg(long)]
+    cib: Option<PathBuf>,
+    /// Write the shrunk CIBs to this folder.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Write the shrunk CIBs as case folders, with the oracle's answer, below this folder.
+    #[arg(long)]
+    cases: Option<PathBuf>,
+    /// Count themes only; needs no oracle.
+    #[arg(long)]
+    themes: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.print {
+        print!("{}", generate::generate(arguments.first).to_xml());
+        return ExitCode::SUCCESS;
+    }
+    if arguments.themes {
+        print!("{}", play::survey(arguments.first, arguments.count).table());
+        return ExitCode::SUCCESS;
+    }
+    let mut oracle = match Oracle::find() {
+        Ok(oracle) => oracle,
+        Err(text) => {
+            println!("skipped: {text}");
+            return ExitCode::SUCCESS;
+        }
+    };
+    oracle.validate = arguments.validate;
+    // A panic in the scheduler is a difference, and is told with its CIB.
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = match &arguments.cib {
+        Some(path) => one(&oracle, path, &arguments),
+        None => many(&oracle, &arguments),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("hafen-differential: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn one(oracle: &Oracle, path: &Path, arguments: &Arguments) -> std::io::Result<bool> {
+    let tree = Tree::parse(&std::fs::read_to_string(path)?).map_err(std::io::Error::other)?;
+    if let Some(Err(complaint)) = oracle.ask(&[tree.to_xml()])?.into_iter().next() {
+        println!("the oracle refuses it: {complaint}");
+        return Ok(false);
+    }
+    let Some(found) = judge(oracle, &[tree], arguments.level)?.pop().flatten() else {
+        println!("no difference at {}", arguments.level.name());
+        return Ok(true);
+    };
+    let found = if arguments.shrink > 0 { shrink(oracle, found)? } else { found };
+    let name = path.file_stem().map_or_else(|| "case".to_owned(), |name| name.to_string_lossy().into_owned());
+    show(&name, &found, arguments)?;
+    Ok(false)
+}
+
+fn many(oracle: &Oracle, arguments: &Arguments) -> std::io::Result<bool> {
+    let began = Instant::now();
+    let progress = |played: u64, differences: usize| {
+        let _ = write!(std::io::stderr(), "{played} CIBs, {differences} differences\r");
+    };
+    let seeds = (arguments.first, arguments.count);
+    let summary = play::play(oracle, seeds, arguments.level, arguments.differences, &progress)?;
+    let mut kinds: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut levels: BTreeMap<&str, usize> = BTreeMap::new();
+    for (seed, found) in &summary.differences {
+        kinds.entry(kind(found)).or_default().push(*seed);
+        *levels.entry(found.difference.level.name()).or_default() += 1;
+    }
+    let mut kinds: Vec<(String, Vec<u64>)> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, seeds)| std::cmp::Reverse(seeds.len()));
+    for (_, seeds) in kinds.iter().take(arguments.shrink) {
+        let Some(found) = summary.differences.get(&seeds[0]) else { continue };
+        let shrunk = shrink(oracle, found.clone())?;
+        show(&format!("seed-{}", seeds[0]), &shrunk, arguments)?;
+    }
+    print!("{}", summary.table());
+    if arguments.list {
+        for (kind, seeds) in &kinds {
+            println!("{:>5}  {kind}  {:?}", seeds.len(), &seeds[..seeds.len().min(8)]);
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let count = summary.differences.len();
+    println!(
+        "{} CIBs in {seconds:.0} s ({:.0} a second), {} refused, {count} differences ({:.1} in 1,000) {levels:?}",
+        summary.played,
+        summary.played as f64 / seconds,
+        summary.refused,
+        1000.0 * count as f64 / summary.played.max(1) as f64,
+    );
+    if summary.refused > 0 {
+        println!("a refusal: {}", summary.refusal);
+    }
+    Ok(count == 0)
+}
+
+/// A difference's kind in short.
+fn kind(found: &Found) -> String {
+    let signature = &found.difference.signature;
+    let rest = if signature.len() > 3 { format!(" +{}", signature.len() - 3) } else { String::new() };
+    let words: Vec<&str> = signature.iter().take(3).map(String::as_str).collect();
+    format!("{}: {}{rest}", found.difference.level.name(), words.join(", "))
+}
+
+fn show(name: &str, found: &Found, arguments: &Arguments) -> std::io::Result<()> {
+    println!("--- {name}: differs at {}", found.difference.level.name());
+    println!("{}", found.cib.to_xml());
+    println!("the oracle:\n{}", found.oracle.graph.describe());
+    println!("missing in ours, or extra:\n{}", found.difference.text);
+    if let Some(folder) = &arguments.out {
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(folder.join(format!("{name}.xml")), found.cib.to_xml())?;
+    }
+    if let Some(folder) = &arguments.cases {
+        case::save(&folder.join(name), &found.cib, &found.oracle.graph)?;
+    }
+    Ok(())
+}

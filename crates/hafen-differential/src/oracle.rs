@@ -1,0 +1,113 @@
+//! The oracle: Debian 13's `crm_simulate` in a root of its own, many CIBs by one process.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::graph::Answer;
+
+/// Names the Debian 13 root with Pacemaker's tools.
+pub const VARIABLE: &str = "HAFEN_ORACLE";
+/// That root where nothing else is said.
+const DEFAULT: &str = "/var/cache/hafen-oracle";
+/// How long one CIB may take.
+const LIMIT_S: u32 = 20;
+
+/// The root.
+#[derive(Debug, Clone)]
+pub struct Oracle {
+    root: PathBuf,
+    /// Let the oracle check the schema, which takes it most of its time.
+    pub validate: bool,
+}
+
+/// A folder in the root's `/tmp`, removed when dropped.
+struct Folder {
+    outside: PathBuf,
+    inside: String,
+}
+
+impl Folder {
+    fn create(root: &Path) -> io::Result<Folder> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let inside = format!(
+            "/tmp/hafen-differential-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let outside = root.join(inside.trim_start_matches('/'));
+        fs::create_dir_all(&outside)?;
+        Ok(Folder { outside, inside })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.outside);
+    }
+}
+
+impl Oracle {
+    /// The oracle of this machine.
+    ///
+    /// # Errors
+    ///
+    /// Where it was looked for.
+    pub fn find() -> Result<Oracle, String> {
+        let root = std::env::var_os(VARIABLE).map_or_else(|| PathBuf::from(DEFAULT), PathBuf::from);
+        if root.join("usr/sbin/crm_simulate").exists() {
+            return Ok(Oracle { root, validate: false });
+        }
+        Err(format!("there is no oracle in {}: make it with .ci/oracle", root.display()))
+    }
+
+    /// What it says of each CIB: an answer, or its complaint.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from being asked.
+    pub fn ask(&self, cibs: &[String]) -> io::Result<Vec<Result<Answer, String>>> {
+        let folder = Folder::create(&self.root)?;
+        for (number, cib) in cibs.iter().enumerate() {
+            let cib = if self.validate { cib.clone() } else { without_schema(cib) };
+            fs::write(folder.outside.join(format!("{number}.xml")), cib)?;
+        }
+        let script = format!(
+            "cd {}; i=0; while [ $i -lt {} ]; do timeout {LIMIT_S} crm_simulate -x $i.xml -sRQ -G $i.graph >$i.out 2>$i.err; \
+             echo $? >$i.status; i=$((i+1)); done",
+            folder.inside,
+            cibs.len()
+        );
+        let mut command = Command::new("chroot");
+        command.arg(&self.root).args(["/bin/sh", "-c", &script]);
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
+        let output = command.output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        let read = |number: usize, kind: &str| {
+            fs::read_to_string(folder.outside.join(format!("{number}.{kind}"))).unwrap_or_default()
+        };
+        let answers = (0..cibs.len()).map(|number| {
+            if read(number, "status").trim() != "0" {
+                let words = read(number, "err");
+                return Err(format!("exit status {}: {}", read(number, "status").trim(), words.trim()));
+            }
+            Answer::read(&read(number, "graph"), &read(number, "out"))
+        });
+        Ok(answers.collect())
+    }
+}
+
+/// Spares the oracle the reading of its schemas, which takes longer than all the rest.
+fn without_schema(cib: &str) -> String {
+    for schema in ["pacemaker-4.0", "pacemaker-3.10"] {
+        let said = format!("validate-with=\"{schema}\"");
+        if cib.contains(&said) {
+            return cib.replacen(&said, "validate-with=\"none\"", 1);
+        }
+    }
+    cib.to_owned()
+}

@@ -1,0 +1,141 @@
+//! Plays many seeds against the oracle, two processes at a time.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::generate::generate;
+use crate::graph::Level;
+use crate::oracle::Oracle;
+use crate::ours;
+use crate::shrink::{self, Found};
+use crate::themes::{THEMES, Theme, areas, occurring};
+use crate::tree::Tree;
+
+/// How many CIBs one process of the oracle is given.
+const BATCH: u64 = 50;
+
+/// What came of many seeds.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// How many CIBs were played.
+    pub played: u64,
+    /// How many the oracle refused.
+    pub refused: u64,
+    /// One of its refusals.
+    pub refusal: String,
+    /// The seeds with a difference, with it.
+    pub differences: BTreeMap<u64, Found>,
+    /// In how many CIBs each theme occurred.
+    pub themes: BTreeMap<Theme, u64>,
+    /// In how many CIBs three areas or more occurred.
+    pub rich: u64,
+}
+
+impl Summary {
+    fn count(&mut self, cib: &Tree) {
+        let found = occurring(cib);
+        self.played += 1;
+        self.rich += u64::from(areas(&found) >= 3);
+        for theme in found {
+            *self.themes.entry(theme).or_default() += 1;
+        }
+    }
+
+    /// The themes as a table.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let share = |count: u64| 100.0 * count as f64 / self.played.max(1) as f64;
+        let mut text = String::new();
+        for theme in THEMES {
+            let count = self.themes.get(theme).copied().unwrap_or(0);
+            text.push_str(&format!("{:>6} {:5.1} %  {}\n", count, share(count), theme.name()));
+        }
+        text.push_str(&format!("{:>6} {:5.1} %  three themes or more\n", self.rich, share(self.rich)));
+        text
+    }
+}
+
+/// Counts themes only.
+#[must_use]
+pub fn survey(first: u64, count: u64) -> Summary {
+    let mut summary = Summary::default();
+    for seed in first..first.saturating_add(count) {
+        summary.count(&generate(seed));
+    }
+    summary
+}
+
+/// Plays the seeds, and stops when there are so many differences.
+///
+/// # Errors
+///
+/// What kept the oracle from being asked.
+pub fn play(
+    oracle: &Oracle,
+    seeds: (u64, u64),
+    level: Level,
+    most: usize,
+    progress: &(dyn Fn(u64, usize) + Sync),
+) -> io::Result<Summary> {
+    let (first, count) = seeds;
+    let next = AtomicU64::new(first);
+    let end = first.saturating_add(count);
+    let summary = Mutex::new(Summary::default());
+    let work = || -> io::Result<()> {
+        loop {
+            let from = next.fetch_add(BATCH, Ordering::Relaxed);
+            let to = from.saturating_add(BATCH).min(end);
+            if from >= end {
+                return Ok(());
+            }
+            batch(oracle, from..to, level, &summary)?;
+            let Ok(summary) = summary.lock() else { return Ok(()) };
+            progress(summary.played, summary.differences.len());
+            if summary.differences.len() >= most {
+                return Ok(());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Ok(())))
+    })?;
+    Ok(summary.into_inner().unwrap_or_default())
+}
+
+fn batch(
+    oracle: &Oracle,
+    seeds: std::ops::Range<u64>,
+    level: Level,
+    summary: &Mutex<Summary>,
+) -> io::Result<()> {
+    let cibs: Vec<Tree> = seeds.clone().map(generate).collect();
+    let sources: Vec<String> = cibs.iter().map(Tree::to_xml).collect();
+    let answers = oracle.ask(&sources)?;
+    let mut found = Vec::new();
+    let mut refused = Vec::new();
+    for ((seed, cib), (source, answer)) in seeds.zip(&cibs).zip(sources.iter().zip(answers)) {
+        match answer {
+            Err(text) => refused.push(format!("seed {seed}: {text}")),
+            Ok(oracle) => {
+                let difference = shrink::difference(&oracle, ours::ask(source), level);
+                found.extend(
+                    difference.map(|difference| (seed, Found { cib: cib.clone(), difference, oracle })),
+                );
+            }
+        }
+    }
+    if let Ok(mut summary) = summary.lock() {
+        for cib in &cibs {
+            summary.count(cib);
+        }
+        summary.refused += refused.len() as u64;
+        if let Some(text) = refused.pop() {
+            summary.refusal = text;
+        }
+        summary.differences.extend(found);
+    }
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! Makes a CIB smaller for as long as a difference stays.
+
+use std::io;
+
+use crate::graph::{Answer, Difference, Level, compare};
+use crate::oracle::Oracle;
+use crate::ours;
+use crate::tree::Tree;
+
+/// How many tries the oracle is given at a time.
+const BATCH: usize = 24;
+/// How many tries in all.
+const TRIES: usize = 6000;
+
+/// A CIB with a difference.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The CIB.
+    pub cib: Tree,
+    /// The difference.
+    pub difference: Difference,
+    /// The oracle's answer.
+    pub oracle: Answer,
+}
+
+/// One way to make a CIB smaller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cut {
+    Element(Vec<usize>),
+    /// What is in an element takes its place.
+    Unwrap(Vec<usize>),
+    Attribute(Vec<usize>, String),
+    /// An id's element, with all that refers to it.
+    Everywhere(String),
+}
+
+/// Whether two differences are of one kind: the same level, and something in common.
+fn alike(first: &Difference, second: &Difference) -> bool {
+    first.level == second.level && first.signature.iter().any(|word| second.signature.contains(word))
+}
+
+/// How our answer, if there is one, differs from the oracle's.
+#[must_use]
+pub fn difference(oracle: &Answer, ours: Result<Answer, String>, level: Level) -> Option<Difference> {
+    match ours {
+        Ok(ours) => compare(oracle, &ours, level),
+        Err(text) => {
+            let word = text.split(':').next().unwrap_or("").to_owned();
+            Some(Difference { level: Level::Decisions, signature: vec![word], text })
+        }
+    }
+}
+
+/// Judges CIBs: which of them show a difference.
+///
+/// # Errors
+///
+/// What kept the oracle from being asked.
+pub fn judge(oracle: &Oracle, cibs: &[Tree], level: Level) -> io::Result<Vec<Option<Found>>> {
+    let sources: Vec<String> = cibs.iter().map(Tree::to_xml).collect();
+    let answers = oracle.ask(&sources)?;
+    let judged = cibs.iter().zip(sources).zip(answers).map(|((cib, source), answer)| {
+        let oracle = answer.ok()?;
+        let difference = difference(&oracle, ours::ask(&source), level)?;
+        Some(Found { cib: cib.clone(), difference, oracle })
+    });
+    Ok(judged.collect())
+}
+
+/// The smallest CIB that was found to show the same kind of difference.
+///
+/// # Errors
+///
+/// What kept the oracle from being asked.
+pub fn shrink(oracle: &Oracle, found: Found) -> io::Result<Found> {
+    let level = found.difference.level;
+    let mut best = found;
+    let mut tries = 0;
+    loop {
+        let before = best.cib.clone();
+        let mut next = 0;
+        while tries < TRIES {
+            let cuts = cuts(&best.cib);
+            let some: Vec<Tree> =
+                cuts.iter().skip(next).take(BATCH).filter_map(|cut| apply(&best.cib, cut)).collect();
+            if next >= cuts.len() {
+                break;
+            }
+            tries += some.len();
+            let judged = judge(oracle, &some, level)?;
+            let kept = judged.into_iter().flatten().find(|one| alike(&one.difference, &best.difference));
+            match kept {
+                Some(smaller) => {
+                    best = smaller;
+                    // What stood before was tried already; one element less moves the rest up.
+                    next = next.saturating_sub(1);
+                }
+                None => next += BATCH,
+            }
+        }
+        if best.cib == before || tries >= TRIES {
+            return Ok(best);
+        }
+    }
+}
+
+/// All ways, the greatest first.
+fn cuts(cib: &Tree) -> Vec<Cut> {
+    let mut found = Vec::new();
+    let named = |parent: &str| {
+        let inner = cib.all(parent);
+        let ids: Vec<String> = inner
+            .iter()
+            .flat_map(|tree| tree.children.iter())
+            .flat_map(|tree| [Some(tree), tree.children.first()])
+            .flatten()
+            .filter(|tree| {
+                !matches!(tree.name.as_str(), "instance_attributes" | "utilization" | "meta_attributes")
+            })
+            .filter_map(|tree| tree.attribute("id").map(str::to_owned))
+            .collect();
+        ids
+    };
+    for parent in ["resources", "group", "nodes"] {
+        found.extend(named(parent).into_iter().map(Cut::Everywhere));
+    }
+    let mut open = vec![(Vec::new(), cib)];
+    let mut at = 0;
+    while at < open.len() {
+        let (path, tree) = open[at].clone();
+        at += 1;
+        for (position, child) in tree.children.iter().enumerate() {
+            let mut path = path.clone();
+            path.push(position);
+            if !matches!(
+                child.name.as_str(),
+                "configuration" | "crm_config" | "nodes" | "resources" | "constraints"
+            ) {
+                found.push(Cut::Element(path.clone()));
+            }
+            if matches!(child.name.as_str(), "group" | "clone") {
+                found.push(Cut::Unwrap(path.clone()));
+            }
+            open.push((path, child));
+        }
+    }
+    for (path, tree) in open {
+        for (name, _) in &tree.attributes {
+            let needed = matches!(
+                name.as_str(),
+                "id" | "uname" | "validate-with" | "execution-date" | "admin_epoch" | "have-quorum"
+            );
+            if !needed && !matches!(name.as_str(), "epoch" | "num_updates" | "crm_feature_set") {
+                found.push(Cut::Attribute(path.clone(), name.clone()));
+            }
+        }
+    }
+    found
+}
+
+fn at_path<'a>(tree: &'a mut Tree, path: &[usize]) -> Option<&'a mut Tree> {
+    path.iter().try_fold(tree, |tree, position| tree.children.get_mut(*position))
+}
+
+fn apply(cib: &Tree, cut: &Cut) -> Option<Tree> {
+    let mut made = cib.clone();
+    match cut {
+        Cut::Element(path) => {
+            let (last, parents) = path.split_last()?;
+            let parent = at_path(&mut made, parents)?;
+            if *last >= parent.children.len() {
+                return None;
+            }
+            parent.children.remove(*last);
+        }
+        Cut::Unwrap(path) => {
+            let (last, parents) = path.split_last()?;
+            let parent = at_path(&mut made, parents)?;
+            let outer = parent.children.get(*last)?.clone();
+            let inner =
+                outer.children.into_iter().filter(|tree| matches!(tree.name.as_str(), "primitive" | "group"));
+            parent.children.splice(*last..=*last, inner);
+        }
+        Cut::Attribute(path, name) => {
+            at_path(&mut made, path)?.attributes.retain(|(known, _)| known != name);
+        }
+        Cut::Everywhere(id) => {
+            remove_all(&mut made, id);
+        }
+    }
+    (made != *cib && valid(&made)).then_some(made)
+}
+
+/// Removes what has the id, or names it.
+fn remove_all(tree: &mut Tree, id: &str) {
+    let names = ["rsc", "with-rsc", "first", "then", "uname"];
+    tree.children.retain(|child| {
+        let own =
+            child.attribute("id").is_some_and(|known| known == id || known.starts_with(&format!("{id}:")));
+        let own = own && child.name != "lrm" && child.name != "transient_attributes";
+        !own && !names.iter().any(|name| child.says(name, id))
+    });
+    for child in &mut tree.children {
+        remove_all(child, id);
+    }
+    let hollow = ["group", "clone", "resource_set", "tag", "rsc_order", "rsc_colocation"];
+    tree.children.retain(|child| {
+        let filled = !hollow.contains(&child.name.as_str())
+            || !child.children.iter().all(|inner| inner.name.ends_with("_attributes"));
+        filled || child.attribute("rsc").is_some() || child.attribute("first").is_some()
+    });
+}
+
+/// What a schema would ask for, as far as shrinking can break it.
+fn valid(tree: &Tree) -> bool {
+    let has = |names: &[&str]| names.iter().all(|name| tree.attribute(name).is_some());
+    let holds = |names: &[&str]| tree.children.iter().any(|child| names.contains(&child.name.as_str()));
+    let fine = match tree.name.as_str() {
+        "primitive" => {
+            has(&["template"])
+                || (has(&["class", "type"]) && (!tree.says("class", "ocf") || has(&["provider"])))
+        }
+        "template" => has(&["class", "type"]),
+        "group" => holds(&["primitive"]),
+        "clone" => holds(&["primitive", "group"]),
+        "nvpair" => has(&["name", "value"]),
+        "op" => has(&["name", "interval"]),
+        "rsc_location" => {
+            let what = has(&["rsc"]) || has(&["rsc-pattern"]) || holds(&["resource_set"]);
+            what && (has(&["node", "score"]) || holds(&["rule"]))
+        }
+        "rsc_order" => has(&["first", "then"]) || holds(&["resource_set"]),
+        "rsc_colocation" => has(&["rsc", "with-rsc"]) || holds(&["resource_set"]),
+        "rsc_ticket" => has(&["ticket"]) && (has(&["rsc"]) || holds(&["resource_set"])),
+        "resource_set" | "tag" | "rule" => !tree.children.is_empty(),
+        "expression" => has(&["attribute", "operation"]),
+        "date_expression" => {
+            let timed = has(&["start"]) || has(&["end"]);
+            match tree.attribute("operation") {
+                Some("gt") => has(&["start"]),
+                Some("lt") => has(&["end"]),
+                Some("in_range") => timed,
+                Some("date_spec") => holds(&["date_spec"]),
+                _ => false,
+            }
+        }
+        "op_expression" => has(&["name"]),
+        "fencing-level" => has(&["index", "devices"]) && (has(&["target"]) || has(&["target-pattern"])),
+        "lrm_rsc_op" => has(&["operation", "interval", "transition-key", "call-id", "rc-code", "op-status"]),
+        "lrm_resource" => has(&["class", "type"]) && (!tree.says("class", "ocf") || has(&["provider"])),
+        "node_state" => has(&["in_ccm", "crmd", "join", "expected"]),
+        _ => true,
+    };
+    fine && tree.children.iter().all(valid)
+}
