@@ -8,6 +8,7 @@ use hafen_cib::xml::{Document, Element};
 use crate::actions::Action;
 pub(crate) use crate::actions::Task;
 use crate::date::Seconds;
+use crate::input::failures::FailuresByName;
 use crate::input::nvpairs::Values;
 use crate::input::rules::NextChange;
 use crate::ledger::Ledger;
@@ -133,9 +134,12 @@ pub(crate) struct Node {
     /// Permanent, transient and built-in (`#uname`) attributes.
     pub(crate) attributes: Values,
     pub(crate) utilization: BTreeMap<String, i64>,
+    pub(crate) failures: FailuresByName,
     /// How many resources run, or are planned to run, here; breaks ties.
     pub(crate) load: u32,
     pub(crate) running: Vec<ResourceId>,
+    /// The priorities of what is active here and has not failed, all together.
+    pub(crate) priority: i32,
     pub(crate) assigned: Vec<ResourceId>,
 }
 
@@ -222,6 +226,10 @@ pub(crate) struct Resource<'a> {
     pub(crate) template: Option<Element<'a>>,
     pub(crate) parent: Option<ResourceId>,
     pub(crate) children: Vec<ResourceId>,
+    /// What it runs inside of (the meta attribute `container`).
+    pub(crate) container: Option<ResourceId>,
+    /// What runs inside of it.
+    pub(crate) fillers: Vec<ResourceId>,
     pub(crate) class: String,
     pub(crate) provider: Option<String>,
     pub(crate) type_: String,
@@ -373,8 +381,6 @@ pub(crate) struct Cluster<'a> {
     pub(crate) warnings: Vec<String>,
     pub(crate) ledger: Ledger,
     pub(crate) scores_text: Vec<String>,
-    /// Failure counts that are to be cleared.
-    pub(crate) cleared_failures: Vec<(ResourceId, NodeIndex)>,
     /// Recurring operations that history shows as running.
     pub(crate) active_recurring: BTreeSet<(ResourceId, NodeIndex, Task, u64)>,
     /// Of these, those whose parameters have changed.

@@ -79,7 +79,6 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         warnings: Vec::new(),
         ledger: Ledger::default(),
         scores_text: Vec::new(),
-        cleared_failures: Vec::new(),
         active_recurring: BTreeSet::new(),
         stale_recurring: BTreeSet::new(),
         touched: BTreeSet::new(),
@@ -93,6 +92,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
     cluster.unpack_tickets();
     cluster.unpack_resources();
     cluster.unpack_node_states();
+    cluster.unpack_failures();
     cluster.unpack_history();
     cluster
 }
@@ -100,7 +100,6 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
 impl Cluster<'_> {
     pub(crate) fn run_all(&mut self) {
         self.hold_still_without_devices();
-        self.apply_configured_roles();
         self.unpack_constraints();
         let configured = self.orders.len();
         self.expand_order_ends(configured);
@@ -111,7 +110,8 @@ impl Cluster<'_> {
         self.check_history();
         self.create_probes();
         self.create_actions();
-        self.clear_failures();
+        self.clear_failures_of_orphans();
+        self.order_clearing_before_starts();
         self.create_internal_orders();
         self.create_shutdowns();
         self.create_fencing();

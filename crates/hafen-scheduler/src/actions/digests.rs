@@ -2,8 +2,8 @@
 
 use md5::{Digest, Md5};
 
-use crate::input::history::Record;
 use crate::input::nvpairs::Values;
+use crate::input::record::Record;
 use crate::model::{Cluster, NodeIndex, ResourceId, Task, Variant};
 use crate::order::{End, relation};
 use crate::score;
@@ -54,8 +54,8 @@ impl<'a> Cluster<'a> {
             }
             let Some(id) = record.attribute("id") else { continue };
             for resource in self.resources_of_record(node, id) {
-                let mut operations: Vec<_> = record.children_named("lrm_rsc_op").collect();
-                operations.sort_by(|left, right| crate::input::history::by_age(*left, *right));
+                let operations: Vec<_> =
+                    crate::input::record::sorted(record).iter().map(|op| op.element).collect();
                 if self.agent_changed(resource, record) {
                     self.replace_agent(resource, node);
                 }
@@ -293,8 +293,7 @@ impl<'a> Cluster<'a> {
     }
 
     fn note_record(&mut self, resource: ResourceId, node: NodeIndex, record: hafen_cib::xml::Element<'a>) {
-        let mut operations: Vec<_> = record.children_named("lrm_rsc_op").collect();
-        operations.sort_by(|left, right| crate::input::history::by_age(*left, *right));
+        let operations: Vec<_> = crate::input::record::sorted(record).iter().map(|op| op.element).collect();
         let mut active: Vec<(String, u64)> = Vec::new();
         for op in operations {
             let known = Record::read(op);

@@ -1,6 +1,6 @@
 //! Fencing, and what waits for it.
 
-use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Role, Task, Variant};
+use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Task, Variant};
 use crate::order::relation;
 
 impl<'a> Cluster<'a> {
@@ -71,20 +71,10 @@ impl<'a> Cluster<'a> {
         let members: Vec<NodeIndex> =
             self.node_indices().filter(|node| !self.node(*node).ping && !self.node(*node).remote).collect();
         let here = members.iter().filter(|node| self.node(**node).online).count();
-        let worth = |node: NodeIndex| self.node_priority(node);
+        let worth = |node: NodeIndex| self.node(node).priority;
         let all = members.iter().map(|node| worth(*node));
         let (least, most) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
         if here > members.len() / 2 || least == most || worth(target) < most { 0 } else { delay }
-    }
-
-    /// The priorities of what is active on a node, all together; a promoted instance counts one more where its priority
-    /// is not 0.
-    fn node_priority(&self, node: NodeIndex) -> i32 {
-        let active = self.node(node).running.iter().map(|resource| {
-            let known = self.rsc(*resource);
-            known.priority + i32::from(known.priority != 0 && known.role == Role::Promoted)
-        });
-        active.fold(0, crate::score::add)
     }
 
     /// Fencing is enabled, and there is nothing to fence with: nothing starts or stops until there is.
@@ -117,7 +107,7 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn can_fence(&self, node: NodeIndex) -> bool {
+    pub(crate) fn can_fence(&self, node: NodeIndex) -> bool {
         if !self.properties.stonith {
             return false;
         }

@@ -311,4 +311,5 @@ impl<'a> Cluster<'a> {
 }
 
 pub use digests::parameters_digest;
+pub(crate) use task::operation_key;
 pub(crate) use task::{Key, Task};

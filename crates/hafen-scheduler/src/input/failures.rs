@@ -1,246 +1,203 @@
 //! Failure counts, their expiry, and the settings of operations.
 
-use hafen_cib::xml::Element;
+use std::collections::BTreeMap;
 
-use super::history::{NodeHistory, OnFail, Record};
-use super::nvpairs::{self, Values};
-use super::rules::{NextChange, RuleInput};
+use super::history::NodeHistory;
+use super::record::{Record, rc, status};
+use super::status::base_name;
+use crate::actions::operation_key;
 use crate::model::{Cluster, NodeIndex, Operation, ResourceId, Variant};
 use crate::score::{self, INFINITY};
 
-/// What is known of a resource's failures on a node.
+/// What a node's attributes say about failures of operations of one resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FailCount {
+pub(crate) struct Failures {
     pub(crate) count: i32,
-    /// Seconds since 1970; 0 when unknown.
+    /// The latest, in seconds since 1970; 0 when unknown.
     pub(crate) last: i64,
-    /// Whether it is older than the failure timeout.
-    pub(crate) expired: bool,
 }
 
+/// The failures that a node's attributes (`fail-count-RESOURCE#TASK_INTERVAL`) record, by resource; instances of anonymous
+/// clones with or without a number.
+pub(crate) type FailuresByName = BTreeMap<String, Failures>;
+
 impl<'a> Cluster<'a> {
-    /// Sums the failures that a node's attributes record for a resource (and, for a group or clone, of its parts).
-    pub(crate) fn fail_count(&self, resource: ResourceId, node: NodeIndex) -> FailCount {
-        let mut found = FailCount::default();
-        for member in self.family(resource) {
-            if self.rsc(member).variant == Variant::Primitive {
-                let part = self.own_fail_count(member, node);
-                found.count = score::add(found.count, part.count);
-                found.last = found.last.max(part.last);
+    /// Reads the failure counts out of the attributes of all nodes.
+    pub(crate) fn unpack_failures(&mut self) {
+        for node in &mut self.nodes {
+            for (attribute, value) in &node.attributes {
+                if let Some(name) = attribute.strip_prefix("fail-count-").and_then(failed) {
+                    let known = node.failures.entry(name.to_owned()).or_default();
+                    known.count = score::add(known.count, score::parse(value).unwrap_or(0));
+                } else if let Some(name) = attribute.strip_prefix("last-failure-").and_then(failed) {
+                    let known = node.failures.entry(name.to_owned()).or_default();
+                    known.last = known.last.max(score::leading_integer(value).unwrap_or(0));
+                }
             }
+        }
+    }
+
+    /// What a node's attributes say about failures of a primitive.
+    fn recorded_failures(&self, resource: ResourceId, node: NodeIndex) -> Failures {
+        let failures = &self.node(node).failures;
+        if failures.is_empty() {
+            return Failures::default();
+        }
+        let name = &self.rsc(resource).history_id;
+        if self.rsc(resource).unique {
+            return failures.get(name).copied().unwrap_or_default();
+        }
+        let base = base_name(name);
+        let mut sum = failures.get(base).copied().unwrap_or_default();
+        let numbered = format!("{base}:");
+        let instances =
+            failures.range(numbered.clone()..).take_while(|(subject, _)| subject.starts_with(&numbered));
+        for (subject, part) in instances {
+            if base_name(subject) == base {
+                sum.count = score::add(sum.count, part.count);
+                sum.last = sum.last.max(part.last);
+            }
+        }
+        sum
+    }
+
+    /// How often a primitive has failed on a node. `effective`: failures that have expired do not count. A failure that
+    /// blocks the resource never expires, from then on.
+    pub(crate) fn fail_count(&mut self, resource: ResourceId, node: NodeIndex, effective: bool) -> Failures {
+        let mut found = self.recorded_failures(resource, node);
+        if found.count > 0
+            && self.rsc(resource).failure_timeout_seconds > 0
+            && self.is_blocked_by_failure(resource, node)
+        {
+            self.rsc_mut(resource).failure_timeout_seconds = 0;
         }
         let timeout = self.rsc(resource).failure_timeout_seconds;
-        found.expired = found.count > 0
-            && timeout > 0
+        if effective
+            && found.count > 0
             && found.last > 0
-            && self.now >= found.last.saturating_add(timeout)
-            && !self.blocked_by_failure(resource, node);
-        found
-    }
-
-    fn own_fail_count(&self, resource: ResourceId, node: NodeIndex) -> FailCount {
-        let mut found = FailCount::default();
-        let name = &self.rsc(resource).history_id;
-        let base = super::status::base_name(name);
-        let unique = self.rsc(resource).unique;
-        let matches = |rest: &str| {
-            let subject = rest.rsplit_once('#').map_or(rest, |(subject, _)| subject);
-            subject == name || (!unique && super::status::base_name(subject) == base)
-        };
-        for (attribute, value) in &self.node(node).attributes {
-            if let Some(rest) = attribute.strip_prefix("fail-count-") {
-                if matches(rest) {
-                    found.count = score::add(found.count, score::parse(value).unwrap_or(0));
-                }
-            } else if let Some(rest) = attribute.strip_prefix("last-failure-")
-                && matches(rest)
-            {
-                found.last = found.last.max(score::leading_integer(value).unwrap_or(0));
-            }
+            && timeout > 0
+            && self.now > found.last.saturating_add(timeout)
+        {
+            found.count = 0;
+        }
+        if found.count <= 0 {
+            found.last = 0;
         }
         found
     }
 
-    /// Whether a failure on this node blocks the resource; such failures do not expire.
-    fn blocked_by_failure(&self, resource: ResourceId, node: NodeIndex) -> bool {
-        self.record_of(resource, node).is_some_and(|history| {
-            history.children_named("lrm_rsc_op").any(|op| {
-                let known = Record::read(op);
-                known.rc != known.expected
-                    && known.status != -1
-                    && self.on_fail(resource, known.task, known.interval_ms) == OnFail::Block
-            })
-        })
+    /// The same, with the failures of what runs inside of it.
+    pub(crate) fn fail_count_with_fillers(&mut self, resource: ResourceId, node: NodeIndex) -> i32 {
+        let mut count = self.fail_count(resource, node, true).count;
+        for filler in self.rsc(resource).fillers.clone() {
+            count = score::add(count, self.fail_count_with_fillers(filler, node));
+        }
+        count
     }
 
-    /// Whether a failed operation is old enough to be forgotten; schedules forgetting its count.
+    /// Whether a failure of an operation that is configured to block is known on the node.
+    fn is_blocked_by_failure(&self, resource: ResourceId, node: NodeIndex) -> bool {
+        let name = base_name(&self.rsc(resource).id);
+        let blocking: Vec<&Operation<'a>> = self
+            .rsc(resource)
+            .ops
+            .iter()
+            .filter(|op| op.element.attribute("on-fail") == Some("block"))
+            .collect();
+        if blocking.is_empty() {
+            return false;
+        }
+        let matches = |record: &Record<'a>| {
+            blocking.iter().any(|op| {
+                op.interval_ms == record.interval_ms
+                    && op.name.eq_ignore_ascii_case(record.task)
+                    && (record.id.strip_prefix(name) == Some("_last_failure_0")
+                        || record.id == operation_key(name, &op.name, op.interval_ms)
+                            && record.rc != record.expected)
+            })
+        };
+        self.history
+            .get(&(node, name.to_owned()))
+            .is_some_and(|history| history.children_named("lrm_rsc_op").any(|op| matches(&Record::read(op))))
+    }
+
+    /// Whether an operation's result is old enough to be forgotten. Schedules forgetting the failure count where all that
+    /// it counts has expired, or where the failure says nothing any more because the parameters have changed.
     pub(crate) fn failure_expired(&mut self, history: &NodeHistory<'a>, record: &Record<'a>) -> bool {
+        if record.status == status::NOT_INSTALLED {
+            return false;
+        }
         let (resource, node) = (history.resource, history.node);
         let timeout = self.rsc(resource).failure_timeout_seconds;
-        if timeout <= 0 || record.last_change <= 0 {
-            return false;
+        let (mut expired, mut unexpired_count) = (false, 0);
+        if timeout > 0 && record.last_change >= 0 {
+            expired = self.now >= record.last_change.saturating_add(timeout);
+            let failures = self.fail_count(resource, node, true);
+            unexpired_count = failures.count;
+            let due = failures.last.saturating_add(timeout).saturating_add(1);
+            if failures.count > 0 && self.now < due {
+                self.next_change.note(self.now, due);
+            }
         }
-        let due = record.last_change.saturating_add(timeout);
-        if self.now < due {
-            self.next_change.note(self.now, due);
-            return false;
+        let is_last_failure = record.id.ends_with("_last_failure_0");
+        let mut forget = false;
+        if expired && self.fail_count(resource, node, false).count > 0 {
+            if unexpired_count == 0 {
+                forget = true;
+            } else {
+                expired = false;
+            }
         }
-        let count = self.fail_count(resource, node);
-        if count.count > 0 && !count.expired {
-            let due = count.last.saturating_add(timeout);
-            self.next_change.note(self.now, due);
-            return false;
+        if !expired
+            && is_last_failure
+            && matches!(record.task, "start" | "monitor")
+            && self.ran_with_other_parameters(resource, node, record)
+        {
+            forget = true;
         }
-        if count.count > 0 {
+        if forget {
             self.forget_failures(resource, node);
         }
-        !(record.is_probe() && matches!(record.rc, 0 | 7 | 8 | 190 | 191))
+        let kept = record.is_probe()
+            && matches!(
+                record.rc,
+                rc::OK | rc::NOT_RUNNING | rc::PROMOTED | rc::DEGRADED | rc::DEGRADED_PROMOTED
+            );
+        expired && !kept
     }
 
-    /// Schedules clearing a failure count.
-    pub(crate) fn forget_failures(&mut self, resource: ResourceId, node: NodeIndex) {
-        if !self.cleared_failures.contains(&(resource, node)) {
-            self.cleared_failures.push((resource, node));
-        }
-    }
-
-    /// Keeps resources away from where they failed too often.
+    /// Keeps resources away from where they failed too often; a failure count that is about to be cleared does not count.
     pub(crate) fn apply_failure_bans(&mut self) {
-        for resource in self.resource_ids() {
-            if self.rsc(resource).variant != Variant::Primitive {
+        for node in self.node_indices() {
+            if self.node(node).failures.is_empty() {
                 continue;
             }
-            for node in self.node_indices() {
-                let failures = self.fail_count(resource, node);
-                if failures.count <= 0 {
+            for resource in self.resource_ids() {
+                let known = self.rsc(resource);
+                if known.variant != Variant::Primitive
+                    || known.migration_threshold == 0
+                    || known.failure_ignored
+                {
                     continue;
                 }
-                if failures.expired {
-                    self.forget_failures(resource, node);
+                if self.clears_failures(resource, node) {
                     continue;
                 }
-                if self.rsc(resource).failure_ignored {
-                    continue;
-                }
-                let threshold = self.rsc(resource).migration_threshold;
-                if threshold == 0 || self.rsc(resource).orphan && self.rsc(resource).running_on.is_empty() {
-                    continue;
-                }
-                let left = if failures.count >= INFINITY {
-                    0
-                } else {
-                    threshold.saturating_sub(failures.count).max(0)
-                };
-                if left == 0 {
+                let count = self.fail_count_with_fillers(resource, node);
+                if count > 0 && count >= self.rsc(resource).migration_threshold {
                     let target =
-                        self.clone_of(resource).filter(|clone| !self.rsc(*clone).unique).unwrap_or(resource);
+                        self.clone_of(resource).filter(|_| !self.rsc(resource).unique).unwrap_or(resource);
                     self.prefer(target, node, -INFINITY, "__fail_limit__");
                 }
             }
         }
     }
+}
 
-    /// The configured operation of that name and interval.
-    pub(crate) fn configured_operation(
-        &self,
-        resource: ResourceId,
-        task: &str,
-        interval_ms: u64,
-    ) -> Option<&Operation<'a>> {
-        let (task, alternative) = match task {
-            "migrate_to" | "migrate_from" => (task, "migrate"),
-            "reload-agent" => (task, "reload"),
-            other => (other, other),
-        };
-        let ops = &self.rsc(resource).ops;
-        let find =
-            |name: &str| ops.iter().find(|op| op.enabled && op.name == name && op.interval_ms == interval_ms);
-        find(task).or_else(|| find(alternative))
-    }
-
-    /// All settings of an operation: from its element, its meta attributes and the defaults.
-    pub(crate) fn operation_settings(&self, resource: ResourceId, task: &str, interval_ms: u64) -> Values {
-        let mut settings = Values::new();
-        let mut next = NextChange::default();
-        let known = self.rsc(resource);
-        let provider = known.provider.as_deref().unwrap_or("");
-        let input = RuleInput {
-            now: self.now,
-            agent: Some((&known.class, provider, &known.type_)),
-            operation: Some((task, interval_ms)),
-            ..RuleInput::default()
-        };
-        let element = self.configured_operation(resource, task, interval_ms).map(|op| op.element);
-        if let Some(element) = element {
-            for (name, value) in element.attributes() {
-                if !matches!(name, "id" | "id-ref" | "description") {
-                    settings.insert(name.to_owned(), value.to_owned());
-                }
-            }
-            nvpairs::unpack(element, "meta_attributes", None, &input, &mut next, &mut settings);
-        }
-        if task == "monitor"
-            && interval_ms == 0
-            && !settings.contains_key("timeout")
-            && let Some(timeout) = self.probe_timeout(resource)
-        {
-            settings.insert("timeout".into(), timeout);
-        }
-        if let Some(defaults) = self.operation_defaults() {
-            nvpairs::unpack(defaults, "meta_attributes", None, &input, &mut next, &mut settings);
-        }
-        settings
-    }
-
-    /// The settings of an operation that belongs to no primitive: what `op_defaults` says about all.
-    pub(crate) fn default_settings(&self, task: &str, interval_ms: u64) -> Values {
-        let mut settings = Values::new();
-        let input = RuleInput { now: self.now, operation: Some((task, interval_ms)), ..RuleInput::default() };
-        if let Some(defaults) = self.operation_defaults() {
-            nvpairs::unpack(
-                defaults,
-                "meta_attributes",
-                None,
-                &input,
-                &mut NextChange::default(),
-                &mut settings,
-            );
-        }
-        settings
-    }
-
-    fn operation_defaults(&self) -> Option<Element<'a>> {
-        self.document
-            .root()
-            .child("configuration")
-            .and_then(|configuration| configuration.child("op_defaults"))
-    }
-
-    /// A probe without a timeout of its own uses that of the most frequent monitor.
-    fn probe_timeout(&self, resource: ResourceId) -> Option<String> {
-        let monitors = self
-            .rsc(resource)
-            .ops
-            .iter()
-            .filter(|op| op.name == "monitor" && op.interval_ms > 0 && op.enabled);
-        let fastest = monitors.min_by_key(|op| op.interval_ms)?;
-        fastest.element.attribute("timeout").map(str::to_owned).or_else(|| {
-            let set = fastest.element.children_named("meta_attributes");
-            set.flat_map(|set| set.children_named("nvpair").collect::<Vec<_>>())
-                .find(|pair| pair.attribute("name") == Some("timeout"))
-                .and_then(|pair| pair.attribute("value"))
-                .map(str::to_owned)
-        })
-    }
-
-    /// One setting of an operation.
-    pub(crate) fn operation_value(
-        &self,
-        resource: ResourceId,
-        task: &str,
-        interval_ms: u64,
-        name: &str,
-    ) -> Option<String> {
-        self.operation_settings(resource, task, interval_ms).remove(name)
-    }
+/// The resource of a failure attribute, whose name goes on after the prefix.
+fn failed(rest: &str) -> Option<&str> {
+    let (name, operation) = rest.split_once('#')?;
+    let (task, interval) = operation.rsplit_once('_')?;
+    let numeric = !interval.is_empty() && interval.bytes().all(|byte| byte.is_ascii_digit());
+    (!task.is_empty() && numeric).then_some(name)
 }

@@ -1,12 +1,8 @@
 //! One operation of a history: what its result says about the resource.
 
-use std::cmp::Ordering;
-
-use hafen_cib::xml::Element;
-
-use crate::model::{Cluster, NodeIndex, ResourceId, Role};
-use crate::plan::TransitionKey;
-use crate::score::{self, INFINITY};
+use super::record::{Record, rc, status};
+use crate::model::{Cluster, NodeIndex, ResourceId, Role, Task};
+use crate::score::INFINITY;
 
 /// What a failure leads to, from harmless to grave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,9 +10,10 @@ pub(crate) enum OnFail {
     Ignore,
     Demote,
     Restart,
-    Stop,
+    RestartContainer,
     Ban,
     Block,
+    Stop,
     Standby,
     Fence,
 }
@@ -26,265 +23,202 @@ pub(crate) struct NodeHistory<'a> {
     pub(crate) resource: ResourceId,
     pub(crate) node: NodeIndex,
     pub(crate) on_fail: OnFail,
-    pub(crate) last_failure: Option<Element<'a>>,
-}
-
-/// How an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    Pending,
-    Cancelled,
-    Error,
-    /// The agent cannot work on this node.
-    Hard,
-    /// The agent cannot work anywhere with this configuration.
-    Fatal,
-}
-
-/// The results that agents give.
-pub(crate) mod rc {
-    pub(crate) const OK: i32 = 0;
-    pub(crate) const INVALID_PARAM: i32 = 2;
-    pub(crate) const UNIMPLEMENTED: i32 = 3;
-    pub(crate) const INSUFFICIENT_PRIVILEGES: i32 = 4;
-    pub(crate) const NOT_INSTALLED: i32 = 5;
-    pub(crate) const NOT_CONFIGURED: i32 = 6;
-    pub(crate) const NOT_RUNNING: i32 = 7;
-    pub(crate) const PROMOTED: i32 = 8;
-    pub(crate) const FAILED_PROMOTED: i32 = 9;
-    pub(crate) const DEGRADED: i32 = 190;
-    pub(crate) const DEGRADED_PROMOTED: i32 = 191;
-}
-
-/// The facts of an `lrm_rsc_op`.
-pub(crate) struct Record<'a> {
-    pub(crate) element: Element<'a>,
-    pub(crate) task: &'a str,
-    pub(crate) interval_ms: u64,
-    pub(crate) rc: i32,
-    pub(crate) status: i32,
-    pub(crate) expected: i32,
-    pub(crate) last_change: i64,
-}
-
-impl<'a> Record<'a> {
-    pub(crate) fn read(element: Element<'a>) -> Record<'a> {
-        let number = |name: &str, default: i64| {
-            element.attribute(name).and_then(score::leading_integer).unwrap_or(default)
-        };
-        let small = |number: i64| i32::try_from(number).unwrap_or(-1);
-        let mut expected = element.attribute("transition-key").and_then(expected_rc).unwrap_or(0);
-        let task = element.attribute("operation").unwrap_or("");
-        let interval_ms = u64::try_from(number("interval", 0)).unwrap_or(0);
-        if task == "monitor" && interval_ms == 0 && element.attribute("transition-key").is_none() {
-            expected = rc::NOT_RUNNING;
-        }
-        Record {
-            element,
-            task,
-            interval_ms,
-            rc: small(number("rc-code", 0)),
-            status: small(number("op-status", 0)),
-            expected,
-            last_change: number("last-rc-change", 0),
-        }
-    }
-
-    pub(crate) fn is_probe(&self) -> bool {
-        self.task == "monitor" && self.interval_ms == 0
-    }
-}
-
-/// The result that a transition key names as success (a transition number of -1 occurs in such keys).
-fn expected_rc(key: &str) -> Option<i32> {
-    key.split(':').nth(2)?.parse().ok()
-}
-
-/// Oldest first.
-pub(crate) fn by_age(left: Element<'_>, right: Element<'_>) -> Ordering {
-    let call = |op: Element<'_>| op.attribute("call-id").and_then(score::leading_integer).unwrap_or(-1);
-    let (left_call, right_call) = (call(left), call(right));
-    if left_call >= 0 && right_call >= 0 && left_call != right_call {
-        return left_call.cmp(&right_call);
-    }
-    let time = |op: Element<'_>| op.attribute("last-rc-change").and_then(score::leading_integer);
-    if left_call >= 0 && right_call >= 0 {
-        return time(left).cmp(&time(right));
-    }
-    if left_call == -1 && right_call == -1 {
-        return Ordering::Equal;
-    }
-    if let (Some(left), Some(right)) = (time(left), time(right))
-        && left != right
-    {
-        return left.cmp(&right);
-    }
-    let key = |op: Element<'_>| {
-        op.attribute("transition-magic")
-            .and_then(TransitionKey::parse_magic)
-            .map(|(_, _, key)| key)
-            .or_else(|| op.attribute("transition-key").and_then(TransitionKey::parse))
-    };
-    match (key(left), key(right)) {
-        (Some(left_key), Some(right_key)) if left_key.uuid == right_key.uuid => left_key
-            .transition
-            .cmp(&right_key.transition)
-            .then(if left_call == -1 { Ordering::Greater } else { Ordering::Less }),
-        _ if left_call == -1 => Ordering::Greater,
-        _ => Ordering::Less,
-    }
+    pub(crate) last_failure: Option<Record<'a>>,
 }
 
 impl<'a> Cluster<'a> {
-    pub(crate) fn unpack_operation(&mut self, history: &mut NodeHistory<'a>, element: Element<'a>) {
-        let mut record = Record::read(element);
-        if matches!(record.task, "" | "notify" | "meta-data" | "delete" | "cancel") {
+    pub(crate) fn unpack_operation(&mut self, history: &mut NodeHistory<'a>, mut record: Record<'a>) {
+        if record.id.is_empty()
+            || matches!(record.task, "" | "notify" | "meta-data")
+            || !(status::PENDING..=status::NO_SECRETS).contains(&record.status)
+            || record.status == status::CANCELLED
+        {
             return;
         }
-        let mut outcome = self.outcome(history, &mut record);
-        if matches!(outcome, Outcome::Error | Outcome::Hard | Outcome::Fatal) || record.rc != record.expected
-        {
-            let expired = self.failure_expired(history, &record);
-            let is_last_failure = element.attribute("id").is_some_and(|id| id.contains("last_failure"));
-            if is_last_failure
-                && matches!(record.task, "start" | "monitor")
-                && self.ran_with_other_parameters(history.resource, history.node, &record)
-            {
-                self.forget_failures(history.resource, history.node);
+        let probed_nothing = record.probed_nothing();
+        let expired = self.failure_expired(history, &record);
+        self.judge(history, &mut record, expired);
+        if expired && record.rc != record.expected {
+            let here = self.node(history.node);
+            if record.interval_ms > 0 && here.online && !here.unclean {
+                // It goes on; to see whether it still fails it is started afresh.
+                if record.element.attribute("op-digest").is_some() {
+                    let task = self.task(record.task);
+                    let key = (history.resource, history.node, task, record.interval_ms);
+                    self.stale_recurring.insert(key);
+                }
+                return;
             }
-            if expired && !matches!(outcome, Outcome::Done | Outcome::Pending) {
-                if record.task == "migrate_from" {
-                    return;
-                }
-                if record.task == "stop" {
-                    // It failed long ago, and did not stop.
-                    self.mark_active(history.resource);
-                    return;
-                }
-                outcome = Outcome::Done;
-                record.rc = record.expected;
-                if !self.rsc(history.resource).role.is_active() && record.task == "start" {
-                    self.rsc_mut(history.resource).role = Role::Stopped;
-                    return;
-                }
-                if record.rc == rc::NOT_RUNNING {
-                    self.rsc_mut(history.resource).role = Role::Stopped;
-                    return;
-                }
+            if record.interval_ms == 0 {
+                return;
             }
         }
-        match outcome {
-            Outcome::Cancelled => {}
-            Outcome::Pending => self.unpack_pending(history, &record),
-            Outcome::Done => self.unpack_success(history, &record),
-            Outcome::Error | Outcome::Hard | Outcome::Fatal => self.unpack_failure(history, &record, outcome),
-        }
-    }
-
-    /// What an operation's result means, seen from what was expected of it.
-    fn outcome(&mut self, history: &NodeHistory<'a>, record: &mut Record<'a>) -> Outcome {
-        match record.rc {
-            rc::DEGRADED => record.rc = rc::OK,
-            rc::DEGRADED_PROMOTED => record.rc = rc::PROMOTED,
-            _ => {}
+        if probed_nothing {
+            self.mask_probe_failure(history);
+            return;
         }
         match record.status {
-            -1 => return Outcome::Pending,
-            1 => return Outcome::Cancelled,
-            0 | 4 | 3 | 5 => {}
-            2 if record.rc == 0 => return Outcome::Error,
-            _ => {}
-        }
-        if record.status == 0
-            && record.rc == record.expected
-            && record.rc != rc::NOT_RUNNING
-            && record.rc != rc::PROMOTED
-        {
-            return Outcome::Done;
-        }
-        let probe = record.is_probe();
-        match record.rc {
-            rc::OK if record.status == 0 => Outcome::Done,
-            rc::OK => Outcome::Error,
-            rc::NOT_RUNNING if probe || record.expected == record.rc || record.task == "stop" => {
-                self.rsc_mut(history.resource).role = Role::Stopped;
-                Outcome::Done
+            status::PENDING => self.unpack_pending(history, &record),
+            status::DONE => self.unpack_success(history, &record, record.rc),
+            status::NOT_INSTALLED => {
+                let on_fail = self.on_fail(history.resource, record.task, record.interval_ms);
+                if on_fail == OnFail::Ignore {
+                    // Nothing can make up for an agent that is not there.
+                    history.on_fail = OnFail::Ban;
+                }
+                self.ban_family(history.resource, Some(history.node), "hard-error");
+                self.unpack_failure(history, &record, on_fail);
             }
-            rc::NOT_RUNNING => Outcome::Error,
-            rc::PROMOTED => {
-                let unexpected = record.rc != record.expected && !probe;
-                self.rsc_mut(history.resource).role = Role::Promoted;
-                if unexpected && record.task == "monitor" { Outcome::Error } else { Outcome::Done }
-            }
-            rc::FAILED_PROMOTED => {
-                self.rsc_mut(history.resource).role = Role::Promoted;
-                Outcome::Error
-            }
-            rc::NOT_CONFIGURED => Outcome::Fatal,
-            rc::UNIMPLEMENTED if record.interval_ms > 0 => Outcome::Cancelled,
-            rc::UNIMPLEMENTED | rc::NOT_INSTALLED | rc::INVALID_PARAM | rc::INSUFFICIENT_PRIVILEGES => {
-                Outcome::Hard
-            }
-            _ => Outcome::Error,
+            _ => self.unpack_error(history, &mut record),
         }
     }
 
-    fn unpack_success(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>) {
+    fn unpack_error(&mut self, history: &mut NodeHistory<'a>, record: &mut Record<'a>) {
+        if matches!(record.status, status::NO_FENCE_DEVICE | status::NO_SECRETS) {
+            record.status = status::ERROR_HARD;
+        }
+        let on_fail = self.on_fail(history.resource, record.task, record.interval_ms);
+        let contained_stop = on_fail == OnFail::RestartContainer && record.task == "stop";
+        if on_fail == OnFail::Ignore || contained_stop {
+            // Ignored: taken for what was expected.
+            self.unpack_success(history, record, record.expected);
+            self.rsc_mut(history.resource).failure_ignored = true;
+            if contained_stop && history.on_fail <= OnFail::Restart {
+                history.on_fail = on_fail;
+            }
+            return;
+        }
+        self.unpack_failure(history, record, on_fail);
+        match record.status {
+            status::ERROR_HARD => self.ban_family(history.resource, Some(history.node), "hard-error"),
+            status::ERROR_FATAL => self.ban_family(history.resource, None, "fatal-error"),
+            _ => {}
+        }
+    }
+
+    /// A probe that finds no agent proves that nothing runs, and that nothing can run there.
+    fn mask_probe_failure(&mut self, history: &mut NodeHistory<'a>) {
+        self.rsc_mut(history.resource).role = Role::Stopped;
+        self.ban_family(history.resource, Some(history.node), "masked-probe-failure");
+    }
+
+    /// Settles what an operation's result means, seen from what was expected of it.
+    fn judge(&mut self, history: &mut NodeHistory<'a>, record: &mut Record<'a>, expired: bool) {
+        record.rc = match record.rc {
+            rc::DEGRADED => rc::OK,
+            rc::DEGRADED_PROMOTED => rc::PROMOTED,
+            other => other,
+        };
+        if record.probed_nothing() && (record.status != status::DONE || record.rc != rc::NOT_RUNNING) {
+            record.status = status::DONE;
+            record.rc = rc::NOT_RUNNING;
+        }
+        // Whatever else the executor says is final. Of these two, what was expected decides.
+        if !matches!(record.status, status::DONE | status::ERROR) {
+            return;
+        }
+        record.status =
+            if record.expected >= 0 && record.rc == record.expected { status::DONE } else { status::ERROR };
+        let resource = history.resource;
+        let as_expected = record.rc == record.expected;
+        match record.rc {
+            rc::OK if record.is_probe() && record.expected == rc::NOT_RUNNING => {
+                record.status = status::DONE;
+            }
+            rc::NOT_RUNNING if record.is_probe() || as_expected || !self.rsc(resource).managed => {
+                record.status = status::DONE;
+                let known = self.rsc_mut(resource);
+                known.role = Role::Stopped;
+                known.next_role = Role::Unknown;
+                history.on_fail = OnFail::Ignore;
+            }
+            rc::PROMOTED => {
+                if record.is_probe() && !as_expected {
+                    record.status = status::DONE;
+                }
+                if !expired || as_expected {
+                    self.rsc_mut(resource).role = Role::Promoted;
+                }
+            }
+            rc::FAILED_PROMOTED => {
+                if !expired {
+                    self.rsc_mut(resource).role = Role::Promoted;
+                }
+                record.status = status::ERROR;
+            }
+            rc::NOT_CONFIGURED => record.status = status::ERROR_FATAL,
+            rc::UNIMPLEMENTED if record.interval_ms > 0 => record.status = status::NOT_SUPPORTED,
+            rc::UNIMPLEMENTED | rc::NOT_INSTALLED | rc::INVALID_PARAM | rc::INSUFFICIENT_PRIVILEGES => {
+                if !expired {
+                    self.block_if_unrecoverable(history, record);
+                }
+                record.status = status::ERROR_HARD;
+            }
+            rc::OK | rc::NOT_RUNNING => {}
+            _ if record.status == status::DONE => record.status = status::ERROR,
+            _ => {}
+        }
+    }
+
+    /// A failed stop that no fencing can make up for: nobody touches the resource any more.
+    fn block_if_unrecoverable(&mut self, history: &NodeHistory<'a>, record: &Record<'a>) {
+        if record.task == "stop" && !self.can_fence(history.node) {
+            let known = self.rsc_mut(history.resource);
+            known.managed = false;
+            known.blocked = true;
+        }
+    }
+
+    /// Takes an operation for one that ended with a result.
+    fn unpack_success(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>, result: i32) {
         let resource = history.resource;
         let mut recovered = false;
-        match (record.rc, record.task) {
-            (rc::NOT_RUNNING, _) => recovered = true,
-            (_, "monitor") => {
-                if let Some(failed) = history.last_failure {
-                    let failed = Record::read(failed);
-                    recovered = failed.task == record.task && failed.interval_ms == record.interval_ms;
+        if result == rc::NOT_RUNNING {
+            recovered = true;
+        } else {
+            let role = match record.task {
+                "monitor" => {
+                    recovered = history.last_failure.is_some_and(|failed| failed.same_operation(record));
+                    None
                 }
-                if record.rc == rc::PROMOTED {
-                    self.rsc_mut(resource).role = Role::Promoted;
-                } else {
-                    self.mark_active(resource);
+                "start" | "migrate_from" => {
+                    recovered = true;
+                    Some(self.base_role(resource))
                 }
+                "stop" => {
+                    recovered = true;
+                    Some(Role::Stopped)
+                }
+                "promote" => {
+                    recovered = true;
+                    Some(Role::Promoted)
+                }
+                "demote" => {
+                    recovered = history.on_fail == OnFail::Demote;
+                    Some(Role::Unpromoted)
+                }
+                "migrate_to" => {
+                    self.unpack_migrated_away(history, record);
+                    return;
+                }
+                _ => None,
+            };
+            match role {
+                Some(role) => self.rsc_mut(resource).role = role,
+                None => self.mark_active(resource),
             }
-            (_, "start") => {
-                self.rsc_mut(resource).role = self.base_role(resource);
-                recovered = true;
-            }
-            (_, "stop") => {
-                self.rsc_mut(resource).role = Role::Stopped;
-                recovered = true;
-            }
-            (_, "promote") => {
-                self.rsc_mut(resource).role = Role::Promoted;
-                recovered = true;
-            }
-            (_, "demote") => {
-                self.rsc_mut(resource).role = Role::Unpromoted;
-                recovered = true;
-            }
-            (_, "migrate_from") => {
-                self.rsc_mut(resource).role = Role::Started;
-                recovered = true;
-            }
-            (_, "migrate_to") => self.unpack_migrated_away(history, record),
-            _ => self.mark_active(resource),
         }
         if recovered
-            && matches!(history.on_fail, OnFail::Ignore | OnFail::Demote | OnFail::Restart | OnFail::Block)
+            && !matches!(history.on_fail, OnFail::Stop | OnFail::Ban | OnFail::Standby | OnFail::Fence)
         {
             history.on_fail = OnFail::Ignore;
-            let wanted = self.target_role(resource).filter(|role| *role != Role::Started);
-            self.rsc_mut(resource).next_role = wanted.unwrap_or(Role::Unknown);
+            self.rsc_mut(resource).next_role = Role::Unknown;
         }
     }
 
     /// The role of a running resource of which no more is known.
     fn base_role(&self, resource: ResourceId) -> Role {
-        let promotable = self
-            .clone_of(resource)
-            .and_then(|clone| self.rsc(clone).clone.as_ref())
-            .is_some_and(|options| options.promotable);
-        if promotable { Role::Unpromoted } else { Role::Started }
+        if self.is_promotable_part(resource) { Role::Unpromoted } else { Role::Started }
     }
 
     pub(crate) fn mark_active(&mut self, resource: ResourceId) {
@@ -295,58 +229,40 @@ impl<'a> Cluster<'a> {
 
     fn unpack_pending(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>) {
         let (resource, node) = (history.resource, history.node);
+        // A recurring monitor counts as pending until its first result; a failure stands in a record of its own.
+        let failed_since = history.last_failure.is_some_and(|failed| {
+            failed.same_operation(record)
+                && record.last_change >= 0
+                && failed.last_change >= record.last_change
+        });
+        if failed_since {
+            return;
+        }
         match record.task {
             "start" => {
                 self.rsc_mut(resource).start_pending = true;
                 self.mark_active(resource);
             }
             "promote" => self.rsc_mut(resource).role = Role::Promoted,
-            "migrate_to" => {
+            "migrate_to" if self.node(node).unclean => {
+                // Nobody is left to tell whether it arrived.
                 let target = record.element.attribute("migrate_target");
-                let target = target.and_then(|name| self.node_by_name(name));
-                match target.filter(|&target| self.node(target).online) {
-                    // Nobody is left to tell whether it arrived.
-                    Some(target) if self.node(node).unclean => self.add_running(resource, target),
-                    Some(target) => {
-                        self.rsc_mut(resource).migration_target = Some(target);
-                        self.rsc_mut(resource).migration_source = Some(node);
-                    }
-                    None => {}
+                if let Some(target) = target.and_then(|name| self.node_by_name(name)) {
+                    self.resource_action(resource, Task::Stop, Some(target), false);
                 }
-                self.mark_active(resource);
             }
             _ => {}
         }
-        let busy = if record.is_probe() { "probe".to_owned() } else { record.task.to_owned() };
-        self.rsc_mut(resource).pending_task = Some((busy, node));
+        if self.rsc(resource).pending_task.is_none() {
+            let busy = if record.is_probe() { "probe" } else { record.task };
+            self.rsc_mut(resource).pending_task = Some((busy.to_owned(), node));
+        }
     }
 
-    fn unpack_failure(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>, outcome: Outcome) {
+    /// Takes an operation for a failure with a consequence.
+    fn unpack_failure(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>, on_fail: OnFail) {
         let (resource, node) = (history.resource, history.node);
-        let not_installed = record.is_probe() && matches!(record.rc, rc::NOT_INSTALLED | rc::UNIMPLEMENTED);
-        if not_installed && !self.rsc(resource).stonith_device {
-            // A probe that finds no agent proves that nothing runs; the resource must stay away from there.
-            self.rsc_mut(resource).role = Role::Stopped;
-        }
-        let on_fail = self.on_fail(resource, record.task, record.interval_ms);
-        if on_fail == OnFail::Ignore && outcome == Outcome::Error {
-            self.rsc_mut(resource).failure_ignored = true;
-            if record.task == "stop" {
-                self.rsc_mut(resource).role = Role::Stopped;
-            } else {
-                self.mark_active(resource);
-            }
-            return;
-        }
-        match outcome {
-            Outcome::Hard => self.ban_family(resource, Some(node), "hard-error"),
-            Outcome::Fatal => self.ban_family(resource, None, "fatal-error"),
-            _ => {}
-        }
-        if not_installed {
-            return;
-        }
-        history.last_failure = Some(record.element);
+        history.last_failure = Some(*record);
         history.on_fail = history.on_fail.max(on_fail);
         match record.task {
             "stop" => self.prefer(resource, node, -INFINITY, "__stop_fail__"),
@@ -354,7 +270,7 @@ impl<'a> Cluster<'a> {
             "migrate_from" => self.unpack_failed_to_arrive(history, record),
             "promote" => self.rsc_mut(resource).role = Role::Promoted,
             "demote" => {
-                if history.on_fail == OnFail::Block {
+                if on_fail == OnFail::Block {
                     self.rsc_mut(resource).role = Role::Promoted;
                     self.rsc_mut(resource).next_role = Role::Stopped;
                 } else if record.rc == rc::NOT_RUNNING {
@@ -365,9 +281,32 @@ impl<'a> Cluster<'a> {
             }
             _ => {}
         }
-        self.mark_active(resource);
+        if record.is_probe() && record.rc == rc::NOT_INSTALLED {
+            self.rsc_mut(resource).role = Role::Stopped;
+        } else {
+            self.mark_active(resource);
+        }
+        self.apply_role_after_failure(resource, record, on_fail);
     }
 
+    /// What the resource may become after a failure.
+    fn apply_role_after_failure(&mut self, resource: ResourceId, record: &Record<'a>, on_fail: OnFail) {
+        let role = if on_fail == OnFail::Stop {
+            Role::Stopped
+        } else if record.task == "promote" {
+            Role::Unpromoted
+        } else {
+            Role::Started
+        };
+        if role != Role::Started && self.rsc(resource).next_role < role {
+            self.rsc_mut(resource).next_role = role;
+        }
+        if role == Role::Stopped {
+            self.ban_family(resource, None, "on-fail=stop");
+        }
+    }
+
+    /// Keeps a resource, or the anonymous clone that it is an instance of, from one node or all.
     fn ban_family(&mut self, resource: ResourceId, node: Option<NodeIndex>, why: &str) {
         let target = self.clone_of(resource).filter(|clone| !self.rsc(*clone).unique).unwrap_or(resource);
         match node {
@@ -377,32 +316,6 @@ impl<'a> Cluster<'a> {
                     self.prefer(target, node, -INFINITY, why);
                 }
             }
-        }
-    }
-
-    /// What the configuration says about a failure of an operation.
-    pub(crate) fn on_fail(&self, resource: ResourceId, task: &str, interval_ms: u64) -> OnFail {
-        let stonith = self.properties.stonith;
-        let configured = self.operation_value(resource, task, interval_ms, "on-fail");
-        let default = if task == "stop" && stonith && !self.rsc(resource).stonith_device {
-            OnFail::Fence
-        } else if task == "stop" {
-            OnFail::Block
-        } else {
-            OnFail::Restart
-        };
-        match configured.as_deref() {
-            Some("ignore" | "nothing") => OnFail::Ignore,
-            Some("block") => OnFail::Block,
-            Some("fence") if stonith => OnFail::Fence,
-            Some("fence") if task == "stop" => OnFail::Block,
-            Some("fence" | "stop") => OnFail::Stop,
-            Some("standby") => OnFail::Standby,
-            Some("migrate" | "ban") => OnFail::Ban,
-            Some("demote") => OnFail::Demote,
-            Some("restart") if task == "stop" => default,
-            Some("restart" | "restart-container") => OnFail::Restart,
-            _ => default,
         }
     }
 }

@@ -1,211 +1,211 @@
 //! Half-finished live migrations, as two nodes' histories show them.
+//!
+//! A migration is three operations: `migrate_to` at the source, `migrate_from` at the target, `stop` at the source. Without
+//! the second it is partial, without the third it dangles; and either node's history may have gone on since.
 
 use hafen_cib::xml::Element;
 
-use super::history::{NodeHistory, Record, by_age};
+use super::history::NodeHistory;
+use super::record::{Record, compare_age, rc, status};
 use crate::model::{Cluster, NodeIndex, ResourceId, Role};
-use crate::score;
+
+/// The nodes of a migration; a name that no node has is remembered as such.
+#[derive(Clone, Copy)]
+struct Ends<'a> {
+    source: &'a str,
+    target: &'a str,
+    source_node: Option<NodeIndex>,
+    target_node: Option<NodeIndex>,
+}
+
+/// One end of a migration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Source,
+    Target,
+}
+
+impl<'a> Ends<'a> {
+    fn node(&self, end: End) -> Option<NodeIndex> {
+        match end {
+            End::Source => self.source_node,
+            End::Target => self.target_node,
+        }
+    }
+}
 
 impl<'a> Cluster<'a> {
     /// A migration away from here was accepted; whether it arrived, the target's history knows.
-    pub(crate) fn unpack_migrated_away(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>) {
-        let (resource, source) = (history.resource, history.node);
-        let Some(target) = self.migration_peer(record, "migrate_target") else {
-            self.mark_active(resource);
-            return;
-        };
-        let since = call_id(record.element);
-        let arrival = self.find_operation(resource, target, "migrate_from", Some(source));
-        let newer_here = self.changed_after(resource, source, since);
-        if newer_here {
+    pub(crate) fn unpack_migrated_away(&mut self, history: &mut NodeHistory<'a>, left: &Record<'a>) {
+        let resource = history.resource;
+        let Some(ends) = self.migration_ends(left) else { return };
+        let source_went_on = self.acted_after(resource, ends.source_node, left, true);
+        let arrival =
+            self.find_operation(resource, ends.target_node, "migrate_from", Some(ends.source), None);
+        if arrival.is_some() && source_went_on {
             return;
         }
-        if self.superseded(resource, source, target, arrival, record) {
-            if arrival.map(Record::read).is_some_and(|arrived| arrived.rc != 0 && arrived.status != -1) {
-                // It failed to arrive and was cleaned up there: it is still here, in an unknown state.
-                self.rsc_mut(resource).role = Role::Started;
-                self.rsc_mut(resource).failed = true;
-                return;
-            }
-            // The target's history goes on after the migration: it alone knows the state.
+        let target_went_on = self.state_after(resource, &ends, End::Target, Some(left), arrival.as_ref());
+        if source_went_on && target_went_on {
+            return;
+        }
+        if arrival.is_some_and(|arrival| arrival.status == status::DONE && arrival.rc == rc::OK) {
             self.rsc_mut(resource).role = Role::Stopped;
-            if arrival.is_some_and(|op| Record::read(op).rc == 0 && Record::read(op).status == 0)
-                || arrival.is_none()
-            {
-                let stopped_here = self.stopped_after(resource, source, since);
-                if !stopped_here && arrival.is_some() {
-                    self.mark_dangling(resource, source);
-                }
-            }
+            self.rsc_mut(resource).dangling_migrations.push(history.node);
             return;
         }
         self.rsc_mut(resource).role = Role::Started;
-        let arrived = arrival.map(Record::read);
-        match arrived {
-            Some(arrived) if arrived.status != -1 && arrived.rc == 0 => {
-                if self.node(target).online {
-                    self.mark_dangling(resource, source);
-                    self.rsc_mut(resource).role = Role::Stopped;
-                } else {
-                    self.rsc_mut(resource).role = Role::Started;
-                }
+        let online = ends.target_node.filter(|target| self.node(*target).online);
+        let active_there = online.filter(|_| !target_went_on);
+        if arrival.is_some_and(|arrival| arrival.status != status::PENDING) {
+            match active_there {
+                Some(target) => self.add_running(resource, target),
+                None => self.needs_recovery(resource),
             }
-            Some(arrived) if arrived.status != -1 => {
-                if self.node(target).online {
-                    self.add_running(resource, target);
-                }
+            return;
+        }
+        if online.is_some_and(|target| !self.is_known_on(resource, target)) {
+            // Nothing at all is known there: most likely it was cleaned up. A probe will tell.
+            return;
+        }
+        if let Some(target) = active_there {
+            self.add_running(resource, target);
+            if let Some(source) = ends.source_node.filter(|source| self.node(*source).online) {
+                self.rsc_mut(resource).migration_target = Some(target);
+                self.rsc_mut(resource).migration_source = Some(source);
             }
-            _ => {
-                if self.node(target).online && !self.node(target).unclean {
-                    self.add_running(resource, target);
-                    if self.node(source).online {
-                        self.rsc_mut(resource).migration_target = Some(target);
-                        self.rsc_mut(resource).migration_source = Some(source);
-                    }
-                } else {
-                    self.rsc_mut(resource).failed = true;
-                    self.rsc_mut(resource).stop_on_fail = true;
-                }
-            }
+        } else if !source_went_on {
+            self.needs_recovery(resource);
         }
     }
 
-    fn mark_dangling(&mut self, resource: ResourceId, source: NodeIndex) {
-        if self.node(source).online && !self.rsc(resource).dangling_migrations.contains(&source) {
-            self.rsc_mut(resource).dangling_migrations.push(source);
-        }
-    }
-
-    /// Whether the target's history has a state of its own that came after the migration.
-    fn superseded(
-        &self,
-        resource: ResourceId,
-        _source: NodeIndex,
-        target: NodeIndex,
-        arrival: Option<Element<'a>>,
-        record: &Record<'a>,
-    ) -> bool {
-        let Some(history) = self.record_of(resource, target) else { return false };
-        let left = score_time(record.element);
-        history.children_named("lrm_rsc_op").any(|op| {
-            let known = Record::read(op);
-            if known.status == -1 || !matches!(known.task, "start" | "stop" | "monitor") {
-                return false;
-            }
-            if known.task == "monitor" && known.interval_ms == 0 && known.rc == 7 && arrival.is_none() {
-                return newer(op, left, None);
-            }
-            match arrival {
-                // An arrival that has not ended has no call id yet: it is newer than what has one.
-                Some(arrival) => known.task == "stop" && by_age(op, arrival).is_gt(),
-                None => newer(op, left, None) && known.task != "monitor",
-            }
-        })
+    /// It is neither here nor there.
+    fn needs_recovery(&mut self, resource: ResourceId) {
+        let known = self.rsc_mut(resource);
+        known.failed = true;
+        known.stop_on_fail = true;
+        known.allow_migrate = false;
     }
 
     /// A migration away from here failed: the resource stays, and may be half there.
-    pub(crate) fn unpack_failed_to_leave(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>) {
-        let (resource, source) = (history.resource, history.node);
+    pub(crate) fn unpack_failed_to_leave(&mut self, history: &mut NodeHistory<'a>, left: &Record<'a>) {
+        let resource = history.resource;
+        let Some(ends) = self.migration_ends(left) else { return };
         self.rsc_mut(resource).role = Role::Started;
-        let Some(target) = self.migration_peer(record, "migrate_target") else { return };
-        let stopped_here = self.stopped_after(resource, source, call_id(record.element));
-        if stopped_here {
-            return;
-        }
-        let arrival = self.find_operation(resource, target, "migrate_from", Some(source));
-        let stop = self.find_operation(resource, target, "stop", None);
-        let stopped_there = match (stop, arrival) {
-            (Some(stop), Some(arrival)) => by_age(stop, arrival).is_gt(),
-            (Some(stop), None) => newer(stop, score_time(record.element), None),
-            (None, _) => false,
-        };
-        let probed_clean = self.record_of(resource, target).is_some_and(|history| {
-            history.children_named("lrm_rsc_op").any(|op| {
-                let known = Record::read(op);
-                known.is_probe() && known.rc == 7 && newer(op, score_time(record.element), None)
-            })
-        });
-        if !stopped_there
-            && !probed_clean
-            && self.node(target).online
-            && self.record_of(resource, target).is_some()
-        {
-            self.add_running(resource, target);
+        let arrival =
+            self.find_operation(resource, ends.target_node, "migrate_from", Some(ends.source), Some(rc::OK));
+        let known_there = ends.target_node.is_some_and(|target| self.is_known_on(resource, target));
+        if known_there && !self.state_after(resource, &ends, End::Target, Some(left), arrival.as_ref()) {
+            if let Some(target) = ends.target_node.filter(|target| self.node(*target).online) {
+                self.add_running(resource, target);
+            }
+        } else if !self.acted_after(resource, ends.source_node, left, true) {
+            self.rsc_mut(resource).dangling_migrations.push(history.node);
         }
     }
 
     /// A migration to here failed: the resource counts as active here, and maybe still at its source.
-    pub(crate) fn unpack_failed_to_arrive(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>) {
+    pub(crate) fn unpack_failed_to_arrive(&mut self, history: &mut NodeHistory<'a>, arrival: &Record<'a>) {
         let resource = history.resource;
+        let Some(ends) = self.migration_ends(arrival) else { return };
         self.rsc_mut(resource).role = Role::Started;
-        let Some(source) = self.migration_peer(record, "migrate_source") else { return };
-        let left = self.find_operation(resource, source, "migrate_to", Some(history.node));
-        let stop = self.find_operation(resource, source, "stop", None);
-        let stopped_there = match (stop, left) {
-            (Some(stop), Some(left)) => call_id(stop) > call_id(left),
-            (Some(stop), None) => newer(stop, score_time(record.element), None),
-            (None, _) => false,
-        };
-        if !stopped_there && self.node(source).online && left.is_some() {
+        let left =
+            self.find_operation(resource, ends.source_node, "migrate_to", Some(ends.target), Some(rc::OK));
+        let known_there = ends.source_node.is_some_and(|source| self.is_known_on(resource, source));
+        if known_there
+            && !self.state_after(resource, &ends, End::Source, left.as_ref(), Some(arrival))
+            && let Some(source) = ends.source_node.filter(|source| self.node(*source).online)
+        {
             self.add_running(resource, source);
         }
     }
 
-    fn migration_peer(&self, record: &Record<'a>, attribute: &str) -> Option<NodeIndex> {
-        self.node_by_name(record.element.attribute(attribute)?)
+    /// Where an operation migrates from and to; `None` when it does not say both.
+    fn migration_ends(&self, record: &Record<'a>) -> Option<Ends<'a>> {
+        let source = record.element.attribute("migrate_source")?;
+        let target = record.element.attribute("migrate_target")?;
+        Some(Ends {
+            source,
+            target,
+            source_node: self.node_by_uname(source),
+            target_node: self.node_by_uname(target),
+        })
     }
 
-    pub(crate) fn record_of(&self, resource: ResourceId, node: NodeIndex) -> Option<Element<'a>> {
-        self.history.get(&(node, self.rsc(resource).history_id.clone())).copied()
+    fn node_by_uname(&self, name: &str) -> Option<NodeIndex> {
+        self.node_indices().find(|node| self.node(*node).uname.eq_ignore_ascii_case(name))
     }
 
+    fn history_at(&self, resource: ResourceId, node: Option<NodeIndex>) -> Option<Element<'a>> {
+        self.history.get(&(node?, self.rsc(resource).id.clone())).copied()
+    }
+
+    /// Whether a node's history holds any operation of the resource that has ended.
+    fn is_known_on(&self, resource: ResourceId, node: NodeIndex) -> bool {
+        self.history_at(resource, Some(node)).is_some_and(|history| {
+            history.children_named("lrm_rsc_op").any(|op| Record::read(op).rc != rc::UNKNOWN)
+        })
+    }
+
+    /// The operation of that name on a node, with that peer and, when asked, only if it ended with a result.
     fn find_operation(
         &self,
         resource: ResourceId,
-        node: NodeIndex,
+        node: Option<NodeIndex>,
         task: &str,
-        peer: Option<NodeIndex>,
-    ) -> Option<Element<'a>> {
-        let peer_name = peer.map(|peer| self.node(peer).uname.as_str());
-        self.record_of(resource, node)?.children_named("lrm_rsc_op").find(|op| {
-            op.attribute("operation") == Some(task)
-                && match (task, peer_name) {
-                    ("migrate_from", Some(name)) => op.attribute("migrate_source") == Some(name),
-                    ("migrate_to", Some(name)) => op.attribute("migrate_target") == Some(name),
-                    _ => true,
-                }
-        })
-    }
-
-    fn stopped_after(&self, resource: ResourceId, node: NodeIndex, call: i64) -> bool {
-        self.record_of(resource, node).is_some_and(|history| {
-            history.children_named("lrm_rsc_op").any(|op| {
-                let known = Record::read(op);
-                known.task == "stop" && known.rc == 0 && known.status == 0 && call_id(op) > call
+        peer: Option<&str>,
+        result: Option<i32>,
+    ) -> Option<Record<'a>> {
+        let peer_attribute = if task == "migrate_to" { "migrate_target" } else { "migrate_source" };
+        let found = self
+            .history_at(resource, node)?
+            .children_named("lrm_rsc_op")
+            .find(|op| {
+                op.attribute("operation") == Some(task)
+                    && peer.is_none_or(|peer| op.attribute(peer_attribute) == Some(peer))
             })
+            .map(Record::read)?;
+        let as_asked = result.is_none_or(|result| found.rc == result && found.status == status::DONE);
+        as_asked.then_some(found)
+    }
+
+    /// Whether a node started, stopped or migrated the resource after an operation.
+    fn acted_after(
+        &self,
+        resource: ResourceId,
+        node: Option<NodeIndex>,
+        than: &Record<'a>,
+        same_node: bool,
+    ) -> bool {
+        let Some(history) = self.history_at(resource, node) else { return false };
+        history.children_named("lrm_rsc_op").any(|op| {
+            let record = Record::read(op);
+            op.node() != than.element.node()
+                && matches!(record.task, "start" | "stop" | "migrate_to" | "migrate_from")
+                && compare_age(&record, than, same_node).is_gt()
         })
     }
 
-    fn changed_after(&self, resource: ResourceId, node: NodeIndex, call: i64) -> bool {
-        self.record_of(resource, node).is_some_and(|history| {
-            history.children_named("lrm_rsc_op").any(|op| {
-                let known = Record::read(op);
-                matches!(known.task, "start" | "stop" | "migrate_from" | "migrate_to")
-                    && known.status != -1
-                    && call_id(op) > call
-            })
-        })
+    /// Whether a node's history has gone on since the migration, so that the migration no longer tells its state.
+    fn state_after(
+        &self,
+        resource: ResourceId,
+        ends: &Ends<'a>,
+        end: End,
+        left: Option<&Record<'a>>,
+        arrival: Option<&Record<'a>>,
+    ) -> bool {
+        // Of the migration's two operations the one on that node compares best.
+        let (own, other) = match end {
+            End::Source => (left, arrival),
+            End::Target => (arrival, left),
+        };
+        let Some(than) = own.or(other) else { return false };
+        let same_node = own.is_some();
+        let node = ends.node(end);
+        self.acted_after(resource, node, than, same_node)
+            || self
+                .find_operation(resource, node, "monitor", None, Some(rc::NOT_RUNNING))
+                .is_some_and(|monitor| compare_age(&monitor, than, same_node).is_gt())
     }
-}
-
-fn call_id(op: Element<'_>) -> i64 {
-    op.attribute("call-id").and_then(score::leading_integer).unwrap_or(-1)
-}
-
-fn score_time(op: Element<'_>) -> i64 {
-    op.attribute("last-rc-change").and_then(score::leading_integer).unwrap_or(0)
-}
-
-fn newer(op: Element<'_>, than: i64, _limit: Option<i64>) -> bool {
-    than > 0 && score_time(op) > than
 }

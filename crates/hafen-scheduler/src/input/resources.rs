@@ -100,6 +100,7 @@ impl<'a> Cluster<'a> {
             }
             Variant::Clone => self.unpack_instances(handle, element),
         }
+        self.rsc_mut(handle).next_role = self.target_role(handle).unwrap_or(Role::Unknown);
         Some(handle)
     }
 
@@ -403,6 +404,8 @@ pub(crate) fn blank(id: String, element: Element<'_>, variant: Variant) -> Resou
         template: None,
         parent: None,
         children: Vec::new(),
+        container: None,
+        fillers: Vec::new(),
         class: String::new(),
         provider: None,
         type_: String::new(),

@@ -3,12 +3,13 @@
 use hafen_cib::xml::Element;
 
 use super::history::{NodeHistory, OnFail};
+use super::record;
 use super::resources::blank;
-use crate::model::{Cluster, Location, NodeIndex, Recovery, ResourceId, Role, Variant};
+use crate::model::{Cluster, Location, NodeIndex, Recovery, Requires, ResourceId, Role, Task, Variant};
 use crate::score::{self, INFINITY};
 
 impl<'a> Cluster<'a> {
-    /// Reads all operation history: of nodes that are up first, then of the others.
+    /// Reads all operation history.
     pub(crate) fn unpack_history(&mut self) {
         let Some(status) = self.document.root().child("status") else { return };
         let states: Vec<(NodeIndex, Element<'a>)> = status
@@ -22,9 +23,10 @@ impl<'a> Cluster<'a> {
                 }
             }
         }
+        // Without fencing nothing is known of a node that is not online, so nothing runs there; but it may hold locks.
+        let all = self.properties.stonith || self.properties.shutdown_lock;
         for (node, state) in &states {
-            // Without fencing nothing is known of a node that is not online, so nothing runs there.
-            if self.node(*node).online || self.properties.stonith {
+            if all || self.node(*node).online {
                 for record in records(*state) {
                     self.unpack_record(*node, record);
                 }
@@ -32,30 +34,30 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn unpack_record(&mut self, node: NodeIndex, record: Element<'a>) {
-        let Some(id) = record.attribute("id") else { return };
-        let mut operations: Vec<Element<'a>> = record.children_named("lrm_rsc_op").collect();
-        let locked = record.attribute("shutdown-lock").and_then(score::leading_integer);
-        if operations.is_empty() && locked.is_none() {
+    fn unpack_record(&mut self, node: NodeIndex, element: Element<'a>) {
+        let Some(id) = element.attribute("id") else { return };
+        let operations = record::sorted(element);
+        let locks = self.properties.shutdown_lock;
+        if operations.is_empty() && !locks {
             return;
         }
-        operations.sort_by(|left, right| super::history::by_age(*left, *right));
-        let Some(resource) =
-            self.resource_of_record(node, id).or_else(|| self.adopt_orphan(node, id, record))
+        let found = self.resource_of_record(node, id);
+        let orphan = || if operations.is_empty() { None } else { Some(()) };
+        let Some(resource) = found.or_else(|| orphan().and_then(|()| self.adopt_orphan(node, id, element)))
         else {
             return;
         };
-        if let Some(time) = locked {
+        if locks && let Some(time) = element.attribute("shutdown-lock").and_then(score::leading_integer) {
             self.apply_shutdown_lock(resource, node, time);
         }
         let saved = self.rsc(resource).role;
         self.rsc_mut(resource).role = Role::Unknown;
-        self.apply_target_role(resource);
         let mut history = NodeHistory { resource, node, on_fail: OnFail::Ignore, last_failure: None };
-        for operation in &operations {
-            self.unpack_operation(&mut history, *operation);
+        for operation in operations {
+            self.unpack_operation(&mut history, operation);
         }
         self.settle_state(&history);
+        self.apply_target_role(resource);
         let reached = self.rsc(resource).role;
         if saved > reached {
             self.rsc_mut(resource).role = saved;
@@ -64,29 +66,26 @@ impl<'a> Cluster<'a> {
 
     fn apply_target_role(&mut self, resource: ResourceId) {
         let Some(wanted) = self.target_role(resource) else { return };
-        if wanted == Role::Started {
-            return;
-        }
         let resource = self.rsc_mut(resource);
         if resource.next_role == Role::Unknown || wanted < resource.next_role {
             resource.next_role = wanted;
         }
     }
 
-    /// The configured target role, where it limits anything.
+    /// The configured target role, where it limits anything: promotion is what happens anyway where it is possible.
     pub(crate) fn target_role(&self, resource: ResourceId) -> Option<Role> {
-        let text = self.rsc(resource).meta.get("target-role")?;
-        let wanted = Role::parse(text)?;
-        let promotable = self
-            .clone_of(resource)
-            .and_then(|clone| self.rsc(clone).clone.as_ref())
-            .is_some_and(|options| options.promotable);
-        match wanted {
+        match Role::parse(self.rsc(resource).meta.get("target-role")?)? {
             Role::Stopped => Some(Role::Stopped),
-            Role::Unpromoted if promotable => Some(Role::Unpromoted),
-            Role::Promoted if promotable => Some(Role::Promoted),
-            _ => Some(Role::Started),
+            Role::Unpromoted if self.is_promotable_part(resource) => Some(Role::Unpromoted),
+            _ => None,
         }
+    }
+
+    /// Whether a resource is a promotable clone, or a part of one.
+    pub(crate) fn is_promotable_part(&self, resource: ResourceId) -> bool {
+        self.clone_of(resource)
+            .and_then(|clone| self.rsc(clone).clone.as_ref())
+            .is_some_and(|options| options.promotable)
     }
 
     fn apply_shutdown_lock(&mut self, resource: ResourceId, node: NodeIndex, time: i64) {
@@ -104,58 +103,96 @@ impl<'a> Cluster<'a> {
 
     /// The resource that a history record is about; instances of anonymous clones are matched by where they run.
     fn resource_of_record(&mut self, node: NodeIndex, id: &str) -> Option<ResourceId> {
-        if let Some(&resource) = self.by_id.get(id)
-            && self.rsc(resource).variant == Variant::Primitive
-        {
-            let anonymous = self.rsc(resource).instance.is_some() && !self.rsc(resource).unique;
-            if !anonymous {
-                return Some(resource);
+        let found = match self.by_id.get(id) {
+            // It is no longer what it was: what history says is about a resource that is gone.
+            Some(&found) if self.rsc(found).variant != Variant::Primitive => return None,
+            Some(&found) => found,
+            None => {
+                // Even a clone without instances has a first one to match.
+                let first = *self.by_id.get(&format!("{}:0", base_name(id)))?;
+                if self.rsc(first).unique || self.rsc(first).variant != Variant::Primitive {
+                    return None;
+                }
+                first
             }
-        }
-        let base = base_name(id);
-        let first = *self.by_id.get(&format!("{base}:0")).or_else(|| self.by_id.get(base))?;
-        if self.rsc(first).variant != Variant::Primitive
-            || self.rsc(first).instance.is_none()
-            || self.rsc(first).unique
-        {
-            return None;
-        }
-        let clone = self.clone_of(first)?;
-        let found = self.free_instance(clone, node, base)?;
-        if id != self.rsc(found).id {
+        };
+        let clone = self.clone_of(found).filter(|clone| !self.rsc(*clone).unique);
+        let found = match clone {
+            Some(clone) => self.instance_for(clone, node, base_name(id))?,
+            None => found,
+        };
+        if id != self.rsc(found).id && id != self.rsc(found).history_id {
             id.clone_into(&mut self.rsc_mut(found).history_id);
         }
         Some(found)
     }
 
-    fn free_instance(&mut self, clone: ResourceId, node: NodeIndex, base: &str) -> Option<ResourceId> {
+    /// The member of an instance of an anonymous clone that a history is about: of the one that is known to be on the node,
+    /// else of the first that is nowhere.
+    fn instance_for(&mut self, clone: ResourceId, node: NodeIndex, base: &str) -> Option<ResourceId> {
         let mut inactive: Option<ResourceId> = None;
-        let mut highest = 0;
+        let mut taken = false;
+        let mut active: Option<ResourceId> = None;
         for instance in self.rsc(clone).children.clone() {
-            highest = highest.max(self.rsc(instance).instance.unwrap_or(0));
-            let family = self.family(instance);
-            let member = family.iter().copied().find(|member| base_name(&self.rsc(*member).id) == base);
-            let Some(member) = member else { continue };
-            if family.iter().any(|member| self.rsc(*member).running_on.contains(&node)) {
-                return Some(member);
+            match self.known_place(instance) {
+                Some(place) if place == node => {
+                    let Some(member) = self.member_named(instance, base) else { continue };
+                    if self.rsc(member).running_on.is_empty() {
+                        active = Some(member);
+                        break;
+                    }
+                    // Several histories of one anonymous clone on a node: of a time when it was globally unique.
+                    taken = true;
+                }
+                Some(_) => {}
+                None if !taken && inactive.is_none() && !self.rsc(instance).blocked => {
+                    inactive = self.member_named(instance, base).filter(|member| {
+                        self.rsc(*member).pending_task.as_ref().is_none_or(|(_, place)| *place == node)
+                    });
+                }
+                None => {}
             }
-            let idle = family.iter().all(|member| {
-                let resource = self.rsc(*member);
-                resource.running_on.is_empty()
-                    && resource.pending_task.as_ref().is_none_or(|(_, at)| *at == node)
-            });
-            if inactive.is_none() && idle {
-                inactive = Some(member);
+        }
+        let mut found = active.or(if taken { None } else { inactive });
+        if let Some(member) = found {
+            // Instances that need no fencing start elsewhere while an unclean node may still run some: such count as extra.
+            let fenced_first = matches!(self.rsc(member).requires, Requires::Fencing | Requires::Unfencing);
+            if !fenced_first && self.node(node).unclean && !self.is_everywhere(clone) {
+                found = None;
             }
         }
-        if inactive.is_some() {
-            return inactive;
-        }
-        let instance = self.add_instance(clone, highest + 1, true)?;
-        for member in self.family(instance) {
-            self.rsc_mut(member).orphan_filler = false;
-        }
-        self.family(instance).into_iter().find(|member| base_name(&self.rsc(*member).id) == base)
+        found.or_else(|| {
+            let number = u32::try_from(self.rsc(clone).children.len()).unwrap_or(u32::MAX);
+            let options = self.rsc(clone).clone.as_ref();
+            let beyond = options.is_some_and(|options| i64::from(number) >= i64::from(options.max));
+            let instance = self.add_instance(clone, number, beyond)?;
+            self.member_named(instance, base)
+        })
+    }
+
+    /// Where any part of an instance is active, or has something to do.
+    fn known_place(&self, instance: ResourceId) -> Option<NodeIndex> {
+        self.family(instance).into_iter().find_map(|member| {
+            let known = self.rsc(member);
+            known.running_on.first().copied().or_else(|| {
+                known.pending_task.as_ref().filter(|(task, _)| task != "probe").map(|(_, node)| *node)
+            })
+        })
+    }
+
+    fn member_named(&self, instance: ResourceId, base: &str) -> Option<ResourceId> {
+        self.family(instance).into_iter().find(|member| {
+            self.rsc(*member).variant == Variant::Primitive && base_name(&self.rsc(*member).id) == base
+        })
+    }
+
+    /// Whether a clone may have an instance on each node.
+    fn is_everywhere(&self, clone: ResourceId) -> bool {
+        let nodes = self.nodes.iter().filter(|node| !node.ping).count();
+        self.rsc(clone)
+            .clone
+            .as_ref()
+            .is_some_and(|options| usize::try_from(options.max).unwrap_or(0) == nodes)
     }
 
     /// A resource that only history knows.
@@ -206,12 +243,27 @@ impl<'a> Cluster<'a> {
         }
         self.fence_where_active_but_lost(resource, node, role);
         let on_fail = if self.node(node).unclean { OnFail::Ignore } else { history.on_fail };
-        self.apply_on_fail(resource, node, on_fail, role);
-        if self.rsc(resource).role.is_active() {
-            self.add_running(resource, node);
-        } else if self.rsc(resource).history_id.contains(':') && self.rsc(resource).running_on.is_empty() {
+        self.apply_on_fail(resource, node, on_fail);
+        if role.is_active() {
+            self.add_running_after(resource, node, history.on_fail != OnFail::Ignore);
+            let known = self.rsc_mut(resource);
+            known.failed |= on_fail != OnFail::Ignore;
+            known.stop_on_fail |= !matches!(on_fail, OnFail::Ignore | OnFail::Demote | OnFail::Block);
+        } else if self.rsc(resource).history_id.contains(':') {
             // A numbered name of old histories belongs to an instance only where that runs.
             self.rsc_mut(resource).history_id = self.rsc(resource).id.clone();
+        } else if let Some(stop) = self.action_on(resource, Task::Stop, node) {
+            // It has stopped already.
+            self.act_mut(stop).optional = true;
+        }
+        let known = self.rsc_mut(resource);
+        if known.role == Role::Stopped
+            && known.migration_source == Some(node)
+            && known.migration_target.is_some()
+            && !known.running_on.is_empty()
+        {
+            // A stop at the source does not end a partial migration at its target.
+            known.role = Role::Started;
         }
     }
 
@@ -239,13 +291,15 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn apply_on_fail(&mut self, resource: ResourceId, node: NodeIndex, on_fail: OnFail, role: Role) {
+    fn apply_on_fail(&mut self, resource: ResourceId, node: NodeIndex, on_fail: OnFail) {
         match on_fail {
             OnFail::Ignore => {}
-            OnFail::Demote => self.rsc_mut(resource).failed = true,
+            OnFail::Demote => {
+                self.rsc_mut(resource).failed = true;
+                self.resource_action(resource, Task::Demote, Some(node), false);
+            }
             OnFail::Fence => {
                 let reason = format!("{} failed there", self.rsc(resource).id);
-                self.rsc_mut(resource).failed = true;
                 self.mark_unclean(node, &reason);
             }
             OnFail::Standby => {
@@ -259,36 +313,77 @@ impl<'a> Cluster<'a> {
             OnFail::Ban => self.prefer(resource, node, -INFINITY, "__action_migration_auto__"),
             OnFail::Stop => self.rsc_mut(resource).next_role = Role::Stopped,
             OnFail::Restart => {
-                if role.is_active() {
-                    self.rsc_mut(resource).failed = true;
-                    self.rsc_mut(resource).stop_on_fail = true;
+                if self.rsc(resource).role.is_active() {
+                    self.stop_failed(resource, resource, node);
                 }
             }
+            OnFail::RestartContainer => match self.rsc(resource).container {
+                Some(container) => self.stop_failed(resource, container, node),
+                None if self.rsc(resource).role.is_active() => self.stop_failed(resource, resource, node),
+                None => {}
+            },
         }
+    }
+
+    /// A failed resource, or what contains it, has to stop.
+    fn stop_failed(&mut self, resource: ResourceId, stopped: ResourceId, node: NodeIndex) {
+        self.rsc_mut(resource).failed = true;
+        self.rsc_mut(resource).stop_on_fail = true;
+        self.resource_action(stopped, Task::Stop, Some(node), false);
     }
 
     /// Records that a resource is active on a node.
     pub(crate) fn add_running(&mut self, resource: ResourceId, node: NodeIndex) {
-        if self.rsc(resource).running_on.contains(&node) {
-            return;
-        }
+        self.add_running_after(resource, node, false);
+    }
+
+    /// The same, perhaps after a failure there: then it does not count for the node's worth.
+    fn add_running_after(&mut self, resource: ResourceId, node: NodeIndex, failed: bool) {
         let mut at = Some(resource);
         while let Some(id) = at {
-            if !self.rsc(id).running_on.contains(&node) {
-                self.rsc_mut(id).running_on.push(node);
+            if self.rsc(id).running_on.contains(&node) {
+                return;
+            }
+            self.rsc_mut(id).running_on.push(node);
+            let primitive = self.rsc(id).variant == Variant::Primitive;
+            if primitive {
+                self.count_running(id, node, failed);
+            }
+            if !self.rsc(id).managed {
+                self.prefer(id, node, INFINITY, "not_managed_default");
+                if self.node(node).online {
+                    self.mark_parents_running(id, node);
+                }
+                return;
+            }
+            if primitive && self.rsc(id).running_on.len() > 1 {
+                self.multiply_active(id);
             }
             at = self.rsc(id).parent;
+        }
+    }
+
+    fn count_running(&mut self, resource: ResourceId, node: NodeIndex, failed: bool) {
+        let known = self.rsc(resource);
+        let (priority, promoted) = (known.priority, known.role == Role::Promoted);
+        if priority != 0 && !failed {
+            let worth = priority.saturating_add(i32::from(promoted));
+            self.node_mut(node).priority = score::add(self.node(node).priority, worth);
         }
         self.node_mut(node).running.push(resource);
         if self.node(node).maintenance {
             self.rsc_mut(resource).managed = false;
             self.rsc_mut(resource).maintenance = true;
         }
-        if !self.rsc(resource).managed {
-            return;
-        }
-        if self.rsc(resource).running_on.len() > 1 {
-            self.multiply_active(resource);
+    }
+
+    fn mark_parents_running(&mut self, resource: ResourceId, node: NodeIndex) {
+        let mut at = self.rsc(resource).parent;
+        while let Some(parent) = at {
+            if !self.rsc(parent).running_on.contains(&node) {
+                self.rsc_mut(parent).running_on.push(node);
+            }
+            at = self.rsc(parent).parent;
         }
     }
 
@@ -296,9 +391,6 @@ impl<'a> Cluster<'a> {
         match self.rsc(resource).recovery {
             Recovery::StopStart | Recovery::StopUnexpected => {}
             Recovery::StopOnly => {
-                for node in self.rsc(resource).running_on.clone() {
-                    let _ = node;
-                }
                 for node in self.node_indices() {
                     self.prefer(resource, node, -INFINITY, "__multiply_active__");
                 }
