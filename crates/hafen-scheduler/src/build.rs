@@ -8,9 +8,6 @@ use crate::order::relation;
 use crate::plan::{Action, ActionKind, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef};
 use crate::score;
 
-/// The timeout of operations that name none, in milliseconds.
-const DEFAULT_TIMEOUT_MS: u64 = 20_000;
-
 impl<'a> Cluster<'a> {
     /// The finished plan.
     pub(crate) fn build_plan(&mut self) -> Plan {
@@ -218,15 +215,14 @@ impl<'a> Cluster<'a> {
             },
             (_, _, Some(resource)) => {
                 let (operation_key, internal_operation_key) = self.printed_key(action);
-                let expected = known.meta.get("op_target_rc").and_then(|text| text.parse().ok()).unwrap_or(0);
                 ActionKind::Resource {
                     resource: self.resource_ref(resource),
                     task: name,
                     interval_ms: known.interval_ms,
-                    timeout_ms: self.timeout_ms(action),
+                    timeout_ms: known.settings.timeout_ms,
                     operation_key,
                     internal_operation_key,
-                    expected_rc: expected,
+                    expected_rc: known.target_rc.map_or(0, i32::from),
                 }
             }
             _ => ActionKind::Pseudo { task: name, operation_key: self.key_of(action) },
@@ -242,85 +238,6 @@ impl<'a> Cluster<'a> {
             return (self.key_of(action), None);
         }
         (self.key_with(action, &resource.history_id), Some(self.key_of(action)))
-    }
-
-    fn timeout_ms(&self, action: ActionId) -> u64 {
-        let known = self.act(action);
-        known
-            .settings
-            .get("timeout")
-            .and_then(|text| score::parse_milliseconds(text))
-            .unwrap_or(DEFAULT_TIMEOUT_MS)
-    }
-
-    fn attributes_of(&self, action: ActionId) -> BTreeMap<String, String> {
-        let known = self.act(action);
-        let mut attributes = BTreeMap::new();
-        if let Some(resource) = known.resource {
-            let variant = self.rsc(resource).variant;
-            if variant == Variant::Primitive {
-                attributes.extend(self.parameters(resource, known.node));
-            }
-            self.add_settings(action, &mut attributes);
-            self.add_clone_attributes(resource, &mut attributes);
-            attributes.insert("CRM_meta_timeout".into(), self.timeout_ms(action).to_string());
-        }
-        for (name, value) in &known.meta {
-            if !matches!(name.as_str(), "recurring" | "migration-left-over") {
-                attributes.insert(format!("CRM_meta_{name}"), value.clone());
-            }
-        }
-        if let Some(node) = known.node
-            && !known.pseudo
-        {
-            attributes.insert("CRM_meta_on_node".into(), self.node(node).uname.clone());
-            attributes.insert("CRM_meta_on_node_uuid".into(), self.node(node).id.clone());
-        }
-        attributes.retain(|name, _| name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_'));
-        attributes
-    }
-
-    fn add_settings(&self, action: ActionId, attributes: &mut BTreeMap<String, String>) {
-        let known = self.act(action);
-        for (name, value) in known.settings.iter() {
-            let value = match name.as_str() {
-                "interval" => {
-                    if known.interval_ms == 0 {
-                        continue;
-                    }
-                    known.interval_ms.to_string()
-                }
-                "start-delay" => match score::parse_milliseconds(value) {
-                    Some(delay) if delay > 0 => delay.to_string(),
-                    _ => continue,
-                },
-                "timeout" | "requires" => continue,
-                _ => value.clone(),
-            };
-            attributes.insert(format!("CRM_meta_{}", name.replace('-', "_")), value);
-        }
-    }
-
-    fn add_clone_attributes(&self, resource: ResourceId, attributes: &mut BTreeMap<String, String>) {
-        let Some(clone) = self.clone_of(resource) else { return };
-        let Some(options) = &self.rsc(clone).clone else { return };
-        let flag = |value: bool| if value { "true" } else { "false" }.to_owned();
-        let mut add = |name: &str, value: String| {
-            attributes.insert(format!("CRM_meta_{name}"), value);
-        };
-        if let Some(instance) = self.rsc(resource).instance {
-            add("clone", instance.to_string());
-        }
-        add("clone_max", options.max.to_string());
-        add("clone_node_max", options.node_max.to_string());
-        add("globally_unique", flag(options.unique));
-        add("notify", flag(options.notify));
-        if options.promotable {
-            for prefix in ["master", "promoted"] {
-                add(&format!("{prefix}_max"), options.promoted_max.to_string());
-                add(&format!("{prefix}_node_max"), options.promoted_node_max.to_string());
-            }
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hafen_cib::xml::{Document, Element};
 
-use crate::actions::Action;
+use crate::actions::{Action, Settings};
 pub(crate) use crate::actions::Task;
 use crate::date::Seconds;
 use crate::input::failures::FailuresByName;
@@ -373,7 +373,7 @@ pub(crate) struct Cluster<'a> {
     /// The names of tasks that only agents know.
     pub(crate) task_names: Vec<String>,
     /// The configured settings of operations, by resource, task and interval in milliseconds.
-    pub(crate) settings: BTreeMap<(ResourceId, Task, u64), Rc<Values>>,
+    pub(crate) settings: BTreeMap<(ResourceId, Task, u64), Rc<Settings>>,
     pub(crate) orders: Vec<Order>,
     pub(crate) history: BTreeMap<(NodeIndex, String), Element<'a>>,
     pub(crate) unfencing: bool,

@@ -1,5 +1,6 @@
 //! Actions: what may have to be done, before it is decided what has to be.
 
+mod attributes;
 mod clone;
 mod digests;
 mod failcounts;
@@ -10,6 +11,7 @@ mod notify;
 mod primitive;
 mod probe;
 mod recurring;
+mod settings;
 mod shutdown;
 mod task;
 mod unfence;
@@ -43,7 +45,11 @@ pub(crate) struct Action {
     pub(crate) priority: i32,
     /// Further values for the graph's `CRM_meta_*`.
     pub(crate) meta: Values,
-    pub(crate) settings: Rc<Values>,
+    pub(crate) settings: Rc<Settings>,
+    /// The result that counts as success, where that is not 0.
+    pub(crate) target_rc: Option<u8>,
+    /// What a clone's instances are told about it, by the name after `CRM_meta_notify_`.
+    pub(crate) notify: Option<Rc<Values>>,
     pub(crate) before: Vec<(ActionId, u32)>,
     pub(crate) after: Vec<(ActionId, u32)>,
     pub(crate) reason: Option<String>,
@@ -173,6 +179,8 @@ impl<'a> Cluster<'a> {
             priority: 0,
             meta: Values::new(),
             settings,
+            target_rc: None,
+            notify: None,
             before: Vec::new(),
             after: Vec::new(),
             reason: None,
@@ -184,33 +192,11 @@ impl<'a> Cluster<'a> {
         id
     }
 
-    /// The configured settings of an operation; actions of one kind share them.
-    pub(crate) fn settings_for(
-        &mut self,
-        resource: Option<ResourceId>,
-        task: Task,
-        interval_ms: u64,
-    ) -> Rc<Values> {
-        let Some(resource) = resource else { return Rc::default() };
-        let key = (resource, task, interval_ms);
-        if let Some(known) = self.settings.get(&key) {
-            return Rc::clone(known);
-        }
-        let name = self.task_name(task).to_owned();
-        let settings = Rc::new(if self.rsc(resource).variant == Variant::Primitive {
-            self.operation_settings(resource, &name, interval_ms)
-        } else {
-            self.default_settings(&name, interval_ms)
-        });
-        self.settings.insert(key, Rc::clone(&settings));
-        settings
-    }
-
-    fn requires(&self, resource: ResourceId, task: Task, settings: &Values) -> Requires {
+    fn requires(&self, resource: ResourceId, task: Task, settings: &Settings) -> Requires {
         if !matches!(task, Task::Start | Task::Promote) {
             return Requires::Nothing;
         }
-        match settings.get("requires").map(String::as_str) {
+        match settings.values.get("requires").map(String::as_str) {
             Some("nothing") => Requires::Nothing,
             Some("quorum") => Requires::Quorum,
             Some("fencing") => Requires::Fencing,
@@ -311,5 +297,6 @@ impl<'a> Cluster<'a> {
 }
 
 pub use digests::parameters_digest;
+pub(crate) use settings::Settings;
 pub(crate) use task::operation_key;
 pub(crate) use task::{Key, Task};

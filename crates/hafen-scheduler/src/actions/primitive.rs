@@ -13,7 +13,6 @@ impl<'a> Cluster<'a> {
         let multiply_active = self.settle_partial_migration(resource, chosen);
         for node in self.rsc(resource).dangling_migrations.clone() {
             let stop = self.resource_action(resource, Task::Stop, Some(node), false);
-            self.act_mut(stop).meta.insert("migration-left-over".into(), "true".into());
             self.act_mut(stop).optional = false;
         }
         let current = self.current_node(resource, chosen);

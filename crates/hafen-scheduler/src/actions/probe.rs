@@ -70,9 +70,9 @@ impl<'a> Cluster<'a> {
         let role = known.role;
         let probe = self.resource_action(resource, Task::Monitor, Some(node), false);
         if !running {
-            self.act_mut(probe).meta.insert("op_target_rc".into(), "7".into());
+            self.act_mut(probe).target_rc = Some(7);
         } else if role == Role::Promoted {
-            self.act_mut(probe).meta.insert("op_target_rc".into(), "8".into());
+            self.act_mut(probe).target_rc = Some(8);
         }
         self.act_mut(probe).optional = false;
         self.order_after_unfencing(resource, node, probe, relation::ORDERED);

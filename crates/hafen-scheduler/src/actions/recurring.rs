@@ -74,9 +74,8 @@ impl<'a> Cluster<'a> {
         let monitor =
             self.action_for(Some(resource), task, interval_ms, Key::Operation, Some(node), running && !stale);
         if wants_promoted || next == Role::Promoted {
-            self.act_mut(monitor).meta.insert("op_target_rc".into(), "8".into());
+            self.act_mut(monitor).target_rc = Some(8);
         }
-        self.act_mut(monitor).meta.insert("recurring".into(), "1".into());
         let implied = relation::FIRST_IMPLIES_THEN | relation::UNRUNNABLE_FIRST_BLOCKS;
         self.order(End::Task(resource, Task::Start), End::Action(monitor), implied);
         self.order(End::Task(resource, Task::ReloadAgent), End::Action(monitor), implied);
@@ -153,8 +152,7 @@ impl<'a> Cluster<'a> {
             }
             let monitor =
                 self.action_for(Some(resource), task, interval_ms, Key::Operation, Some(node), running);
-            self.act_mut(monitor).meta.insert("op_target_rc".into(), "7".into());
-            self.act_mut(monitor).meta.insert("recurring".into(), "1".into());
+            self.act_mut(monitor).target_rc = Some(7);
             self.order_after_probe_and_stops(resource, node, monitor);
             let known = self.node(node);
             if !known.online || known.unclean || known.shutdown || known.standby && known.pending {
