@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use hafen_cib::xml::{Document, Element};
 
-use crate::actions::{Action, Settings};
 pub(crate) use crate::actions::Task;
+use crate::actions::{Action, Settings};
 use crate::date::Seconds;
 use crate::input::failures::FailuresByName;
 use crate::input::nvpairs::Values;

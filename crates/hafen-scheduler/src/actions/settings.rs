@@ -70,7 +70,11 @@ impl<'a> Cluster<'a> {
         self.settle_start_delay(interval_ms, &mut values);
         let values = values
             .into_iter()
-            .map(|(name, value)| if name.contains('-') { (name.replace('-', "_"), value) } else { (name, value) })
+            .map(
+                |(name, value)| {
+                    if name.contains('-') { (name.replace('-', "_"), value) } else { (name, value) }
+                },
+            )
             .collect();
         Settings { values, timeout_ms, has_parameters }
     }
