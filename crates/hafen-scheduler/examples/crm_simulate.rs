@@ -1,39 +1,57 @@
 //! shell: `crm_simulate` on its own, for comparing with Pacemaker's.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hafen_scheduler::crm_simulate::{Arguments, exit, run};
+use hafen_scheduler::crm_simulate::{ReadError, Shell, Source, main as simulate};
 
-fn main() -> ExitCode {
-    match try_main() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err((message, status)) => {
-            eprintln!("{message}");
-            ExitCode::from(status)
-        }
+struct Files {
+    started: Instant,
+}
+
+impl Shell for Files {
+    fn read(&mut self, source: &Source) -> Result<Vec<u8>, ReadError> {
+        let read = match source {
+            Source::Live => return Err(ReadError::Disconnected("no cluster runs here".to_owned())),
+            Source::File(file) => std::fs::read(file),
+            Source::StandardInput => {
+                let mut bytes = Vec::new();
+                std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+            }
+        };
+        read.map_err(|error| ReadError::Unreadable(error.to_string()))
+    }
+
+    fn write(&mut self, file: &str, content: &str) -> Result<(), String> {
+        std::fs::write(file, content).map_err(|error| error.to_string())
+    }
+
+    fn folder(&mut self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path().to_string_lossy().into_owned());
+        paths.filter(|path| path.ends_with(".xml")).collect()
+    }
+
+    fn print(&mut self, text: &str) {
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
+    fn complain(&mut self, line: &str) {
+        eprintln!("{line}");
+    }
+
+    fn now(&mut self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    fn processor_seconds(&mut self) -> f64 {
+        self.started.elapsed().as_secs_f64()
     }
 }
 
-fn try_main() -> Result<(), (String, u8)> {
-    let arguments =
-        Arguments::parse(std::env::args().skip(1)).map_err(|error| (error.to_string(), exit::USAGE))?;
-    let Some(file) = &arguments.xml_file else {
-        return Err(("crm_simulate: name a CIB with -x".to_owned(), exit::USAGE));
-    };
-    let source = std::fs::read_to_string(file)
-        .map_err(|error| (format!("crm_simulate: {file}: {error}"), exit::NO_INPUT))?;
-    let cib = hafen_cib::Cib::parse(&source)
-        .map_err(|error| (format!("crm_simulate: {file}: {error}"), exit::CONFIG))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let outcome = run(&arguments, &cib, now);
-    for (target, content) in [(&arguments.graph_file, &outcome.graph), (&arguments.dot_file, &outcome.dot)] {
-        if let Some(target) = target {
-            std::fs::write(target, content)
-                .map_err(|error| (format!("crm_simulate: {target}: {error}"), exit::CANNOT_CREATE))?;
-        }
-    }
-    print!("{}", outcome.text);
-    Ok(())
+fn main() -> ExitCode {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    ExitCode::from(simulate(words, &mut Files { started: Instant::now() }))
 }

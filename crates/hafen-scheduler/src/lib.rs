@@ -18,6 +18,7 @@ mod output;
 mod plan;
 mod run;
 pub mod score;
+mod sequence;
 
 pub use actions::parameters_digest;
 pub use fencing::{FencingFacts, fencing_facts};

@@ -1,44 +1,69 @@
-//! `crm_simulate`: what the scheduler would do with a CIB. Here only files are read and written.
+//! `crm_simulate`: what the scheduler would do with a CIB. Here only files are read and written, and the cluster asked.
 
 use std::ffi::OsString;
+use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hafen_cib::Cib;
-use hafen_scheduler::crm_simulate::{self, Arguments, exit};
+use hafen_client::ClientError;
+use hafen_scheduler::crm_simulate::{self, ReadError, Shell, Source};
+
+use super::output;
 
 /// Runs the applet.
 pub(crate) fn run(words: Vec<OsString>) -> ExitCode {
-    match try_run(words) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err((message, status)) => {
-            eprintln!("crm_simulate: {message}");
-            ExitCode::from(status)
-        }
+    let words = words.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    ExitCode::from(crm_simulate::main(words, &mut World))
+}
+
+struct World;
+
+impl Shell for World {
+    fn read(&mut self, source: &Source) -> Result<Vec<u8>, ReadError> {
+        let read = match source {
+            Source::Live => return live(),
+            Source::File(file) => std::fs::read(file),
+            Source::StandardInput => {
+                let mut bytes = Vec::new();
+                std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+            }
+        };
+        read.map_err(|error| ReadError::Unreadable(error.to_string()))
+    }
+
+    fn write(&mut self, file: &str, content: &str) -> Result<(), String> {
+        std::fs::write(file, content).map_err(|error| error.to_string())
+    }
+
+    fn folder(&mut self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path().to_string_lossy().into_owned());
+        let mut paths: Vec<String> = paths.filter(|path| path.ends_with(".xml")).collect();
+        paths.sort();
+        paths
+    }
+
+    fn print(&mut self, text: &str) {
+        out!("{text}");
+    }
+
+    fn complain(&mut self, line: &str) {
+        eprintln!("{line}");
+    }
+
+    fn now(&mut self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    fn processor_seconds(&mut self) -> f64 {
+        let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        std::time::Duration::try_from(spent).map_or(0.0, |spent| spent.as_secs_f64())
     }
 }
 
-fn try_run(words: Vec<OsString>) -> Result<(), (String, u8)> {
-    let words = words.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned());
-    let arguments = Arguments::parse(words).map_err(|error| (error.to_string(), exit::USAGE))?;
-    if arguments.help {
-        out!("{}", crm_simulate::HELP);
-        return Ok(());
-    }
-    let Some(file) = &arguments.xml_file else {
-        return Err(("name a CIB with -x FILE".to_owned(), exit::USAGE));
-    };
-    let source =
-        std::fs::read_to_string(file).map_err(|error| (format!("{file}: {error}"), exit::NO_INPUT))?;
-    let cib = Cib::parse(&source).map_err(|error| (format!("{file}: {error}"), exit::CONFIG))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let outcome = crm_simulate::run(&arguments, &cib, now);
-    for (target, content) in [(&arguments.graph_file, &outcome.graph), (&arguments.dot_file, &outcome.dot)] {
-        if let Some(target) = target {
-            std::fs::write(target, content)
-                .map_err(|error| (format!("{target}: {error}"), exit::CANNOT_CREATE))?;
-        }
-    }
-    out!("{}", outcome.text);
-    Ok(())
+/// The running cluster's CIB with its status.
+fn live() -> Result<Vec<u8>, ReadError> {
+    let disconnected = |error: ClientError| ReadError::Disconnected(error.to_string());
+    let mut client = output::connect().map_err(disconnected)?;
+    Ok(client.cib(true).map_err(disconnected)?.into_bytes())
 }

@@ -1,4 +1,7 @@
 //! What people and other programs read: the graph, the scores, the summary.
 
 mod graph;
+
 mod summary;
+
+pub(crate) use graph::escape;

@@ -1,30 +1,10 @@
 //! A plan for people: its actions in an order in which they can happen, and a drawing for Graphviz.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::plan::{Action, ActionKind, Plan};
 
 impl Plan {
-    /// The actions in an order that respects every input; of those that could be next, the lowest number first.
-    #[must_use]
-    pub fn in_order(&self) -> Vec<&Action> {
-        let mut done: BTreeSet<u32> = BTreeSet::new();
-        let mut ordered = Vec::with_capacity(self.actions.len());
-        loop {
-            let before = ordered.len();
-            for action in &self.actions {
-                if !done.contains(&action.id) && action.inputs.iter().all(|input| done.contains(input)) {
-                    done.insert(action.id);
-                    ordered.push(action);
-                }
-            }
-            if ordered.len() == before {
-                return ordered;
-            }
-        }
-    }
-
     /// The list of actions as `crm_simulate -S` words them.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -99,8 +79,6 @@ mod tests {
             actions: vec![pseudo(1, vec![3]), pseudo(2, vec![]), pseudo(3, vec![2])],
             ..Plan::default()
         };
-        let order: Vec<u32> = plan.in_order().iter().map(|action| action.id).collect();
-        assert_eq!(order, [2, 3, 1]);
         assert!(plan.to_dot().contains("\"a2_start_0\" -> \"a3_start_0\""));
         assert!(plan.to_text().contains("Pseudo action:   a1_start_0"));
     }
