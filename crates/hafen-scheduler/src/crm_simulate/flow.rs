@@ -188,14 +188,14 @@ impl Flow<'_> {
             }
         };
         let Some((plan, names)) = planned.filter(|_| self.arguments.simulate) else { return Ok(exit::OK) };
-        self.separate();
+        self.out.spacer();
         let settings = Settings { failing: &self.arguments.failing, names: &names, now: clock };
         let shell = &mut *self.shell;
         let played = playing::play(&plan, &settings, cib, self.out, &mut |line| shell.complain(line));
         drop(plan);
         if !self.is_silent() {
             self.say_date(cib, now);
-            self.separate();
+            self.out.spacer();
             let cluster = run::unpack(cib, seconds(now), options(self.arguments));
             self.say_status(&cluster, "Revised Cluster Status", "revised_cluster_status");
         }
@@ -205,12 +205,6 @@ impl Flow<'_> {
     /// Whether only what was asked for is printed.
     fn is_silent(&self) -> bool {
         self.out.quiet || self.out.format == Format::None
-    }
-
-    fn separate(&mut self) {
-        if !self.out.quiet {
-            self.out.spacer();
-        }
     }
 
     fn say_date(&mut self, cib: &Cib, now: u64) {
@@ -245,7 +239,7 @@ impl Flow<'_> {
     }
 
     fn inject(&mut self, agents: &KnownAgents, cib: &mut Cib, clock: u64) -> Result<(), u8> {
-        self.separate();
+        self.out.spacer();
         let (shell, injections) = (&mut *self.shell, &self.arguments.injections);
         let mut complain = |line: &str| shell.complain(line);
         let done = injections::inject(injections, agents, cib, clock, self.out, &mut complain);
@@ -278,7 +272,7 @@ impl Flow<'_> {
             self.write_or_fail(file, &dot)?;
         }
         if !self.is_silent() {
-            self.separate();
+            self.out.spacer();
             self.out.line(format_args!("Transition Summary:"));
             self.out.element("actions", &[]);
         }
@@ -300,7 +294,7 @@ impl Flow<'_> {
         }
         for row in &cluster.scores_text {
             if self.out.quiet {
-                self.out.line(format_args!("{row}"));
+                self.out.raw(format_args!("{row}\n"));
             } else {
                 self.out.item(format_args!("{row}"));
             }

@@ -38,22 +38,29 @@ impl Out {
 
     /// An empty line between parts.
     pub(crate) fn spacer(&mut self) {
-        if self.is_text() {
+        if self.is_text() && !self.quiet {
             self.text.push('\n');
         }
     }
 
     /// A line of text as it is.
     pub(crate) fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        if self.is_text() {
+        if self.is_text() && !self.quiet {
             let _ = writeln!(self.text, "{line}");
         }
     }
 
     /// An entry of a list of text.
     pub(crate) fn item(&mut self, item: std::fmt::Arguments<'_>) {
-        if self.is_text() {
+        if self.is_text() && !self.quiet {
             let _ = writeln!(self.text, "  * {item}");
+        }
+    }
+
+    /// Text that was written elsewhere; also for those who want to hear little.
+    pub(crate) fn raw(&mut self, text: std::fmt::Arguments<'_>) {
+        if self.is_text() {
+            let _ = self.text.write_fmt(text);
         }
     }
 
