@@ -12,7 +12,7 @@ use crate::input::failures::FailuresByName;
 use crate::input::nvpairs::Values;
 use crate::input::rules::NextChange;
 use crate::ledger::Ledger;
-use crate::order::Order;
+use crate::order::{Order, Worklist};
 
 /// A node's place in `Cluster::nodes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -385,8 +385,8 @@ pub(crate) struct Cluster<'a> {
     pub(crate) active_recurring: BTreeSet<(ResourceId, NodeIndex, Task, u64)>,
     /// Of these, those whose parameters have changed.
     pub(crate) stale_recurring: BTreeSet<(ResourceId, NodeIndex, Task, u64)>,
-    /// Actions that a joint's relation has just changed.
-    pub(crate) touched: BTreeSet<ActionId>,
+    /// Actions whose relations are to be looked at again.
+    pub(crate) worklist: Worklist,
     pub(crate) shutdowns: Vec<ActionId>,
     pub(crate) fencings: Vec<ActionId>,
     /// Whether secrets in the CIB may be blotted out.

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::Cib;
 
+use crate::build::break_cycles;
 use crate::date::Seconds;
 use crate::input::{properties, rules::NextChange};
 use crate::ledger::Ledger;
 use crate::model::Cluster;
+use crate::order::Worklist;
 use crate::plan::{ActionKind, Plan};
 
 /// What a run may be asked for beside the plan.
@@ -32,6 +34,7 @@ pub struct Report {
 #[must_use]
 pub fn schedule(cib: &Cib, now: u64) -> Plan {
     let mut plan = report(cib, now, Options::default()).plan;
+    break_cycles(&mut plan.actions, &mut plan.warnings);
     // Joints alone do nothing: whoever drives them would plan the same again.
     if plan.actions.iter().all(|action| matches!(action.kind, ActionKind::Pseudo { .. })) {
         plan.actions.clear();
@@ -81,7 +84,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         scores_text: Vec::new(),
         active_recurring: BTreeSet::new(),
         stale_recurring: BTreeSet::new(),
-        touched: BTreeSet::new(),
+        worklist: Worklist::default(),
         shutdowns: Vec::new(),
         fencings: Vec::new(),
         sanitized: options.sanitized,
@@ -101,8 +104,6 @@ impl Cluster<'_> {
     pub(crate) fn run_all(&mut self) {
         self.hold_still_without_devices();
         self.unpack_constraints();
-        let configured = self.orders.len();
-        self.expand_order_ends(configured);
         self.add_group_colocations();
         self.apply_tickets();
         self.note_recurring();
@@ -115,13 +116,13 @@ impl Cluster<'_> {
         self.create_internal_orders();
         self.create_shutdowns();
         self.create_fencing();
-        self.order_migrations(0);
         self.order_anti_colocated();
-        self.order_probes_before_stops();
+        self.order_migrations();
         self.resolve_orders();
         self.order_shutdowns();
+        self.order_probes_before_restarts();
+        self.order_probes_before_thens();
         self.update_all_actions();
-        self.order_restarts_after_probes();
         self.create_notifications();
     }
 }

@@ -39,7 +39,7 @@ impl<'a> Cluster<'a> {
             self.act_mut(action).migratable = true;
         }
         self.act_mut(start).pseudo = true;
-        let gate = relation::IF_FIRST_UNMIGRATABLE | relation::UNMIGRATABLE_THEN_BLOCKS;
+        let gate = relation::FIRST_ELSE_THEN | relation::UNMIGRATABLE_THEN_BLOCKS;
         if self.rsc(resource).migration_target.is_some() {
             let arrive = End::Task(resource, Task::MigrateFrom);
             self.order(

@@ -41,6 +41,7 @@ pub(crate) struct Action {
     /// Needs only some of its firsts to be possible.
     pub(crate) needs_some: bool,
     pub(crate) needed_firsts: i32,
+    pub(crate) possible_firsts: i32,
     pub(crate) requires: Requires,
     pub(crate) priority: i32,
     /// Further values for the graph's `CRM_meta_*`.
@@ -175,6 +176,7 @@ impl<'a> Cluster<'a> {
             migratable: false,
             needs_some: false,
             needed_firsts: 0,
+            possible_firsts: 0,
             requires,
             priority: 0,
             meta: Values::new(),

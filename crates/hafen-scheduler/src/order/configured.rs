@@ -4,11 +4,11 @@ use hafen_cib::xml::Element;
 
 use super::End;
 use super::relation::{
-    ASYMMETRIC, FIRST_IMPLIES_THEN, FIRST_IMPLIES_THEN_GRAPHED, INTERMEDIATE_STOP, MIN_RUNNABLE, ORDERED,
-    SERIALIZE, THEN_IMPLIES_FIRST, UNRUNNABLE_FIRST_BLOCKS,
+    ASYMMETRIC, FIRST_IMPLIES_THEN, FIRST_IMPLIES_THEN_GRAPHED, MIN_RUNNABLE, ORDERED, SERIALIZE,
+    THEN_IMPLIES_FIRST, UNRUNNABLE_FIRST_BLOCKS,
 };
 use crate::input::constraints::Set;
-use crate::model::{ActionId, Cluster, ResourceId, Task, Variant};
+use crate::model::{ActionId, Cluster, ResourceId, Task};
 use crate::score;
 
 /// How strict an order is.
@@ -27,26 +27,14 @@ enum Symmetry {
     Inverse,
 }
 
-/// One side of an order: a resource, its task, and how many instances are needed.
+/// One side of an order: a resource and its task.
 type Side = (ResourceId, Task);
 
 impl<'a> Cluster<'a> {
     pub(crate) fn unpack_order(&mut self, element: Element<'a>) {
         let id = element.attribute("id").unwrap_or("").to_owned();
-        let kind = match element.attribute("kind") {
-            Some(kind) if kind.eq_ignore_ascii_case("optional") => Kind::Optional,
-            Some(kind) if kind.eq_ignore_ascii_case("serialize") => Kind::Serialize,
-            Some(_) => Kind::Mandatory,
-            None => match element.attribute("score").and_then(score::parse) {
-                Some(0) => Kind::Optional,
-                _ => Kind::Mandatory,
-            },
-        };
-        let symmetrical = element.attribute("symmetrical").and_then(score::parse_bool);
-        let symmetry = match (kind, symmetrical) {
-            (Kind::Serialize, _) | (_, Some(false)) => Symmetry::Asymmetric,
-            _ => Symmetry::Symmetric,
-        };
+        let kind = self.order_kind(element, &id);
+        let symmetry = symmetry_of(element, kind, None);
         if element.child("resource_set").is_some() {
             self.unpack_order_sets(element, &id, kind, symmetry);
             return;
@@ -54,15 +42,37 @@ impl<'a> Cluster<'a> {
         let (Some(first), Some(then)) = (element.attribute("first"), element.attribute("then")) else {
             return;
         };
-        let first_task = task_name(element.attribute("first-action").unwrap_or("start"));
-        let default_then = element.attribute("first-action").unwrap_or("start");
-        let then_task = task_name(element.attribute("then-action").unwrap_or(default_then));
-        let thens = self.named(then, &id);
+        let first_action = element.attribute("first-action").unwrap_or("start");
+        let then_action = element.attribute("then-action").unwrap_or(first_action);
+        let (Some(first_task), Some(then_task)) =
+            (configured_task(first_action), configured_task(then_action))
+        else {
+            self.warnings.push(format!(
+                "Ignoring ordering constraint '{id}': '{first_action}' or '{then_action}' is no action"
+            ));
+            return;
+        };
         let require_all = element.attribute("require-all").and_then(score::parse_bool);
-        for first in self.named(first, &id) {
+        let firsts = self.named(first, &id);
+        let thens = self.named(then, &id);
+        for &first in &firsts {
             for &then in &thens {
                 self.order_pair((first, first_task), (then, then_task), kind, symmetry, require_all, &id);
             }
+        }
+    }
+
+    fn order_kind(&mut self, element: Element<'_>, id: &str) -> Kind {
+        match element.attribute("kind") {
+            None => match element.attribute("score").and_then(score::parse) {
+                Some(0) => Kind::Optional,
+                _ => Kind::Mandatory,
+            },
+            Some(kind) => kind_of(kind).unwrap_or_else(|| {
+                self.warnings
+                    .push(format!("Taking 'Mandatory' for the kind '{kind}' of ordering constraint '{id}'"));
+                Kind::Mandatory
+            }),
         }
     }
 
@@ -75,51 +85,50 @@ impl<'a> Cluster<'a> {
         require_all: Option<bool>,
         id: &str,
     ) {
+        let flags = forward(kind, then.1, symmetry);
         let minimum = self.needed_instances(first.0, require_all);
-        if minimum > 0 && matches!(first.1, Task::Start | Task::Promote) {
-            self.order_minimum(first, then, kind, minimum, id);
+        if minimum > 0 {
+            self.order_minimum(first, then, flags, minimum, id);
         } else {
-            self.order_tasks(first, then, forward(kind, first.1, then.1, symmetry));
+            self.order_tasks(first, then, flags);
         }
         if symmetry != Symmetry::Symmetric {
             return;
         }
         if let (Some(first_inverse), Some(then_inverse)) = (inverse(first.1), inverse(then.1)) {
-            let flags = forward(kind, then_inverse, first_inverse, Symmetry::Inverse);
-            let flags = if minimum > 0 { ORDERED } else { flags };
+            // One instance less is no reason to stop what needs only some.
+            let strict = forward(kind, first_inverse, Symmetry::Inverse);
+            let flags = if minimum > 0 { ORDERED } else { strict };
             self.order_tasks((then.0, then_inverse), (first.0, first_inverse), flags);
         }
     }
 
+    /// How many instances of a clone are enough (`clone-min`, or one without `require-all`); 0: all of them.
     fn needed_instances(&self, first: ResourceId, require_all: Option<bool>) -> i32 {
-        let Some(options) = &self.rsc(first).clone else { return 0 };
-        if options.min > 0 {
-            return options.min;
+        match &self.rsc(first).clone {
+            None => 0,
+            Some(options) if options.min > 0 => options.min,
+            Some(_) => i32::from(require_all == Some(false)),
         }
-        if require_all == Some(false) { 1 } else { 0 }
     }
 
     /// Then waits until a number of the first clone's instances can be there.
-    fn order_minimum(&mut self, first: Side, then: Side, kind: Kind, minimum: i32, id: &str) {
-        let joint = self.joint_of(&format!("clone-one-or-more:{id}"), minimum);
-        for instance in self.rsc(first.0).children.clone() {
-            let task = if self.rsc(instance).variant == Variant::Group && first.1 == Task::Start {
-                Task::Running
-            } else {
-                first.1
-            };
+    fn order_minimum(&mut self, first: Side, then: Side, flags: u32, minimum: i32, id: &str) {
+        let joint = self.some_of(&format!("clone-one-or-more:{id}"), minimum);
+        for at in 0..self.rsc(first.0).children.len() {
+            let instance = self.rsc(first.0).children[at];
             self.order(
-                End::Task(instance, task),
+                End::Task(instance, first.1),
                 End::Action(joint),
                 MIN_RUNNABLE | FIRST_IMPLIES_THEN_GRAPHED,
             );
         }
-        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS };
-        self.order(End::Action(joint), End::Task(then.0, then.1), flags);
+        self.order(End::Action(joint), End::Task(then.0, then.1), flags | UNRUNNABLE_FIRST_BLOCKS);
     }
 
-    fn joint_of(&mut self, key: &str, minimum: i32) -> ActionId {
-        let joint = self.free_action(Task::OneOrMore, key, None, true);
+    /// A joint that is possible when a number of the actions before it are.
+    fn some_of(&mut self, name: &str, minimum: i32) -> ActionId {
+        let joint = self.free_action(Task::OneOrMore, name, None, true);
         let known = self.act_mut(joint);
         known.pseudo = true;
         known.runnable = true;
@@ -130,34 +139,27 @@ impl<'a> Cluster<'a> {
 
     fn unpack_order_sets(&mut self, element: Element<'a>, id: &str, kind: Kind, symmetry: Symmetry) {
         let sets = self.sets(element, id);
+        let parent_symmetrical = element.attribute("symmetrical");
         for set in &sets {
-            self.order_within(set, kind, symmetry, id);
+            self.order_within(set, kind, parent_symmetrical);
         }
         for pair in sets.windows(2) {
-            self.order_between(&pair[0], &pair[1], kind, symmetry, id);
+            self.order_between(&pair[0], &pair[1], kind, symmetry);
+            if symmetry == Symmetry::Symmetric {
+                self.order_between(&pair[1], &pair[0], kind, Symmetry::Inverse);
+            }
         }
     }
 
-    fn set_kind(set: &Set<'a>, kind: Kind) -> Kind {
-        match set.element.attribute("kind") {
-            Some(own) if own.eq_ignore_ascii_case("optional") => Kind::Optional,
-            Some(own) if own.eq_ignore_ascii_case("serialize") => Kind::Serialize,
-            Some(_) => Kind::Mandatory,
-            None => kind,
-        }
-    }
-
-    fn order_within(&mut self, set: &Set<'a>, kind: Kind, symmetry: Symmetry, id: &str) {
-        let task = task_name(set.element.attribute("action").unwrap_or("start"));
-        let kind = Self::set_kind(set, kind);
-        let symmetry = match (kind, set.element.attribute("symmetrical").and_then(score::parse_bool)) {
-            (Kind::Serialize, _) | (_, Some(false)) => Symmetry::Asymmetric,
-            _ => symmetry,
-        };
+    fn order_within(&mut self, set: &Set<'a>, parent_kind: Kind, parent_symmetrical: Option<&str>) {
+        let Some(task) = configured_task(set.element.attribute("action").unwrap_or("start")) else { return };
+        let kind = set.element.attribute("kind").and_then(kind_of).unwrap_or(parent_kind);
+        let symmetry = symmetry_of(set.element, kind, parent_symmetrical);
+        let flags = forward(kind, task, symmetry);
         if kind == Kind::Serialize {
             for (at, &first) in set.members.iter().enumerate() {
                 for &then in &set.members[at + 1..] {
-                    self.order_pair((first, task), (then, task), kind, symmetry, None, id);
+                    self.order_tasks((first, task), (then, task), flags);
                 }
             }
             return;
@@ -166,51 +168,47 @@ impl<'a> Cluster<'a> {
             return;
         }
         for pair in set.members.windows(2) {
-            self.order_pair((pair[0], task), (pair[1], task), kind, symmetry, None, id);
+            self.order_tasks((pair[0], task), (pair[1], task), flags);
+        }
+        if symmetry != Symmetry::Symmetric {
+            return;
+        }
+        if let Some(inverse) = inverse(task) {
+            let flags = forward(kind, inverse, Symmetry::Inverse);
+            for pair in set.members.windows(2) {
+                self.order_tasks((pair[1], inverse), (pair[0], inverse), flags);
+            }
         }
     }
 
-    fn order_between(
-        &mut self,
-        earlier: &Set<'a>,
-        later: &Set<'a>,
-        kind: Kind,
-        symmetry: Symmetry,
-        id: &str,
-    ) {
-        let task = |set: &Set<'a>| task_name(set.element.attribute("action").unwrap_or("start"));
-        let (first_task, then_task) = (task(earlier), task(later));
-        let require_all =
-            earlier.element.attribute("require-all").and_then(score::parse_bool).unwrap_or(true);
-        if !require_all {
-            self.order_one_or_more(earlier, later, (first_task, then_task), kind, symmetry, id);
+    /// Relates two sets; for the inverse the later one comes as the first argument.
+    fn order_between(&mut self, one: &Set<'a>, other: &Set<'a>, kind: Kind, symmetry: Symmetry) {
+        let inverted = symmetry == Symmetry::Inverse;
+        let task = |set: &Set<'a>| {
+            let task = configured_task(set.element.attribute("action").unwrap_or("start"))?;
+            if inverted { inverse(task) } else { Some(task) }
+        };
+        let (Some(first_task), Some(then_task)) = (task(one), task(other)) else { return };
+        let mut flags = forward(kind, then_task, symmetry);
+        let needs_some =
+            |set: &Set<'a>| set.element.attribute("require-all").and_then(score::parse_bool) == Some(false);
+        if inverted && needs_some(other) {
+            flags = ORDERED;
+        } else if !inverted && needs_some(one) {
+            self.order_one_or_more(one, other, (first_task, then_task), flags);
             return;
         }
-        let sequential = |set: &Set<'a>, last: bool| -> Vec<ResourceId> {
+        // Of members one after the other only the outermost touches the other set.
+        let edge = |set: &Set<'a>, last: bool| -> Vec<ResourceId> {
             if !set.sequential {
                 return set.members.clone();
             }
             let end = if last { set.members.last() } else { set.members.first() };
             end.copied().into_iter().collect()
         };
-        if kind == Kind::Serialize {
-            for &first in &earlier.members {
-                for &then in &later.members {
-                    self.order_pair(
-                        (first, first_task),
-                        (then, then_task),
-                        kind,
-                        Symmetry::Asymmetric,
-                        None,
-                        id,
-                    );
-                }
-            }
-            return;
-        }
-        for first in sequential(earlier, true) {
-            for &then in &sequential(later, false) {
-                self.order_pair((first, first_task), (then, then_task), kind, symmetry, None, id);
+        for first in edge(one, !inverted) {
+            for &then in &edge(other, inverted) {
+                self.order_tasks((first, first_task), (then, then_task), flags);
             }
         }
     }
@@ -221,60 +219,39 @@ impl<'a> Cluster<'a> {
         earlier: &Set<'a>,
         later: &Set<'a>,
         (first_task, then_task): (Task, Task),
-        kind: Kind,
-        symmetry: Symmetry,
-        id: &str,
+        flags: u32,
     ) {
         let set_id = earlier.element.attribute("id").unwrap_or("");
-        let joint = self.joint_of(&format!("one-or-more:{set_id}"), 1);
+        let joint = self.some_of(&format!("one-or-more:{set_id}"), 1);
         for &first in &earlier.members {
-            let task = self.end_task(first, first_task);
-            self.order(End::Task(first, task), End::Action(joint), MIN_RUNNABLE | FIRST_IMPLIES_THEN_GRAPHED);
+            self.order(
+                End::Task(first, first_task),
+                End::Action(joint),
+                MIN_RUNNABLE | FIRST_IMPLIES_THEN_GRAPHED,
+            );
         }
-        let flags = if kind == Kind::Optional { ORDERED } else { UNRUNNABLE_FIRST_BLOCKS };
         for &then in &later.members {
-            self.order(End::Action(joint), End::Task(then, then_task), flags);
-        }
-        if symmetry != Symmetry::Symmetric {
-            return;
-        }
-        let _ = id;
-        if let (Some(first_inverse), Some(then_inverse)) = (inverse(first_task), inverse(then_task)) {
-            for &then in &later.members {
-                for &first in &earlier.members {
-                    self.order_tasks(
-                        (then, self.end_task(then, then_inverse)),
-                        (first, first_inverse),
-                        ORDERED,
-                    );
-                }
-            }
-        }
-    }
-
-    /// For something made of parts, the joint that ends a task.
-    pub(crate) fn end_task(&self, resource: ResourceId, task: Task) -> Task {
-        if self.rsc(resource).variant == Variant::Primitive { task } else { task.end() }
-    }
-
-    /// Lets relations between resources begin at the joints that end their tasks.
-    pub(crate) fn expand_order_ends(&mut self, internal_from: usize) {
-        for at in 0..internal_from.min(self.orders.len()) {
-            if let End::Task(resource, task) = self.orders[at].first {
-                let task = self.end_task(resource, task);
-                self.orders[at].first = End::Task(resource, task);
-            }
+            self.order(End::Action(joint), End::Task(then, then_task), flags | UNRUNNABLE_FIRST_BLOCKS);
         }
     }
 }
 
-fn task_name(text: &str) -> Task {
-    match text {
-        "stop" => Task::Stop,
-        "promote" => Task::Promote,
-        "demote" => Task::Demote,
-        _ => Task::Start,
+fn kind_of(text: &str) -> Option<Kind> {
+    let kinds =
+        [("Mandatory", Kind::Mandatory), ("Optional", Kind::Optional), ("Serialize", Kind::Serialize)];
+    kinds.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, kind)| *kind)
+}
+
+fn symmetry_of(element: Element<'_>, kind: Kind, parent_symmetrical: Option<&str>) -> Symmetry {
+    let symmetrical = element.attribute("symmetrical").or(parent_symmetrical).and_then(score::parse_bool);
+    match (kind, symmetrical) {
+        (Kind::Serialize, _) | (_, Some(false)) => Symmetry::Asymmetric,
+        _ => Symmetry::Symmetric,
     }
+}
+
+fn configured_task(text: &str) -> Option<Task> {
+    Task::known(text).filter(|task| inverse(*task).is_some())
 }
 
 fn inverse(task: Task) -> Option<Task> {
@@ -287,22 +264,16 @@ fn inverse(task: Task) -> Option<Task> {
     }
 }
 
-/// The relation that an order means for the given tasks.
-fn forward(kind: Kind, first: Task, then: Task, symmetry: Symmetry) -> u32 {
-    match kind {
-        Kind::Optional => ORDERED,
-        Kind::Serialize => SERIALIZE,
-        Kind::Mandatory => match symmetry {
-            Symmetry::Asymmetric => ASYMMETRIC | ORDERED,
-            Symmetry::Inverse => THEN_IMPLIES_FIRST | ORDERED,
-            Symmetry::Symmetric => {
-                let mut flags = FIRST_IMPLIES_THEN | ORDERED;
-                if matches!(then, Task::Start | Task::Promote) {
-                    flags |= UNRUNNABLE_FIRST_BLOCKS;
-                }
-                let _ = (first, INTERMEDIATE_STOP);
-                flags
-            }
-        },
+/// The relation that an order means, with a given task after it.
+fn forward(kind: Kind, then: Task, symmetry: Symmetry) -> u32 {
+    match (kind, symmetry) {
+        (Kind::Optional, _) => ORDERED,
+        (Kind::Serialize, _) => SERIALIZE,
+        (Kind::Mandatory, Symmetry::Asymmetric) => ORDERED | ASYMMETRIC,
+        (Kind::Mandatory, Symmetry::Inverse) => ORDERED | THEN_IMPLIES_FIRST,
+        (Kind::Mandatory, Symmetry::Symmetric) => {
+            let waits = matches!(then, Task::Start | Task::Promote);
+            ORDERED | FIRST_IMPLIES_THEN | if waits { UNRUNNABLE_FIRST_BLOCKS } else { 0 }
+        }
     }
 }

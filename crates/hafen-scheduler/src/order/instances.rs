@@ -1,10 +1,10 @@
 //! Relations between clones that interleave: each instance waits only for its neighbour on the same node.
 
-use super::relation::{FIRST_IMPLIES_THEN, THEN_IMPLIES_FIRST, UNRUNNABLE_FIRST_BLOCKS};
+use super::relation::{THEN_IMPLIES_FIRST, UNRUNNABLE_FIRST_BLOCKS};
 use super::update::Changed;
 use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 
-impl<'a> Cluster<'a> {
+impl Cluster<'_> {
     pub(crate) fn can_interleave(&self, first: ActionId, then: ActionId) -> bool {
         let (Some(first_resource), Some(then_resource)) = (self.act(first).resource, self.act(then).resource)
         else {
@@ -16,10 +16,13 @@ impl<'a> Cluster<'a> {
         {
             return false;
         }
-        let stopping =
-            matches!(self.act(first).task, Task::Stop | Task::Stopped | Task::Demote | Task::Demoted);
-        let decides = if stopping { first_resource } else { then_resource };
+        // Which side waits for its neighbour is the side that has to: going down, that is the first.
+        let decides = if self.goes_down(first) { first_resource } else { then_resource };
         self.rsc(decides).clone.as_ref().is_some_and(|options| options.interleave)
+    }
+
+    fn goes_down(&self, first: ActionId) -> bool {
+        matches!(self.original_task(first), Task::Stop | Task::Demote)
     }
 
     pub(crate) fn update_interleaved(
@@ -27,99 +30,138 @@ impl<'a> Cluster<'a> {
         first: ActionId,
         then: ActionId,
         node: Option<NodeIndex>,
-        flags: u32,
+        kind: u32,
     ) -> Changed {
         let mut changed = Changed::default();
         let (Some(first_clone), Some(then_clone)) = (self.act(first).resource, self.act(then).resource)
         else {
             return changed;
         };
-        let first_task = instance_task(self.act(first).task);
-        let then_task = self.act(then).task;
-        let current = matches!(first_task, Task::Stop | Task::Demote);
-        let _ = node;
-        for then_instance in self.rsc(then_clone).children.clone() {
-            let Some(first_instance) = self.neighbour(then_instance, first_clone, current) else {
-                changed.then |= self.hold_back(then_instance, then_task, flags, current);
+        let current = self.goes_down(first);
+        let (first_task, then_task) = (self.original_task(first), self.act(then).task);
+        for at in 0..self.rsc(then_clone).children.len() {
+            let then_instance = self.rsc(then_clone).children[at];
+            let Some(first_instance) = self.compatible_instance(then_instance, first_clone, None, current)
+            else {
+                changed.then |= self.hold_back(then_instance, kind, current);
                 continue;
             };
-            let first_task = self.fitting_task(first_instance, first_task, then_task);
-            let Some(first_action) = self.member_action(first_instance, first_task, None) else { continue };
-            let Some(then_action) = self.member_action(then_instance, then_task, None) else { continue };
-            self.order_actions(first_action, then_action, flags);
-            let before = self.flags_of(first_action, self.act(then_action).node);
-            let part =
-                self.update_ordered(first_action, then_action, self.act(then_action).node, before, flags);
-            if part.first {
-                self.touched.insert(first_action);
+            let Some(first_part) = self.first_action(first_instance, first_task, node) else { continue };
+            let Some(then_part) = self.first_action(then_instance, then_task, node) else { continue };
+            if self.relate(first_part, then_part, kind) {
+                changed = Changed { first: true, then: true };
+                self.look_again_at(then_part);
             }
+            let asks = if kind == THEN_IMPLIES_FIRST { then_part } else { first_part };
+            let flags = self.flags_of(asks, None);
+            let part = self.update_ordered(first_part, then_part, node, flags, kind);
             if part.then {
-                self.touched.insert(then_action);
+                self.look_again_after(then_part);
             }
-            changed.first |= part.first;
-            changed.then |= part.then;
+            if part.first {
+                self.look_again_after(first_part);
+            }
+            changed.merge(part);
         }
         changed
     }
 
-    /// A group's start is over when its last joint is reached.
-    fn fitting_task(&self, instance: ResourceId, task: Task, then_task: Task) -> Task {
-        if self.rsc(instance).variant != Variant::Group {
-            return task;
+    /// The instance of a clone that is where a resource is, or may be: on its node now (`current`) or later; where it is
+    /// nowhere yet, on the best of the nodes that it may have.
+    pub(crate) fn compatible_instance(
+        &self,
+        resource: ResourceId,
+        clone: ResourceId,
+        role: Option<Role>,
+        current: bool,
+    ) -> Option<ResourceId> {
+        if let Some(node) = self.single_place(resource, current) {
+            return self.instance_on(clone, node, role, current);
         }
-        match (task, then_task) {
-            (Task::Start, _) => Task::Running,
-            (Task::Stop, _) => Task::Stopped,
-            (Task::Promote, _) => Task::Promoted,
-            (Task::Demote, _) => Task::Demoted,
-            (other, _) => other,
-        }
+        let allowed = &self.rsc(resource).allowed;
+        let mut nodes: Vec<NodeIndex> = self
+            .node_indices()
+            .filter(|node| allowed.get(node.at()).is_some_and(|weight| weight.present))
+            .collect();
+        self.sort_nodes(resource, &mut nodes, None);
+        nodes.into_iter().find_map(|node| self.instance_on(clone, node, role, current))
     }
 
-    /// The instance of another clone on the same node.
-    fn neighbour(&self, instance: ResourceId, clone: ResourceId, current: bool) -> Option<ResourceId> {
-        let places = |resource: ResourceId| -> Vec<NodeIndex> {
-            if current { self.rsc(resource).running_on.clone() } else { self.assigned_nodes(resource) }
-        };
-        let own = places(instance);
-        let node = own.first()?;
-        self.rsc(clone).children.iter().copied().find(|other| {
-            let known = self.rsc(*other);
-            (!known.orphan || current) && places(*other).contains(node)
+    /// The one node where a resource (with all its parts) is, or will be.
+    fn single_place(&self, resource: ResourceId, current: bool) -> Option<NodeIndex> {
+        let mut place = None;
+        for member in self.family(resource) {
+            let known = self.rsc(member);
+            if !known.children.is_empty() {
+                continue;
+            }
+            let nodes = if current { known.running_on.as_slice() } else { known.assigned_to.as_slice() };
+            for &node in nodes {
+                if place.is_some_and(|place| place != node) {
+                    return None;
+                }
+                place = Some(node);
+            }
+        }
+        place
+    }
+
+    fn instance_on(
+        &self,
+        clone: ResourceId,
+        node: NodeIndex,
+        role: Option<Role>,
+        current: bool,
+    ) -> Option<ResourceId> {
+        self.rsc(clone).children.iter().copied().find(|instance| {
+            let blocked = self.family(*instance).iter().any(|member| self.rsc(*member).blocked);
+            !blocked
+                && role.is_none_or(|role| self.state_of(*instance, current) == role)
+                && self.single_place(*instance, current) == Some(node)
         })
     }
 
-    /// An instance without a neighbour that it needs cannot start.
-    fn hold_back(&mut self, instance: ResourceId, task: Task, flags: u32, current: bool) -> bool {
-        if current
-            || flags & (UNRUNNABLE_FIRST_BLOCKS | FIRST_IMPLIES_THEN) == 0
-            || flags & THEN_IMPLIES_FIRST != 0
-        {
+    /// The role in which a resource is, or will be: of several parts, the highest.
+    pub(crate) fn state_of(&self, resource: ResourceId, current: bool) -> Role {
+        let roles = self.family(resource).into_iter().filter_map(|member| {
+            let known = self.rsc(member);
+            known.children.is_empty().then_some(if current { known.role } else { known.next_role })
+        });
+        roles.max().unwrap_or_default()
+    }
+
+    /// An instance without the neighbour that it needs must not come up; it may always go down.
+    fn hold_back(&mut self, instance: ResourceId, kind: u32, current: bool) -> bool {
+        if current || kind & (UNRUNNABLE_FIRST_BLOCKS | THEN_IMPLIES_FIRST) == 0 {
             return false;
         }
-        if self.assigned_nodes(instance).is_empty() {
-            return false;
-        }
-        let mut any = false;
+        let mut changed = false;
         for member in self.family(instance) {
-            if let Some(action) = self.member_action(member, task, None)
-                && self.act(action).runnable
-                && self.rsc(member).role <= Role::Promoted
-            {
-                self.act_mut(action).runnable = false;
-                self.touched.insert(action);
-                any = true;
+            if self.rsc(member).children.is_empty() && self.rsc(member).assigned_to.is_some() {
+                self.place(member, None, true);
+                changed = true;
+                self.give_up_actions(member);
             }
         }
-        any
+        changed
     }
-}
 
-fn instance_task(task: Task) -> Task {
-    match task {
-        Task::Stop | Task::Stopped => Task::Stop,
-        Task::Demote | Task::Demoted => Task::Demote,
-        Task::Promote | Task::Promoted => Task::Promote,
-        _ => Task::Start,
+    /// A resource that is placed nowhere after all stops, and starts nothing.
+    fn give_up_actions(&mut self, resource: ResourceId) {
+        for at in 0..self.rsc(resource).actions.len() {
+            let action = self.rsc(resource).actions[at];
+            let known = self.act(action);
+            let (task, interval_ms) = (known.task, known.interval_ms);
+            let stopped_monitor = known.target_rc == Some(7);
+            let known = self.act_mut(action);
+            match task {
+                Task::Stop => known.optional = false,
+                Task::Start | Task::Promote => known.runnable = false,
+                _ if interval_ms > 0 && !stopped_monitor => known.runnable = false,
+                _ => continue,
+            }
+            self.look_again_at(action);
+            self.look_again_after(action);
+        }
     }
 }

@@ -1,10 +1,16 @@
 //! The order between actions: relations, and the walk that makes all actions agree with them.
 
+mod blocked;
 mod configured;
+mod flags;
 mod instances;
+mod migrations;
+mod ordered;
 mod probes;
 mod resolve;
 mod update;
+
+pub(crate) use update::Worklist;
 
 use crate::model::{ActionId, Cluster, ResourceId, Task};
 
@@ -26,7 +32,7 @@ pub(crate) mod relation {
     pub(crate) const IF_ON_SAME_NODE: u32 = 1 << 6;
     /// Only on the same node, or the migration target.
     pub(crate) const IF_ON_SAME_NODE_OR_TARGET: u32 = 1 << 7;
-    /// Ignored unless first is a migration that cannot happen.
+    /// Only if first is not part of a migration.
     pub(crate) const IF_FIRST_UNMIGRATABLE: u32 = 1 << 8;
     /// If first is required, then is required on the same node.
     pub(crate) const FIRST_IMPLIES_SAME_NODE_THEN: u32 = 1 << 9;
@@ -46,6 +52,8 @@ pub(crate) mod relation {
     pub(crate) const IF_REQUIRED_ON_SAME_NODE: u32 = 1 << 16;
     /// If then is required, first is not needed.
     pub(crate) const THEN_CANCELS_FIRST: u32 = 1 << 17;
+    /// If first cannot run, then is done in its stead: it is no longer only said.
+    pub(crate) const FIRST_ELSE_THEN: u32 = 1 << 18;
 }
 
 /// One end of a relation.
@@ -75,14 +83,23 @@ impl<'a> Cluster<'a> {
 
     /// Relates two actions at once.
     pub(crate) fn order_actions(&mut self, first: ActionId, then: ActionId, flags: u32) {
+        self.relate(first, then, flags);
+    }
+
+    /// Relates two actions at once. Says whether that is new.
+    pub(crate) fn relate(&mut self, first: ActionId, then: ActionId, flags: u32) -> bool {
         if first == then || flags == 0 {
-            return;
+            return false;
         }
-        let known = &self.actions[then.0 as usize].before;
-        if known.iter().any(|(other, other_flags)| *other == first && other_flags & flags == flags) {
-            return;
+        // A relation that has become void stays in `after`, and is not made again.
+        let mentioned = self.act(then).before.iter().any(|(other, _)| *other == first);
+        if mentioned
+            && self.act(first).after.iter().any(|(other, known)| *other == then && known & flags == flags)
+        {
+            return false;
         }
-        self.actions[first.0 as usize].after.push((then, flags));
-        self.actions[then.0 as usize].before.push((first, flags));
+        self.act_mut(first).after.push((then, flags));
+        self.act_mut(then).before.push((first, flags));
+        true
     }
 }

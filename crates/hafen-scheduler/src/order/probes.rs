@@ -1,156 +1,177 @@
 //! Probes come before what their results may change.
 
-use super::relation::IF_REQUIRED_ON_SAME_NODE;
-use super::relation::{FIRST_IMPLIES_THEN, ORDERED};
-use super::{End, Order};
-use crate::model::{ActionId, Cluster, Task, Variant};
+use super::End;
+use super::relation::{
+    FIRST_IMPLIES_THEN, IF_FIRST_UNMIGRATABLE, IF_ON_SAME_NODE, IF_ON_SAME_NODE_OR_TARGET,
+    IF_REQUIRED_ON_SAME_NODE, ORDERED,
+};
+use crate::model::{ActionId, Cluster, ResourceId, Role, Task, Variant};
 use crate::score::INFINITY;
 
-impl<'a> Cluster<'a> {
+impl Cluster<'_> {
     /// What waits for a stop waits for the probes that may find something to stop.
-    pub(crate) fn order_probes_before_stops(&mut self) {
-        let mut more = Vec::new();
-        for order in &self.orders {
-            let (End::Task(first, Task::Stop), End::Task(then, task)) = (&order.first, &order.then) else {
-                continue;
+    pub(crate) fn order_probes_before_thens(&mut self) {
+        for at in 0..self.orders.len() {
+            let order = &self.orders[at];
+            let first = match order.first {
+                End::Task(resource, Task::Stop) => resource,
+                End::Action(action) if self.act(action).task == Task::Stop => {
+                    let Some(resource) = self.act(action).resource else { continue };
+                    resource
+                }
+                _ => continue,
             };
-            let same_node_start = *task == Task::Start && order.flags & IF_REQUIRED_ON_SAME_NODE != 0;
-            if first == then || !(matches!(*task, Task::Stop | Task::Stopped) || same_node_start) {
+            let then_resource = match order.then {
+                End::Task(resource, _) => Some(resource),
+                End::Action(action) => self.act(action).resource,
+            };
+            if then_resource == Some(first) {
                 continue;
             }
-            for &action in &self.rsc(*first).actions {
-                if self.is_probe(action) {
-                    let flags = if same_node_start { order.flags } else { ORDERED };
-                    more.push(Order { first: End::Action(action), then: order.then.clone(), flags });
+            let mut flags = ORDERED | order.flags & (IF_FIRST_UNMIGRATABLE | IF_ON_SAME_NODE);
+            if order.flags == IF_REQUIRED_ON_SAME_NODE || order.flags == IF_ON_SAME_NODE_OR_TARGET {
+                flags = order.flags;
+            }
+            let probes: Vec<ActionId> = self.actions_of(first, Task::Monitor, 0).collect();
+            if probes.is_empty() {
+                continue;
+            }
+            let thens = self.thens(&order.then);
+            for probe in probes {
+                for &then in &thens {
+                    self.order_actions(probe, then, flags);
                 }
             }
         }
-        self.orders.extend(more);
     }
 
-    /// What must not share a node comes only after the other has left.
+    /// What must not share a node with another comes only after the other has left it.
     pub(crate) fn order_anti_colocated(&mut self) {
         for at in 0..self.colocations.len() {
             let colocation = &self.colocations[at];
-            if colocation.score > -INFINITY
-                || colocation.dependent_role.is_some()
-                || colocation.primary_role.is_some()
-            {
+            if colocation.score > -INFINITY {
                 continue;
             }
-            let (one, other) = (colocation.dependent, colocation.primary);
-            if self.rsc(one).variant != Variant::Primitive || self.rsc(other).variant != Variant::Primitive {
-                continue;
-            }
-            self.order_tasks((one, Task::Stop), (other, Task::Start), IF_REQUIRED_ON_SAME_NODE);
-            self.order_tasks((other, Task::Stop), (one, Task::Start), IF_REQUIRED_ON_SAME_NODE);
+            let one = (colocation.dependent, colocation.dependent_role);
+            let other = (colocation.primary, colocation.primary_role);
+            self.order_leaving(one, other);
+            self.order_leaving(other, one);
         }
     }
 
-    /// Where order and migration meet: what was started first migrates first.
-    pub(crate) fn order_migrations(&mut self, configured: usize) {
-        let mut more = Vec::new();
-        for order in &self.orders[configured..] {
-            let (End::Task(first, first_task), End::Task(then, then_task)) = (&order.first, &order.then)
-            else {
-                continue;
-            };
-            let moves = |resource: crate::model::ResourceId| {
-                self.rsc(resource)
-                    .actions
-                    .iter()
-                    .any(|action| matches!(self.act(*action).task, Task::MigrateTo | Task::MigrateFrom))
-            };
-            let (first_moves, then_moves) = (moves(*first), moves(*then));
-            if first == then || !then_moves && !first_moves {
+    fn order_leaving(
+        &mut self,
+        (leaving, leaving_role): (ResourceId, Option<Role>),
+        (coming, coming_role): (ResourceId, Option<Role>),
+    ) {
+        let leaves: &[Task] = match leaving_role {
+            Some(Role::Promoted) => &[Task::Demote],
+            Some(Role::Unpromoted) => &[Task::Stop, Task::Promote],
+            _ => &[Task::Stop],
+        };
+        let comes: &[Task] = match coming_role {
+            Some(Role::Promoted) => &[Task::Promote],
+            Some(Role::Unpromoted) => &[Task::Start, Task::Demote],
+            _ => &[Task::Start],
+        };
+        for &first in leaves {
+            for &then in comes {
+                self.order_tasks((leaving, first), (coming, then), IF_REQUIRED_ON_SAME_NODE);
+            }
+        }
+    }
+
+    /// A restart, or another promotion, that follows from a start after a probe waits for the probe too: it may turn out
+    /// not to be needed.
+    pub(crate) fn order_probes_before_restarts(&mut self) {
+        let mut seen = vec![0_u32; self.actions.len()];
+        let mut stamp = 0;
+        for resource in self.resource_ids() {
+            if self.rsc(resource).variant != Variant::Primitive {
                 continue;
             }
-            let primitive = |resource| self.rsc(resource).variant == Variant::Primitive;
-            let mut add = |first_task: Task, then_task: Task| {
-                more.push(Order {
-                    first: End::Task(*first, first_task),
-                    then: End::Task(*then, then_task),
-                    flags: order.flags,
-                });
-            };
-            match (*first_task, *then_task) {
-                (Task::Start | Task::Running, Task::Start) if then_moves && primitive(*then) => {
-                    if first_moves && primitive(*first) {
-                        add(Task::MigrateFrom, Task::MigrateTo);
-                    } else if self.rsc(*then).parent != Some(*first) {
-                        add(*first_task, Task::MigrateTo);
+            let probes: Vec<ActionId> = self.actions_of(resource, Task::Monitor, 0).collect();
+            let mut last: Option<(Vec<(ActionId, u32)>, Vec<ActionId>)> = None;
+            for probe in probes {
+                // The probes of a resource mostly come before the same actions.
+                let after = self.act(probe).after.clone();
+                let downs = match last.take() {
+                    Some((known, downs)) if known == after => downs,
+                    _ => {
+                        stamp += 1;
+                        self.restarts_after(probe, &mut seen, stamp)
                     }
+                };
+                for &down in &downs {
+                    self.order_actions(probe, down, ORDERED);
                 }
-                (Task::Stop | Task::Stopped, Task::Stop)
-                    if then_moves
-                        && !first_moves
-                        && primitive(*then)
-                        && self.rsc(*then).parent != Some(*first) =>
-                {
-                    add(*first_task, Task::MigrateTo);
-                }
-                _ => {}
-            }
-        }
-        self.orders.extend(more);
-    }
-
-    /// A restart that follows from a start after a probe waits for the probe too.
-    pub(crate) fn order_restarts_after_probes(&mut self) {
-        let probes: Vec<ActionId> = (0..u32::try_from(self.actions.len()).unwrap_or(u32::MAX))
-            .map(ActionId)
-            .filter(|action| self.is_probe(*action) && self.act(*action).resource.is_some())
-            .collect();
-        for probe in probes {
-            let mut open: Vec<ActionId> = self.act(probe).after.iter().map(|(after, _)| *after).collect();
-            let mut seen: std::collections::BTreeSet<ActionId> = open.iter().copied().collect();
-            while let Some(after) = open.pop() {
-                let known = self.act(after);
-                if known.resource.is_none()
-                    || !matches!(known.task, Task::Start | Task::Promote | Task::Running)
-                {
-                    continue;
-                }
-                self.order_stops_of(probe, after);
-                for (next, flags) in self.act(after).after.clone() {
-                    let implies = flags & FIRST_IMPLIES_THEN != 0;
-                    if implies && !self.act(next).optional && seen.insert(next) {
-                        open.push(next);
-                    }
-                }
+                last = Some((after, downs));
             }
         }
     }
 
-    fn order_stops_of(&mut self, probe: ActionId, after: ActionId) {
-        let resource = self.act(after).resource;
-        if resource == self.act(probe).resource || self.act(after).optional {
-            return;
-        }
-        for (before, _) in self.act(after).before.clone() {
-            let known = self.act(before);
-            let same = known.resource == resource;
-            let ends = matches!(known.task, Task::Stop | Task::Stopped | Task::Demote | Task::Demoted);
-            if same && ends && !self.leads_to(before, probe) {
-                self.order_actions(probe, before, ORDERED);
-            }
-        }
-    }
-
-    /// Whether one action already comes before another.
-    fn leads_to(&self, from: ActionId, to: ActionId) -> bool {
-        let mut seen = std::collections::BTreeSet::from([from]);
-        let mut open = vec![from];
+    /// The stops and demotions that a start after a probe leads to.
+    fn restarts_after(&self, probe: ActionId, seen: &mut [u32], stamp: u32) -> Vec<ActionId> {
+        let Some(probed) = self.act(probe).resource else { return Vec::new() };
+        let mut downs = Vec::new();
+        let mut open: Vec<ActionId> = self.act(probe).after.iter().map(|(after, _)| *after).collect();
         while let Some(at) = open.pop() {
-            if at == to {
-                return true;
+            let place = at.0 as usize;
+            if place >= seen.len() || seen[place] == stamp {
+                continue;
             }
-            for (next, _) in &self.act(at).after {
-                if seen.insert(*next) {
-                    open.push(*next);
+            seen[place] = stamp;
+            let known = self.act(at);
+            let owner = known.resource;
+            if let Some(resource) = owner
+                && resource != probed
+                && self.rsc(resource).variant == Variant::Primitive
+            {
+                let down = match known.task {
+                    Task::Start => Some(Task::Stop),
+                    Task::Promote => Some(Task::Demote),
+                    _ => None,
+                };
+                if let Some(down) = down {
+                    downs.extend(
+                        self.actions_of(resource, down, 0).filter(|action| !self.act(*action).pseudo),
+                    );
+                }
+            }
+            let neighbour = self.interleaved_neighbour(owner, probed);
+            for &(next, flags) in &known.after {
+                if flags & FIRST_IMPLIES_THEN != 0 || self.leads_to_part(owner, probed, next, neighbour) {
+                    open.push(next);
                 }
             }
         }
-        false
+        downs
+    }
+
+    /// Of an interleaved clone, the instance that goes with a resource; the outer option says whether it interleaves.
+    fn interleaved_neighbour(
+        &self,
+        clone: Option<ResourceId>,
+        resource: ResourceId,
+    ) -> Option<Option<ResourceId>> {
+        let clone = clone?;
+        let interleave = self.rsc(clone).clone.as_ref().is_some_and(|options| options.interleave);
+        interleave.then(|| self.compatible_instance(resource, clone, None, false))
+    }
+
+    /// Whether the walk goes on from something made of parts to one of its parts.
+    fn leads_to_part(
+        &self,
+        whole: Option<ResourceId>,
+        probed: ResourceId,
+        next: ActionId,
+        neighbour: Option<Option<ResourceId>>,
+    ) -> bool {
+        let (Some(whole), Some(part)) = (whole, self.act(next).resource) else { return false };
+        self.rsc(whole).variant != Variant::Primitive
+            && self.rsc(probed).parent != Some(whole)
+            && self.rsc(part).variant != Variant::Clone
+            && self.rsc(part).parent == Some(whole)
+            && neighbour.is_none_or(|neighbour| neighbour == Some(part))
     }
 }

@@ -1,57 +1,69 @@
 //! From relations between tasks to relations between actions.
 
-use super::{End, relation};
+use super::{End, Order, relation};
 use crate::model::{ActionId, Cluster, ResourceId, Role, Task};
 
-impl<'a> Cluster<'a> {
+impl Cluster<'_> {
+    /// Relates all actions that exist.
     pub(crate) fn resolve_orders(&mut self) {
         let orders = std::mem::take(&mut self.orders);
         for order in &orders {
-            let firsts = match &order.first {
-                End::Action(action) => vec![*action],
-                End::Task(resource, task) => self.firsts(*resource, *task, &order.then),
-            };
-            for first in firsts {
-                match &order.then {
-                    End::Action(then) => self.order_actions(first, *then, order.flags),
-                    End::Task(resource, task) => self.resolve_then(first, *resource, *task, order.flags),
+            for first in self.firsts(order) {
+                for then in self.thens(&order.then) {
+                    let flags = self.flags_between(first, then, order.flags);
+                    self.order_actions(first, then, flags);
                 }
             }
         }
+        self.orders = orders;
     }
 
-    fn firsts(&mut self, resource: ResourceId, task: Task, then: &End) -> Vec<ActionId> {
-        let found = self.actions_of(resource, task, 0).collect::<Vec<_>>();
+    fn firsts(&mut self, order: &Order) -> Vec<ActionId> {
+        let (resource, task) = match order.first {
+            End::Action(action) => return vec![action],
+            End::Task(resource, task) => (resource, task),
+        };
+        let found: Vec<ActionId> = self.actions_of(resource, task, 0).collect();
         if !found.is_empty() {
             return found;
         }
-        if matches!(then, End::Task(other, _) if *other == resource) {
+        let then_resource = match order.then {
+            End::Action(then) => self.act(then).resource,
+            End::Task(then, _) => Some(then),
+        };
+        let role = self.state_of(resource, true);
+        let settled = match task {
+            Task::Stop => role == Role::Stopped,
+            Task::Demote => role == Role::Unpromoted,
+            _ => false,
+        };
+        if then_resource == Some(resource) || settled {
             return Vec::new();
         }
-        let role = self.rsc(resource).role;
-        if task == Task::Stop && role == Role::Stopped || task == Task::Demote && role == Role::Unpromoted {
-            return Vec::new();
-        }
-        if self.rsc(resource).variant != crate::model::Variant::Primitive
-            || !matches!(task, Task::Start | Task::Stop | Task::Promote | Task::Demote)
-        {
-            return Vec::new();
-        }
+        // Nothing to do, and nowhere: what waits for it has to know that it cannot be had.
         vec![self.resource_action(resource, task, None, true)]
     }
 
-    fn resolve_then(&mut self, first: ActionId, resource: ResourceId, task: Task, flags: u32) {
-        let mut flags = flags;
-        let thens = self.actions_of(resource, task, 0).collect::<Vec<_>>();
-        let first_resource = self.act(first).resource;
-        if first_resource == Some(resource)
-            && self.rsc(resource).dangling_migrations.iter().any(|node| Some(*node) == self.act(first).node)
-        {
-            // The left-over part of a migration stops beside the start, it does not precede it as a restart.
-            flags &= !relation::FIRST_IMPLIES_THEN;
+    pub(crate) fn thens(&self, then: &End) -> Vec<ActionId> {
+        match then {
+            End::Action(action) => vec![*action],
+            End::Task(resource, task) => self.actions_of(*resource, *task, 0).collect(),
         }
-        for then in &thens {
-            self.order_actions(first, *then, flags);
-        }
+    }
+
+    /// What is left over of a migration stops beside the start; it is no restart.
+    fn flags_between(&self, first: ActionId, then: ActionId, flags: u32) -> u32 {
+        let (known, other) = (self.act(first), self.act(then));
+        let left_over = known.resource == other.resource && self.is_left_over(first);
+        if left_over { flags & !relation::FIRST_IMPLIES_THEN } else { flags }
+    }
+
+    /// Whether an action cleans up after a migration that did not end.
+    fn is_left_over(&self, action: ActionId) -> bool {
+        let known = self.act(action);
+        let of = |resource: ResourceId| {
+            known.node.is_some_and(|node| self.rsc(resource).dangling_migrations.contains(&node))
+        };
+        known.resource.is_some_and(of)
     }
 }

@@ -1,0 +1,92 @@
+//! Which actions are part of the plan, and on which of the others each waits.
+
+use std::collections::BTreeMap;
+
+use crate::model::{ActionId, Cluster, Task, Variant};
+use crate::order::relation;
+
+/// Relations that only order: they do not change what happens.
+const ONLY_ORDER: u32 =
+    relation::ORDERED | relation::FIRST_IMPLIES_THEN_GRAPHED | relation::THEN_IMPLIES_FIRST_GRAPHED;
+
+impl Cluster<'_> {
+    /// Whether an action is part of the plan.
+    pub(crate) fn is_wanted(&self, action: ActionId) -> bool {
+        let known = self.act(action);
+        if !known.runnable || known.optional && !known.shown {
+            return false;
+        }
+        // What is not managed is only looked at, and no longer looked at.
+        let unmanaged = known.resource.is_some_and(|resource| !self.rsc(resource).managed);
+        if unmanaged && known.task != Task::Monitor && known.interval_ms == 0 {
+            return false;
+        }
+        if known.pseudo || matches!(known.task, Task::Fence | Task::Shutdown) {
+            return true;
+        }
+        known.node.is_some_and(|node| self.node(node).online && !self.node(node).unclean)
+    }
+
+    /// The actions of the plan on which one of them waits.
+    pub(crate) fn inputs_of(&self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
+        // Several relations between the same two actions count as one that means it all.
+        let mut relations: BTreeMap<ActionId, u32> = BTreeMap::new();
+        for (first, flags) in &self.act(then).before {
+            *relations.entry(*first).or_default() |= flags;
+        }
+        let in_plan = |first: ActionId| is_wanted.get(first.0 as usize).copied().unwrap_or(false);
+        relations
+            .into_iter()
+            .filter(|(first, flags)| in_plan(*first) && self.is_input(*first, then, *flags))
+            .map(|(first, _)| first)
+            .collect()
+    }
+
+    /// Whether a relation makes one action of the plan wait for another.
+    fn is_input(&self, first: ActionId, then: ActionId, flags: u32) -> bool {
+        let (known, other) = (self.act(first), self.act(then));
+        if flags == 0 {
+            return false;
+        }
+        if !known.runnable
+            && (flags & !ONLY_ORDER == 0
+                || flags & (relation::MIN_RUNNABLE | relation::UNMIGRATABLE_THEN_BLOCKS) != 0)
+        {
+            return false;
+        }
+        // What the order means for migrations has relations of its own.
+        let migrates = known.migratable && known.runnable;
+        if flags & relation::IF_FIRST_UNMIGRATABLE != 0 && migrates {
+            return false;
+        }
+        if flags == relation::ORDERED && known.migratable && known.task == Task::Stop {
+            return false;
+        }
+        if flags == relation::IF_ON_SAME_NODE_OR_TARGET {
+            // What a migration brings counts where it arrives.
+            let place = match other.resource {
+                Some(resource) if other.task == Task::MigrateTo => self.rsc(resource).assigned_to,
+                _ => other.node,
+            };
+            return known.node == place && !known.optional;
+        }
+        if flags == relation::IF_REQUIRED_ON_SAME_NODE {
+            return known.node == other.node && !known.optional;
+        }
+        !self.fails_unmanaged(first, then)
+    }
+
+    /// A stop that failed where the resource is not managed does not hold up the shutdown of a clone.
+    fn fails_unmanaged(&self, first: ActionId, then: ActionId) -> bool {
+        let (Some(first_resource), Some(then_resource)) = (self.act(first).resource, self.act(then).resource)
+        else {
+            return false;
+        };
+        let resource = self.rsc(first_resource);
+        first_resource != then_resource
+            && resource.failed
+            && !resource.managed
+            && self.act(first).task == Task::Stop
+            && self.rsc(then_resource).variant == Variant::Clone
+    }
+}
