@@ -23,15 +23,24 @@ pub struct Found {
     pub oracle: Answer,
 }
 
-/// One way to make a CIB smaller.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One way to make a CIB smaller. The order is the reverse of that in which several can be applied.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cut {
-    Element(Vec<usize>),
-    /// What is in an element takes its place.
-    Unwrap(Vec<usize>),
-    Attribute(Vec<usize>, String),
     /// An id's element, with all that refers to it.
     Everywhere(String),
+    /// At a path.
+    At(Vec<usize>, Part),
+}
+
+/// What is cut at a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// The element.
+    Element,
+    /// The element, but what is in it takes its place.
+    Shell,
+    /// An attribute of the element.
+    Attribute(String),
 }
 
 /// Whether two differences are of one kind: the same level, and something in common.
@@ -81,27 +90,54 @@ pub fn shrink(oracle: &Oracle, found: Found) -> io::Result<Found> {
         let mut next = 0;
         while tries < TRIES {
             let cuts = cuts(&best.cib);
-            let some: Vec<Tree> =
-                cuts.iter().skip(next).take(BATCH).filter_map(|cut| apply(&best.cib, cut)).collect();
+            let some: Vec<(Cut, Tree)> = cuts
+                .iter()
+                .skip(next)
+                .take(BATCH)
+                .filter_map(|cut| Some((cut.clone(), apply(&best.cib, cut)?)))
+                .collect();
             if next >= cuts.len() {
                 break;
             }
             tries += some.len();
-            let judged = judge(oracle, &some, level)?;
-            let kept = judged.into_iter().flatten().find(|one| alike(&one.difference, &best.difference));
-            match kept {
-                Some(smaller) => {
-                    best = smaller;
-                    // What stood before was tried already; one element less moves the rest up.
-                    next = next.saturating_sub(1);
-                }
-                None => next += BATCH,
+            let trees: Vec<Tree> = some.iter().map(|(_, tree)| tree.clone()).collect();
+            let judged = judge(oracle, &trees, level)?;
+            let kept: Vec<(Cut, Found)> = some
+                .into_iter()
+                .zip(judged)
+                .filter_map(|((cut, _), one)| Some((cut, one?)))
+                .filter(|(_, one)| alike(&one.difference, &best.difference))
+                .collect();
+            next = next.saturating_add(BATCH).saturating_sub(kept.len());
+            if let Some(smaller) = together(oracle, &best, kept)? {
+                best = smaller;
             }
         }
         if best.cib == before || tries >= TRIES {
             return Ok(best);
         }
     }
+}
+
+/// Applies as many as possible of the cuts that succeeded alone.
+fn together(oracle: &Oracle, best: &Found, kept: Vec<(Cut, Found)>) -> io::Result<Option<Found>> {
+    let mut cuts: Vec<Cut> = kept.iter().map(|(cut, _)| cut.clone()).collect();
+    while cuts.len() > 1 {
+        let mut made = best.cib.clone();
+        // From the back, so that paths stay right; ids last.
+        let mut ordered = cuts.clone();
+        ordered.sort_by(|left, right| right.cmp(left));
+        for cut in &ordered {
+            made = apply(&made, cut).unwrap_or(made);
+        }
+        let judged = judge(oracle, std::slice::from_ref(&made), best.difference.level)?;
+        let same = |one: &Found| alike(&one.difference, &best.difference);
+        if let Some(one) = judged.into_iter().flatten().find(same) {
+            return Ok(Some(one));
+        }
+        cuts.truncate(cuts.len() / 2);
+    }
+    Ok(kept.into_iter().next().map(|(_, one)| one))
 }
 
 /// All ways, the greatest first.
@@ -136,10 +172,10 @@ fn cuts(cib: &Tree) -> Vec<Cut> {
                 child.name.as_str(),
                 "configuration" | "crm_config" | "nodes" | "resources" | "constraints"
             ) {
-                found.push(Cut::Element(path.clone()));
+                found.push(Cut::At(path.clone(), Part::Element));
             }
             if matches!(child.name.as_str(), "group" | "clone") {
-                found.push(Cut::Unwrap(path.clone()));
+                found.push(Cut::At(path.clone(), Part::Shell));
             }
             open.push((path, child));
         }
@@ -151,7 +187,7 @@ fn cuts(cib: &Tree) -> Vec<Cut> {
                 "id" | "uname" | "validate-with" | "execution-date" | "admin_epoch" | "have-quorum"
             );
             if !needed && !matches!(name.as_str(), "epoch" | "num_updates" | "crm_feature_set") {
-                found.push(Cut::Attribute(path.clone(), name.clone()));
+                found.push(Cut::At(path.clone(), Part::Attribute(name.clone())));
             }
         }
     }
@@ -165,7 +201,7 @@ fn at_path<'a>(tree: &'a mut Tree, path: &[usize]) -> Option<&'a mut Tree> {
 fn apply(cib: &Tree, cut: &Cut) -> Option<Tree> {
     let mut made = cib.clone();
     match cut {
-        Cut::Element(path) => {
+        Cut::At(path, Part::Element) => {
             let (last, parents) = path.split_last()?;
             let parent = at_path(&mut made, parents)?;
             if *last >= parent.children.len() {
@@ -173,7 +209,7 @@ fn apply(cib: &Tree, cut: &Cut) -> Option<Tree> {
             }
             parent.children.remove(*last);
         }
-        Cut::Unwrap(path) => {
+        Cut::At(path, Part::Shell) => {
             let (last, parents) = path.split_last()?;
             let parent = at_path(&mut made, parents)?;
             let outer = parent.children.get(*last)?.clone();
@@ -181,7 +217,7 @@ fn apply(cib: &Tree, cut: &Cut) -> Option<Tree> {
                 outer.children.into_iter().filter(|tree| matches!(tree.name.as_str(), "primitive" | "group"));
             parent.children.splice(*last..=*last, inner);
         }
-        Cut::Attribute(path, name) => {
+        Cut::At(path, Part::Attribute(name)) => {
             at_path(&mut made, path)?.attributes.retain(|(known, _)| known != name);
         }
         Cut::Everywhere(id) => {
