@@ -32,6 +32,7 @@ struct Folder {
 impl Folder {
     fn create(root: &Path) -> io::Result<Folder> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        sweep(root);
         let inside = format!(
             "/tmp/hafen-differential-{}-{}",
             std::process::id(),
@@ -41,6 +42,21 @@ impl Folder {
         fs::create_dir_all(&outside)?;
         Ok(Folder { outside, inside })
     }
+}
+
+/// Removes what processes that were killed have left.
+fn sweep(root: &Path) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        for entry in fs::read_dir(root.join("tmp")).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some(rest) = name.strip_prefix("hafen-differential-") else { continue };
+            let process = rest.split('-').next().unwrap_or("");
+            if process.parse::<u32>().is_ok() && !Path::new("/proc").join(process).exists() {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    });
 }
 
 impl Drop for Folder {
