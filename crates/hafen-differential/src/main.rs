@@ -42,7 +42,7 @@ struct Arguments {
     /// Print the CIB of the first seed, and nothing else.
     #[arg(long)]
     print: bool,
-    /// Look at this CIB instead of random ones; shrink it when there is a difference.
+    /// Look at this CIB instead of random ones, and shrink it when there is a difference; or at all in this folder.
     #[arg(long)]
     cib: Option<PathBuf>,
     /// Write the shrunk CIBs to this folder.
@@ -77,6 +77,7 @@ fn main() -> ExitCode {
     // A panic in the scheduler is a difference, and is told with its CIB.
     std::panic::set_hook(Box::new(|_| {}));
     let done = match &arguments.cib {
+        Some(path) if path.is_dir() => folder(&oracle, path, &arguments),
         Some(path) => one(&oracle, path, &arguments),
         None => many(&oracle, &arguments),
     };
@@ -104,6 +105,25 @@ fn one(oracle: &Oracle, path: &Path, arguments: &Arguments) -> std::io::Result<b
     let name = path.file_stem().map_or_else(|| "case".to_owned(), |name| name.to_string_lossy().into_owned());
     show(&name, &found, arguments)?;
     Ok(false)
+}
+
+/// Which CIBs in a folder still show a difference.
+fn folder(oracle: &Oracle, path: &Path, arguments: &Arguments) -> std::io::Result<bool> {
+    let mut names: Vec<PathBuf> = std::fs::read_dir(path)?.flatten().map(|entry| entry.path()).collect();
+    names.retain(|name| name.extension().is_some_and(|extension| extension == "xml"));
+    names.sort();
+    let read = |name: &PathBuf| Tree::parse(&std::fs::read_to_string(name)?).map_err(std::io::Error::other);
+    let trees = names.iter().map(read).collect::<std::io::Result<Vec<Tree>>>()?;
+    let judged = judge(oracle, &trees, arguments.level)?;
+    let mut count = 0;
+    for (name, found) in names.iter().zip(&judged) {
+        let Some(found) = found else { continue };
+        count += 1;
+        let name = name.file_stem().unwrap_or_default().to_string_lossy();
+        println!("{name}: differs at {}\n{}", found.difference.level.name(), found.difference.text);
+    }
+    println!("{count} of {} differ", names.len());
+    Ok(count == 0)
 }
 
 fn many(oracle: &Oracle, arguments: &Arguments) -> std::io::Result<bool> {
