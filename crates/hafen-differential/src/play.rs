@@ -1,6 +1,6 @@
 //! Plays many seeds against the oracle, two processes at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,30 +29,44 @@ pub struct Summary {
     pub differences: BTreeMap<u64, Found>,
     /// In how many CIBs each theme occurred.
     pub themes: BTreeMap<Theme, u64>,
+    /// In how many of them there was a difference.
+    pub differing: BTreeMap<Theme, u64>,
     /// In how many CIBs three areas or more occurred.
     pub rich: u64,
 }
 
 impl Summary {
-    fn count(&mut self, cib: &Tree) {
+    fn count(&mut self, cib: &Tree, differs: bool) {
         let found = occurring(cib);
         self.played += 1;
         self.rich += u64::from(areas(&found) >= 3);
         for theme in found {
             *self.themes.entry(theme).or_default() += 1;
+            *self.differing.entry(theme).or_default() += u64::from(differs);
         }
     }
 
     /// The themes as a table.
     #[must_use]
     pub fn table(&self) -> String {
-        let share = |count: u64| 100.0 * count as f64 / self.played.max(1) as f64;
-        let mut text = String::new();
+        let part = |count: u64, of: u64| 100.0 * count as f64 / of.max(1) as f64;
+        let share = |count: u64| part(count, self.played);
+        let mut text = "  CIBs  share  differ  theme\n".to_owned();
         for theme in THEMES {
             let count = self.themes.get(theme).copied().unwrap_or(0);
-            text.push_str(&format!("{:>6} {:5.1} %  {}\n", count, share(count), theme.name()));
+            let differing = part(self.differing.get(theme).copied().unwrap_or(0), count);
+            text.push_str(&format!(
+                "{:>6} {:4.1} % {differing:5.1} %  {}\n",
+                count,
+                share(count),
+                theme.name()
+            ));
         }
-        text.push_str(&format!("{:>6} {:5.1} %  three themes or more\n", self.rich, share(self.rich)));
+        text.push_str(&format!(
+            "{:>6} {:4.1} %          three themes or more\n",
+            self.rich,
+            share(self.rich)
+        ));
         text
     }
 }
@@ -62,7 +76,7 @@ impl Summary {
 pub fn survey(first: u64, count: u64) -> Summary {
     let mut summary = Summary::default();
     for seed in first..first.saturating_add(count) {
-        summary.count(&generate(seed));
+        summary.count(&generate(seed), false);
     }
     summary
 }
@@ -116,7 +130,7 @@ fn batch(
     let answers = oracle.ask(&sources)?;
     let mut found = Vec::new();
     let mut refused = Vec::new();
-    for ((seed, cib), (source, answer)) in seeds.zip(&cibs).zip(sources.iter().zip(answers)) {
+    for ((seed, cib), (source, answer)) in seeds.clone().zip(&cibs).zip(sources.iter().zip(answers)) {
         match answer {
             Err(text) => refused.push(format!("seed {seed}: {text}")),
             Ok(oracle) => {
@@ -127,9 +141,10 @@ fn batch(
             }
         }
     }
+    let differing: BTreeSet<u64> = found.iter().map(|(seed, _)| *seed).collect();
     if let Ok(mut summary) = summary.lock() {
-        for cib in &cibs {
-            summary.count(cib);
+        for (seed, cib) in seeds.zip(&cibs) {
+            summary.count(cib, differing.contains(&seed));
         }
         summary.refused += refused.len() as u64;
         if let Some(text) = refused.pop() {

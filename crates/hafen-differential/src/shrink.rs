@@ -224,7 +224,45 @@ fn apply(cib: &Tree, cut: &Cut) -> Option<Tree> {
             remove_all(&mut made, id);
         }
     }
-    (made != *cib && valid(&made)).then_some(made)
+    (made != *cib && valid(&made) && natural(&made)).then_some(made)
+}
+
+/// Whether what history shows could be: nothing is promoted that cannot be, and an anonymous clone has no two instances
+/// at a host.
+fn natural(cib: &Tree) -> bool {
+    let mut promotable = Vec::new();
+    let mut unique = Vec::new();
+    for clone in cib.all("clone") {
+        let says = |name: &str| {
+            clone.all("nvpair").iter().any(|pair| pair.says("name", name) && pair.says("value", "true"))
+        };
+        let inner: Vec<&str> =
+            clone.all("primitive").iter().filter_map(|tree| tree.attribute("id")).collect();
+        if says("promotable") {
+            promotable.extend(inner.iter().copied());
+        }
+        if says("globally-unique") {
+            unique.extend(inner);
+        }
+    }
+    let configured: Vec<&str> = cib.all("primitive").iter().filter_map(|tree| tree.attribute("id")).collect();
+    cib.all("lrm_resources").iter().all(|records| {
+        let base = |record: &Tree| {
+            let id = record.attribute("id").unwrap_or("");
+            id.split(':').next().unwrap_or("").to_owned()
+        };
+        let bases: Vec<String> = records.children.iter().map(base).collect();
+        records.children.iter().zip(&bases).all(|(record, base)| {
+            let known = configured.contains(&base.as_str());
+            let promoted = record.children.iter().any(|op| {
+                op.says("rc-code", "8") || op.says("operation", "promote") || op.says("operation", "demote")
+            });
+            let alone = bases.iter().filter(|other| *other == base).count() == 1;
+            !known
+                || ((!promoted || promotable.contains(&base.as_str()))
+                    && (alone || unique.contains(&base.as_str())))
+        })
+    })
 }
 
 /// Removes what has the id, or names it.

@@ -79,7 +79,7 @@ themes! {
     FailRestart "failures" "on-fail: restart",
     FailStandby "failures" "on-fail: standby",
     FailFence "failures" "on-fail: fence",
-    FailBan "failures" "on-fail: ban",
+    FailBan "failures" "on-fail: migrate",
     Pending "failures" "operations under way",
     Probes "probes" "probes to be done",
     Discovery "probes" "resource-discovery",
@@ -221,7 +221,7 @@ impl<'a> Look<'a> {
             Some("restart") => Theme::FailRestart,
             Some("standby") => Theme::FailStandby,
             Some("fence") => Theme::FailFence,
-            Some("ban" | "migrate") => Theme::FailBan,
+            Some("migrate") => Theme::FailBan,
             _ => return,
         };
         self.found.insert(theme);

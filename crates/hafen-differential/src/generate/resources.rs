@@ -421,8 +421,9 @@ impl World {
             }
         }
         if value == "ban" {
-            // The schema knows it only as a meta-attribute.
-            let set = self.nvset("meta_attributes", &[("on-fail", "ban".into())]);
+            // The schema knows these only as meta-attributes, and the scheduler only the first.
+            let said = self.dice.weighted(&[("migrate", 9), ("ban", 1)]);
+            let set = self.nvset("meta_attributes", &[("on-fail", said.into())]);
             op.children.push(set);
         } else {
             op.attributes.push(("on-fail".into(), value.into()));
