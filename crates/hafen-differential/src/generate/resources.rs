@@ -406,19 +406,20 @@ impl World {
         ];
         let wished: Vec<&str> =
             values.iter().filter(|(theme, _)| self.wished(*theme)).map(|(_, value)| *value).collect();
-        let value = if !wished.is_empty() && self.dice.chance(500) {
+        let name = op.attribute("name").unwrap_or("").to_owned();
+        let promoted = op.says("role", "Promoted");
+        let may_demote = promotable && (name == "promote" || (name == "monitor" && promoted));
+        let value = if may_demote && self.wished(Theme::FailDemote) && self.dice.chance(700) {
+            "demote"
+        } else if !wished.is_empty() && self.dice.chance(500) {
             self.dice.pick(&wished)
         } else if self.dice.chance(100) {
             self.dice.pick(&values).1
         } else {
             return;
         };
-        let name = op.attribute("name").unwrap_or("").to_owned();
-        if value == "demote" {
-            let promoted = op.says("role", "Promoted");
-            if !promotable || !(name == "promote" || (name == "monitor" && promoted)) {
-                return;
-            }
+        if value == "demote" && !may_demote {
+            return;
         }
         if value == "ban" {
             // The schema knows these only as meta-attributes, and the scheduler only the first.
