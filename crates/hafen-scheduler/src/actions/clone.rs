@@ -25,6 +25,12 @@ impl<'a> Cluster<'a> {
         self.joint(clone, Task::Start, !doing.starting, true, 0);
         self.joint(clone, Task::Running, !doing.starting, doing.active || doing.starting, INFINITY);
         self.joint(clone, Task::Stop, !doing.stopping, true, 0);
+        if !doing.starting
+            && let Some(stop) = self.first_action(clone, Task::Stop, None)
+        {
+            // Where nothing starts, an instance that stops may see what depends on it migrate away.
+            self.act_mut(stop).migratable = true;
+        }
         self.joint(clone, Task::Stopped, !doing.stopping, true, INFINITY);
         if self.in_promotable(clone) {
             self.joint(clone, Task::Promote, !doing.promoting, true, 0);

@@ -73,10 +73,11 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn plan_action(&self, action: ActionId, numbers: &[u32], is_wanted: &[bool]) -> Action {
+    fn plan_action(&mut self, action: ActionId, numbers: &[u32], is_wanted: &[bool]) -> Action {
+        let inputs = self.inputs_of(action, is_wanted);
         let known = self.act(action);
         let number = |action: ActionId| numbers.get(action.0 as usize).copied().unwrap_or(0);
-        let mut inputs: Vec<u32> = self.inputs_of(action, is_wanted).into_iter().map(number).collect();
+        let mut inputs: Vec<u32> = inputs.into_iter().map(number).collect();
         inputs.sort_unstable();
         let node = known.node.filter(|_| !known.pseudo).map(|node| self.node_ref(node));
         let target = known.task == Task::Fence;

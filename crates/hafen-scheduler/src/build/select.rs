@@ -1,6 +1,6 @@
 //! Which actions are part of the plan, and on which of the others each waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{ActionId, Cluster, Task, Variant};
 use crate::order::relation;
@@ -28,7 +28,44 @@ impl Cluster<'_> {
     }
 
     /// The actions of the plan on which one of them waits.
-    pub(crate) fn inputs_of(&self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
+    pub(crate) fn inputs_of(&mut self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
+        self.break_load_loops(then, is_wanted);
+        self.inputs_as_related(then, is_wanted)
+    }
+
+    /// Two migrations that each wait until the other has made room would wait for ever: rather both hosts are full for a
+    /// moment.
+    fn break_load_loops(&mut self, then: ActionId, is_wanted: &[bool]) {
+        if self.act(then).task != Task::MigrateTo {
+            return;
+        }
+        for at in 0..self.act(then).before.len() {
+            let (first, flags) = self.act(then).before[at];
+            let is_load = flags == relation::IF_ON_SAME_NODE_OR_TARGET;
+            if is_load && self.is_input(first, then, flags) && self.waits_for(first, then, is_wanted) {
+                self.act_mut(then).before[at].1 = 0;
+            }
+        }
+    }
+
+    /// Whether an action waits for another, directly or not.
+    fn waits_for(&self, action: ActionId, other: ActionId, is_wanted: &[bool]) -> bool {
+        let mut seen = BTreeSet::from([action]);
+        let mut open = vec![action];
+        while let Some(at) = open.pop() {
+            for input in self.inputs_as_related(at, is_wanted) {
+                if input == other {
+                    return true;
+                }
+                if seen.insert(input) {
+                    open.push(input);
+                }
+            }
+        }
+        false
+    }
+
+    fn inputs_as_related(&self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
         // Several relations between the same two actions count as one that means it all.
         let mut relations: BTreeMap<ActionId, u32> = BTreeMap::new();
         for (first, flags) in &self.act(then).before {

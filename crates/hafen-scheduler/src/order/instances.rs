@@ -52,8 +52,7 @@ impl Cluster<'_> {
                 changed = Changed { first: true, then: true };
                 self.look_again_at(then_part);
             }
-            let asks = if kind == THEN_IMPLIES_FIRST { then_part } else { first_part };
-            let flags = self.flags_of(asks, None);
+            let flags = self.flags_of(first_part, None);
             let part = self.update_ordered(first_part, then_part, node, flags, kind);
             if part.then {
                 self.look_again_after(then_part);

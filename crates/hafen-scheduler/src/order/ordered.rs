@@ -10,7 +10,7 @@ use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant
 
 impl Cluster<'_> {
     /// Applies one kind of relation: to the actions themselves, and to those of the parts of `then`'s resource. `flags` are
-    /// those of the action that implies, as the other sees it: first's, but then's where it is then that asks.
+    /// first's, as `then` sees them.
     pub(crate) fn update_ordered(
         &mut self,
         first: ActionId,
@@ -110,13 +110,11 @@ impl Cluster<'_> {
         let (first_was, then_was) = (self.state(first), self.state(then));
         match kind {
             ASYMMETRIC => self.apply_asymmetric(first, then),
-            THEN_IMPLIES_FIRST
-                if !flags.optional
-                    && self.act(first).optional
-                    && !self.act(then).optional
-                    && !self.act(then).migratable =>
-            {
-                self.require_first(first, then);
+            THEN_IMPLIES_FIRST if !self.act(then).optional => {
+                let migratable = self.act(then).migratable;
+                let first = self.act_mut(first);
+                first.optional &= flags.optional;
+                first.migratable &= migratable;
             }
             PROMOTED_THEN_IMPLIES_FIRST if !self.act(then).optional && self.is_promoted(then) => {
                 self.require_first(first, then);

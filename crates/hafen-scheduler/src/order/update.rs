@@ -209,12 +209,11 @@ impl Cluster<'_> {
                 ASYMMETRIC,
             ] {
                 if flags & kind != 0 {
-                    let seen = if kind == THEN_IMPLIES_FIRST { then_flags } else { first_flags };
-                    changed.merge(self.update_ordered(first, then, node, seen, kind));
+                    changed.merge(self.update_ordered(first, then, node, first_flags, kind));
                 }
             }
         } else {
-            self.apply_to_free_action(first, then, (first_flags, then_flags), flags, &mut changed);
+            self.apply_to_free_action(first, then, first_flags, flags, &mut changed);
         }
         let first_happens = self.act(first).runnable && !first_flags.optional;
         if flags & FIRST_IMPLIES_THEN_GRAPHED != 0 && first_happens && !self.act(then).shown {
@@ -234,7 +233,7 @@ impl Cluster<'_> {
         &mut self,
         first: ActionId,
         then: ActionId,
-        (first_flags, then_flags): (Flags, Flags),
+        first_flags: Flags,
         flags: u32,
         changed: &mut Changed,
     ) {
@@ -243,7 +242,7 @@ impl Cluster<'_> {
             changed.then = true;
         }
         if flags & THEN_IMPLIES_FIRST != 0 && self.act(first).resource.is_some() {
-            changed.merge(self.update_alone(first, then, then_flags, THEN_IMPLIES_FIRST));
+            changed.merge(self.update_alone(first, then, first_flags, THEN_IMPLIES_FIRST));
         }
         if flags & MIN_RUNNABLE != 0 && first_flags.runnable {
             let known = self.act_mut(then);
