@@ -69,10 +69,7 @@ impl<'a> Cluster<'a> {
                     (previous, Task::Stop),
                     ORDERED | THEN_IMPLIES_FIRST | INTERMEDIATE_STOP,
                 );
-                if self.rsc(member).role.is_active()
-                    && self.rsc(previous).role <= Role::Stopped
-                    && self.rsc(member).managed
-                {
+                if self.rsc(member).role.is_active() && self.rsc(previous).role <= Role::Stopped {
                     // A member that runs before its predecessor does must stop first.
                     self.order_tasks(
                         (member, Task::Stop),

@@ -173,19 +173,17 @@ impl Cluster<'_> {
     fn apply_restart(&mut self, first: ActionId, then: ActionId) {
         let known = self.act(then);
         let managed = known.resource.is_some_and(|resource| self.rsc(resource).managed);
-        let impossible = !known.runnable && managed;
-        if known.optional && !impossible {
+        let required = !known.optional;
+        let impossible = known.task == Task::Start && !known.runnable && managed;
+        if !required && !impossible {
             return;
         }
         let migratable = known.migratable;
-        if self.act(first).runnable || !self.act(first).optional {
-            let first = self.act_mut(first);
-            first.optional = false;
+        let known = self.act_mut(first);
+        if required || known.runnable {
+            known.optional = false;
         }
-        if !migratable {
-            self.act_mut(first).migratable = false;
-        }
-        let known = self.act(first);
+        known.migratable &= migratable;
         if !known.optional && !known.runnable {
             self.act_mut(then).runnable = false;
         }
