@@ -1,0 +1,210 @@
+//! Groups, with their members, and clones, with those instances of which something special is to be said; the other
+//! instances are told by where they run.
+
+use std::collections::BTreeMap;
+
+use super::{FailedProbes, Listing};
+use crate::model::{Cluster, NodeIndex, ResourceId, Role, Variant};
+
+impl Cluster<'_> {
+    pub(super) fn show_group(
+        &self,
+        out: &mut Listing,
+        depth: usize,
+        group: ResourceId,
+        probes: &FailedProbes<'_>,
+    ) {
+        let known = self.rsc(group);
+        let mut title = format!("Resource Group: {}", known.id);
+        self.add_marks(&mut title, group, Vec::new());
+        out.item(depth, &title);
+        for member in &known.children {
+            if self.is_shown(*member) {
+                self.show_primitive(out, depth + 1, *member, probes);
+            }
+        }
+    }
+
+    fn add_marks(&self, title: &mut String, resource: ResourceId, mut marks: Vec<&'static str>) {
+        let known = self.rsc(resource);
+        if self.is_disabled(resource) {
+            marks.push("disabled");
+        }
+        if known.maintenance {
+            marks.push("maintenance");
+        } else if !known.managed {
+            marks.push("unmanaged");
+        }
+        if !marks.is_empty() {
+            title.push_str(" (");
+            title.push_str(&marks.join(", "));
+            title.push(')');
+        }
+        title.push(':');
+    }
+
+    pub(super) fn show_clone(
+        &self,
+        out: &mut Listing,
+        depth: usize,
+        clone: ResourceId,
+        probes: &FailedProbes<'_>,
+    ) {
+        self.show_clone_title(out, depth, clone);
+        let known = self.rsc(clone);
+        let mut promoted: Vec<NodeIndex> = Vec::new();
+        let mut started: Vec<NodeIndex> = Vec::new();
+        for instance in &known.children {
+            match self.instance_view(clone, *instance) {
+                View::Alone => self.show_instance(out, depth + 1, *instance, probes),
+                View::Inactive => {}
+                View::At(node, true) => promoted.push(node),
+                View::At(node, false) => started.push(node),
+            }
+        }
+        let listed = promoted.len() + started.len();
+        self.show_instance_list(out, depth + 1, "Promoted", promoted);
+        let wanted = self.wanted_role(clone);
+        let title = match (self.is_promotable(clone), wanted) {
+            (true, Some(Role::Unpromoted)) => "Unpromoted (target-role)",
+            (true, _) => "Unpromoted",
+            (false, _) => "Started",
+        };
+        self.show_instance_list(out, depth + 1, title, started);
+        let most = usize::try_from(known.clone.as_ref().map_or(0, |options| options.max)).unwrap_or(0);
+        if !known.unique && most > listed {
+            self.show_stopped(out, depth + 1, clone, wanted == Some(Role::Stopped), probes);
+        }
+    }
+
+    fn show_clone_title(&self, out: &mut Listing, depth: usize, clone: ResourceId) {
+        let known = self.rsc(clone);
+        let of = known
+            .element
+            .children()
+            .find(|child| matches!(child.name(), "primitive" | "group"))
+            .and_then(|child| child.attribute("id"))
+            .unwrap_or("");
+        let mut title = format!("Clone Set: {} [{of}]", known.id);
+        let mut marks = Vec::new();
+        if self.is_promotable(clone) {
+            marks.push("promotable");
+        }
+        if known.unique {
+            marks.push("unique");
+        }
+        self.add_marks(&mut title, clone, marks);
+        out.item(depth, &title);
+    }
+
+    /// How an instance is told of.
+    fn instance_view(&self, clone: ResourceId, instance: ResourceId) -> View {
+        let active = self.is_active(instance, false);
+        let family = self.family(instance);
+        if self.rsc(clone).unique {
+            let orphan = self.rsc(instance).orphan;
+            return if active || !orphan { View::Alone } else { View::Inactive };
+        }
+        if !active {
+            return View::Inactive;
+        }
+        let special = family.iter().any(|member| {
+            let member = self.rsc(*member);
+            member.orphan || member.failed || !member.managed
+        });
+        if special || !self.is_active(instance, true) {
+            return View::Alone;
+        }
+        let Some(node) = self.only_node(instance) else { return View::Alone };
+        if !self.node(node).online && self.node(node).unclean {
+            return View::Alone;
+        }
+        let pending = family.iter().any(|member| self.pending_state(*member).is_some());
+        if pending {
+            return View::Alone;
+        }
+        let role = family
+            .iter()
+            .filter(|member| self.rsc(**member).variant == Variant::Primitive)
+            .map(|member| self.rsc(*member).role)
+            .max();
+        View::At(node, role > Some(Role::Unpromoted))
+    }
+
+    /// The node on which all of it runs, where that is one.
+    fn only_node(&self, instance: ResourceId) -> Option<NodeIndex> {
+        let mut only = None;
+        for member in self.family(instance) {
+            for node in &self.rsc(member).running_on {
+                if only.is_some_and(|only| only != *node) {
+                    return None;
+                }
+                only = Some(*node);
+            }
+        }
+        only
+    }
+
+    fn show_instance(
+        &self,
+        out: &mut Listing,
+        depth: usize,
+        instance: ResourceId,
+        probes: &FailedProbes<'_>,
+    ) {
+        match self.rsc(instance).variant {
+            Variant::Group => self.show_group(out, depth, instance, probes),
+            _ => self.show_primitive(out, depth, instance, probes),
+        }
+    }
+
+    fn show_instance_list(&self, out: &mut Listing, depth: usize, title: &str, nodes: Vec<NodeIndex>) {
+        if !nodes.is_empty() {
+            let names = self.sorted_names(nodes.into_iter());
+            out.item(depth, &format!("{title}: [ {} ]", names.join(" ")));
+        }
+    }
+
+    /// Nodes where no instance runs, by why.
+    fn show_stopped(
+        &self,
+        out: &mut Listing,
+        depth: usize,
+        clone: ResourceId,
+        disabled: bool,
+        probes: &FailedProbes<'_>,
+    ) {
+        let known = self.rsc(clone);
+        let first = known.children.first().map_or("", |instance| self.history_name(*instance));
+        let mut runs = vec![false; self.nodes.len()];
+        for node in &known.running_on {
+            runs[node.at()] = true;
+        }
+        let mut lists: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for node in self.listed_nodes() {
+            if runs[node.at()] || !known.allowed[node.at()].present {
+                continue;
+            }
+            let state = if disabled {
+                "Stopped (disabled)".to_owned()
+            } else if let Some(reason) = probes.reason(first, Some(node)) {
+                format!("Stopped ({reason})")
+            } else {
+                "Stopped".to_owned()
+            };
+            lists.entry(state).or_default().push(&self.node(node).uname);
+        }
+        for (state, names) in lists {
+            out.item(depth, &format!("{state}: [ {} ]", names.join(" ")));
+        }
+    }
+}
+
+/// How an instance of a clone is told of.
+enum View {
+    /// By a line of its own.
+    Alone,
+    Inactive,
+    /// As one of those at their nodes; whether it is promoted.
+    At(NodeIndex, bool),
+}

@@ -1,0 +1,114 @@
+//! The list of nodes: those of whom something special is to be said, then the others together.
+
+use super::Listing;
+use crate::model::{Cluster, NodeIndex};
+use crate::output::names::by_name;
+
+/// How a node's health stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Health {
+    Red,
+    Yellow,
+    Green,
+}
+
+impl Cluster<'_> {
+    /// Nodes in the order in which they are listed.
+    pub(super) fn listed_nodes(&self) -> Vec<NodeIndex> {
+        let mut nodes: Vec<NodeIndex> = self.node_indices().collect();
+        nodes.sort_by(|left, right| by_name(&self.node(*left).uname, &self.node(*right).uname));
+        nodes
+    }
+
+    pub(super) fn list_nodes(&self, out: &mut Listing, depth: usize) {
+        let mut online = Vec::new();
+        let mut remote_online = Vec::new();
+        let mut offline = Vec::new();
+        let mut remote_offline = Vec::new();
+        for index in self.listed_nodes() {
+            let node = self.node(index);
+            let name = node.uname.as_str();
+            match self.node_state(index) {
+                State::Online if node.remote => remote_online.push(name),
+                State::Online => online.push(name),
+                State::Offline if node.remote => remote_offline.push(name),
+                State::Offline => offline.push(name),
+                State::Special(words) => {
+                    let kind = if node.remote { "RemoteNode" } else { "Node" };
+                    out.item(depth, &format!("{kind} {name}: {words}"));
+                }
+            }
+        }
+        let lists = [
+            ("Online", online),
+            ("OFFLINE", offline),
+            ("RemoteOnline", remote_online),
+            ("RemoteOFFLINE", remote_offline),
+        ];
+        for (title, names) in lists {
+            if !names.is_empty() {
+                out.item(depth, &format!("{title}: [ {} ]", names.join(" ")));
+            }
+        }
+    }
+
+    /// The worst of a node's health attributes.
+    pub(super) fn health_of(&self, node: NodeIndex) -> Health {
+        let mut health = Health::Green;
+        for (name, value) in &self.node(node).attributes {
+            if !name.starts_with("#health") {
+                continue;
+            }
+            let part = match crate::score::parse(value) {
+                Some(score) if score < 0 => Health::Red,
+                _ if value == "red" => Health::Red,
+                _ if value == "yellow" => Health::Yellow,
+                _ => Health::Green,
+            };
+            health = health.min(part);
+        }
+        health
+    }
+
+    fn node_state(&self, index: NodeIndex) -> State {
+        let node = self.node(index);
+        let words = if node.unclean {
+            if node.online {
+                "UNCLEAN (online)"
+            } else if node.pending {
+                "UNCLEAN (pending)"
+            } else {
+                "UNCLEAN (offline)"
+            }
+        } else if node.pending {
+            "pending"
+        } else if node.standby_on_fail && node.online {
+            "standby (on-fail)"
+        } else if node.standby {
+            match (node.online, node.running.is_empty()) {
+                (false, _) => "OFFLINE (standby)",
+                (true, true) => "standby",
+                (true, false) => "standby (with active resources)",
+            }
+        } else if node.maintenance {
+            if node.online { "maintenance" } else { "OFFLINE (maintenance)" }
+        } else if node.online {
+            match self.health_of(index) {
+                Health::Red => "online (health is RED)",
+                Health::Yellow => "online (health is YELLOW)",
+                Health::Green => return State::Online,
+            }
+        } else {
+            return State::Offline;
+        };
+        State::Special(words)
+    }
+}
+
+/// A node's state, as far as lists are concerned.
+enum State {
+    Online,
+    Offline,
+    /// Worth a line of its own.
+    Special(&'static str),
+}

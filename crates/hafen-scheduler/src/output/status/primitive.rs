@@ -1,0 +1,119 @@
+//! The line of a primitive: what it is, its state, where it runs, and what is special about it.
+
+use super::words::role_name;
+use super::{FailedProbes, Listing};
+use crate::model::{Cluster, NodeIndex, ResourceId, Role};
+
+impl Cluster<'_> {
+    pub(super) fn show_primitive(
+        &self,
+        out: &mut Listing,
+        depth: usize,
+        resource: ResourceId,
+        probes: &FailedProbes<'_>,
+    ) {
+        let mut words = self.agent_words(resource);
+        words.push_str(":\t");
+        self.add_state(&mut words, resource, probes);
+        out.item(depth, &words);
+    }
+
+    fn agent_words(&self, resource: ResourceId) -> String {
+        let known = self.rsc(resource);
+        let mut words = format!("{}\t({}", self.shown_name(resource), self.agent_of(resource));
+        words.push(')');
+        let _ = known;
+        words
+    }
+
+    /// `ocf:heartbeat:IPaddr2`.
+    pub(super) fn agent_of(&self, resource: ResourceId) -> String {
+        let known = self.rsc(resource);
+        match &known.provider {
+            Some(provider) => format!("{}:{provider}:{}", known.class, known.type_),
+            None => format!("{}:{}", known.class, known.type_),
+        }
+    }
+
+    fn add_state(&self, words: &mut String, resource: ResourceId, probes: &FailedProbes<'_>) {
+        let known = self.rsc(resource);
+        let role = self.shown_role(resource);
+        let node = match known.running_on.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        if known.orphan {
+            words.push_str(" ORPHANED");
+        }
+        if known.failed {
+            words.push_str(" FAILED");
+            if role > Role::Unpromoted {
+                words.push(' ');
+                words.push_str(role_name(role));
+            }
+        } else {
+            words.push(' ');
+            words.push_str(self.pending_state(resource).unwrap_or(role_name(role)));
+        }
+        if let Some(node) = node {
+            words.push(' ');
+            words.push_str(&self.node(node).uname);
+        }
+        if role == Role::Stopped
+            && let Some(reason) = probes.reason(self.history_name(resource), node)
+        {
+            words.push_str(" (");
+            words.push_str(&reason);
+            words.push_str(") ");
+        }
+        let marks = self.marks(resource, node);
+        if !marks.is_empty() {
+            words.push_str(" (");
+            words.push_str(&marks.join(", "));
+            words.push(')');
+        }
+        if known.running_on.len() > 1 {
+            words.push_str(" [");
+            for node in &known.running_on {
+                words.push(' ');
+                words.push_str(&self.node(*node).uname);
+            }
+            words.push_str(" ]");
+        }
+    }
+
+    /// The name under which probes of it are recorded.
+    pub(super) fn history_name(&self, resource: ResourceId) -> &str {
+        self.shown_name(resource)
+    }
+
+    fn marks(&self, resource: ResourceId, node: Option<NodeIndex>) -> Vec<&'static str> {
+        let known = self.rsc(resource);
+        let mut marks = Vec::new();
+        if let Some(node) = node {
+            if !self.node(node).online && self.node(node).unclean {
+                marks.push("UNCLEAN");
+            }
+            if known.lock_node == Some(node) {
+                marks.push("LOCKED");
+            }
+        }
+        marks.extend(self.pending_check(resource));
+        match self.wanted_role(resource) {
+            Some(Role::Stopped) => marks.push("disabled"),
+            Some(Role::Unpromoted) if self.is_promotable(resource) => marks.push("target-role:Unpromoted"),
+            _ => {}
+        }
+        if known.blocked {
+            marks.push("blocked");
+        } else if known.maintenance {
+            marks.push("maintenance");
+        } else if !known.managed {
+            marks.push("unmanaged");
+        }
+        if known.failure_ignored {
+            marks.push("failure ignored");
+        }
+        marks
+    }
+}

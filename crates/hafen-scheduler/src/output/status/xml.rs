@@ -1,0 +1,144 @@
+//! The state as XML.
+
+use super::words::role_name;
+use super::{Format, StatusOptions};
+use crate::model::{Cluster, NodeIndex, ResourceId, Variant};
+use crate::output::status::nodes::Health;
+use crate::output::xml::XmlWriter;
+
+impl Cluster<'_> {
+    pub(super) fn status_xml(&self, options: StatusOptions) -> String {
+        debug_assert_eq!(options.format, Format::Xml);
+        let mut xml = XmlWriter::default();
+        xml.open(if options.revised { "revised_cluster_status" } else { "cluster_status" });
+        xml.open("nodes");
+        for node in self.listed_nodes() {
+            self.node_xml(&mut xml, node);
+        }
+        xml.close();
+        let mut shown = self.top.iter().filter(|top| self.is_shown(**top)).peekable();
+        if shown.peek().is_some() {
+            xml.open("resources");
+            for top in shown {
+                self.resource_xml(&mut xml, *top);
+            }
+            xml.close();
+        }
+        xml.finish()
+    }
+
+    fn node_xml(&self, xml: &mut XmlWriter, index: NodeIndex) {
+        let node = self.node(index);
+        xml.open("node");
+        xml.attribute("name", &node.uname);
+        xml.attribute("id", &node.id);
+        xml.flag("online", node.online);
+        xml.flag("standby", node.standby);
+        xml.flag("standby_onfail", node.standby_on_fail);
+        xml.flag("maintenance", node.maintenance);
+        xml.flag("pending", node.pending);
+        xml.flag("unclean", node.unclean);
+        let health = match self.health_of(index) {
+            Health::Red => "red",
+            Health::Yellow => "yellow",
+            Health::Green => "green",
+        };
+        xml.attribute("health", health);
+        match node.attributes.get("#feature-set") {
+            Some(version) => xml.attribute("feature_set", version),
+            // Nodes older than that did not tell.
+            None if node.online && !node.remote => xml.attribute("feature_set", "<3.15.1"),
+            None => {}
+        }
+        xml.flag("shutdown", node.shutdown);
+        xml.flag("expected_up", node.expected_up);
+        xml.flag("is_dc", node.is_dc);
+        xml.attribute("resources_running", &node.running.len().to_string());
+        let kind = if node.ping {
+            "ping"
+        } else if node.remote {
+            "remote"
+        } else {
+            "member"
+        };
+        xml.attribute("type", kind);
+        xml.close();
+    }
+
+    fn resource_xml(&self, xml: &mut XmlWriter, resource: ResourceId) {
+        match self.rsc(resource).variant {
+            Variant::Primitive => self.primitive_xml(xml, resource),
+            Variant::Group => self.group_xml(xml, resource),
+            Variant::Clone => self.clone_xml(xml, resource),
+        }
+    }
+
+    fn primitive_xml(&self, xml: &mut XmlWriter, id: ResourceId) {
+        let resource = self.rsc(id);
+        xml.open("resource");
+        xml.attribute("id", self.shown_name(id));
+        xml.attribute("resource_agent", &self.agent_of(id));
+        xml.attribute("role", role_name(self.shown_role(id)));
+        if let Some(wanted) = resource.meta.get("target-role") {
+            xml.attribute("target_role", wanted);
+        }
+        xml.flag("active", self.is_active(id, true));
+        xml.flag("orphaned", resource.orphan);
+        xml.flag("blocked", resource.blocked);
+        xml.flag("maintenance", resource.maintenance);
+        xml.flag("managed", resource.managed);
+        xml.flag("failed", resource.failed);
+        xml.flag("failure_ignored", resource.failure_ignored);
+        xml.attribute("nodes_running_on", &resource.running_on.len().to_string());
+        if let Some(pending) = self.pending_check(id).or(self.pending_state(id)) {
+            xml.attribute("pending", pending);
+        }
+        if let Some(lock) = resource.lock_node {
+            xml.attribute("locked_to", &self.node(lock).uname);
+        }
+        for node in &resource.running_on {
+            xml.open("node");
+            xml.attribute("name", &self.node(*node).uname);
+            xml.attribute("id", &self.node(*node).id);
+            xml.flag("cached", true);
+            xml.close();
+        }
+        xml.close();
+    }
+
+    fn group_xml(&self, xml: &mut XmlWriter, id: ResourceId) {
+        let group = self.rsc(id);
+        xml.open("group");
+        xml.attribute("id", &group.id);
+        xml.attribute("number_resources", &group.children.len().to_string());
+        xml.flag("maintenance", group.maintenance);
+        xml.flag("managed", group.managed);
+        xml.flag("disabled", self.is_disabled(id));
+        for member in &group.children {
+            self.resource_xml(xml, *member);
+        }
+        xml.close();
+    }
+
+    fn clone_xml(&self, xml: &mut XmlWriter, id: ResourceId) {
+        let clone = self.rsc(id);
+        xml.open("clone");
+        xml.attribute("id", &clone.id);
+        xml.flag("multi_state", self.is_promotable(id));
+        xml.flag("unique", clone.unique);
+        xml.flag("maintenance", clone.maintenance);
+        xml.flag("managed", clone.managed);
+        xml.flag("disabled", self.is_disabled(id));
+        xml.flag("failed", clone.failed);
+        xml.flag("failure_ignored", clone.failure_ignored);
+        if let Some(wanted) = clone.meta.get("target-role") {
+            xml.attribute("target_role", wanted);
+        }
+        for instance in &clone.children {
+            if self.is_shown(*instance) {
+                self.resource_xml(xml, *instance);
+            }
+        }
+        xml.close();
+    }
+}
