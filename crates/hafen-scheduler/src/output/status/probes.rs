@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::input::history::Record;
+use crate::input::record::Record;
 use crate::model::{Cluster, NodeIndex};
 
 /// By the name of a resource in history: where its probe failed, and with which result.
@@ -11,11 +11,6 @@ pub(crate) struct FailedProbes<'a> {
     by_resource: BTreeMap<&'a str, Vec<(NodeIndex, i32)>>,
 }
 
-const NOT_INSTALLED: i32 = 5;
-const NOT_CONFIGURED: i32 = 6;
-/// The operation's status when the executor did not find the agent.
-const STATUS_NOT_INSTALLED: i32 = 7;
-
 impl<'a> FailedProbes<'a> {
     pub(crate) fn collect(cluster: &Cluster<'a>) -> FailedProbes<'a> {
         let mut by_resource: BTreeMap<&'a str, Vec<(NodeIndex, i32)>> = BTreeMap::new();
@@ -23,10 +18,7 @@ impl<'a> FailedProbes<'a> {
             let Some(id) = history.attribute("id") else { continue };
             for operation in history.children_named("lrm_rsc_op") {
                 let record = Record::read(operation);
-                let failed = record.is_probe()
-                    && (matches!(record.rc, NOT_INSTALLED | NOT_CONFIGURED)
-                        || record.status == STATUS_NOT_INSTALLED);
-                if failed {
+                if record.probed_nothing() {
                     by_resource.entry(id).or_default().push((*node, record.rc));
                 }
             }
