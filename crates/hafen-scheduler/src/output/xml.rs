@@ -82,9 +82,6 @@ mod tests {
         xml.attribute("name", "a<b");
         xml.flag("online", true);
         xml.close();
-        assert_eq!(
-            xml.finish(),
-            "<nodes>\n  <node name=\"a&lt;b\" online=\"true\"/>\n</nodes>\n"
-        );
+        assert_eq!(xml.finish(), "<nodes>\n  <node name=\"a&lt;b\" online=\"true\"/>\n</nodes>\n");
     }
 }

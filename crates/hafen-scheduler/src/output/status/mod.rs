@@ -69,7 +69,11 @@ impl<'a> Cluster<'a> {
     fn status_text(&self, options: StatusOptions) -> String {
         let probes = FailedProbes::collect(self);
         let mut out = Listing::default();
-        out.text.push_str(if options.revised { "Revised Cluster Status:\n" } else { "Current cluster status:\n" });
+        out.text.push_str(if options.revised {
+            "Revised Cluster Status:\n"
+        } else {
+            "Current cluster status:\n"
+        });
         out.item(1, "Node List:");
         self.list_nodes(&mut out, 2);
         out.gap();
@@ -89,7 +93,13 @@ impl<'a> Cluster<'a> {
         !self.rsc(resource).orphan || self.is_active(resource, false)
     }
 
-    fn show_resource(&self, out: &mut Listing, depth: usize, resource: ResourceId, probes: &FailedProbes<'_>) {
+    fn show_resource(
+        &self,
+        out: &mut Listing,
+        depth: usize,
+        resource: ResourceId,
+        probes: &FailedProbes<'_>,
+    ) {
         match self.rsc(resource).variant {
             Variant::Primitive => self.show_primitive(out, depth, resource, probes),
             Variant::Group => self.show_group(out, depth, resource, probes),

@@ -37,9 +37,8 @@ impl Cluster<'_> {
         }
         // Planning a recovery leaves a role of "stopped" on what is active.
         let role = if current.is_some() && known.role <= Role::Stopped { Role::Started } else { known.role };
-        let on = |task: Task, node: Option<NodeIndex>| {
-            node.and_then(|node| self.action_on(resource, task, node))
-        };
+        let on =
+            |task: Task, node: Option<NodeIndex>| node.and_then(|node| self.action_on(resource, task, node));
         let start = on(Task::Start, next);
         let impossible = start.is_none_or(|start| !self.act(start).runnable);
         let stops_at = if impossible { None } else { current };
@@ -51,8 +50,7 @@ impl Cluster<'_> {
             let unexpected = known.recovery == crate::model::Recovery::StopUnexpected;
             unexpected.then(|| self.actions_of(resource, Task::Stop, 0).next()).flatten()
         });
-        let steps =
-            Steps { start, stop, promote: on(Task::Promote, next), demote: on(Task::Demote, next) };
+        let steps = Steps { start, stop, promote: on(Task::Promote, next), demote: on(Task::Demote, next) };
         let mut add = |verb: Verb,
                        from: Option<NodeIndex>,
                        to: Option<NodeIndex>,
