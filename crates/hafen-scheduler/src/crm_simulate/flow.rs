@@ -9,6 +9,7 @@ use super::playing::{self, Settings};
 use super::{ReadError, Shell, exit, help};
 use crate::date;
 use crate::model::Cluster;
+use crate::output::{self, status::StatusOptions};
 use crate::plan::Plan;
 use crate::run::{self, Options};
 
@@ -170,7 +171,7 @@ impl Flow<'_> {
         let injecting = !self.arguments.injections.is_empty();
         let planned = {
             let cluster = run::unpack(cib, seconds(now), options(self.arguments));
-            self.say_status(&cluster, "Current cluster status", "cluster_status");
+            self.say_status(&cluster, false);
             if injecting {
                 Err(KnownAgents::of(&self.arguments.injections, &cluster))
             } else {
@@ -197,7 +198,7 @@ impl Flow<'_> {
             self.say_date(cib, now);
             self.out.spacer();
             let cluster = run::unpack(cib, seconds(now), options(self.arguments));
-            self.say_status(&cluster, "Revised Cluster Status", "revised_cluster_status");
+            self.say_status(&cluster, true);
         }
         Ok(if played { exit::OK } else { exit::ERROR })
     }
@@ -222,12 +223,29 @@ impl Flow<'_> {
         }
     }
 
-    fn say_status(&mut self, _cluster: &Cluster<'_>, title: &str, element: &'static str) {
-        if self.is_silent() {
-            return;
+    fn say_status(&mut self, cluster: &Cluster<'_>, revised: bool) {
+        let Some(format) = self.told_format() else { return };
+        if !revised && let Some(counts) = cluster.instance_counts_line() {
+            self.out.line(format_args!("{counts}"));
+            self.out.spacer();
         }
-        self.out.line(format_args!("{title}:"));
-        self.out.element(element, &[]);
+        let status = cluster.status(StatusOptions { format, revised, ..StatusOptions::default() });
+        self.say_section(&status);
+    }
+
+    /// In which format state and summary are told, if they are.
+    fn told_format(&self) -> Option<output::Format> {
+        match self.out.format {
+            _ if self.is_silent() => None,
+            Format::Text => Some(output::Format::Text),
+            Format::Xml => Some(output::Format::Xml),
+            Format::None => None,
+        }
+    }
+
+    fn say_section(&mut self, section: &str) {
+        self.out.raw(format_args!("{section}"));
+        self.out.elements(section);
     }
 
     fn save_input(&mut self, cib: &Cib) -> Result<(), u8> {
@@ -271,10 +289,9 @@ impl Flow<'_> {
             let dot = cluster.to_dot(arguments.all_actions);
             self.write_or_fail(file, &dot)?;
         }
-        if !self.is_silent() {
+        if let Some(format) = self.told_format() {
             self.out.spacer();
-            self.out.line(format_args!("Transition Summary:"));
-            self.out.element("actions", &[]);
+            self.say_section(&cluster.transition_summary(format));
         }
         let names = if arguments.simulate { playing::known_names(&cluster) } else { Default::default() };
         Ok(Some((plan, names)))

@@ -3,14 +3,6 @@
 use super::{Change, Verb};
 use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 
-/// The actions of a resource that a change is told by.
-struct Steps {
-    start: Option<ActionId>,
-    stop: Option<ActionId>,
-    promote: Option<ActionId>,
-    demote: Option<ActionId>,
-}
-
 impl Cluster<'_> {
     pub(super) fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -68,8 +60,8 @@ impl Cluster<'_> {
             } else if known.reload {
                 add(Verb::Reload, current, next, start, None);
             } else if !required(start) {
-                if required(steps.demote) && required(steps.promote) {
-                    add(Verb::RePromote, current, next, steps.promote, steps.demote);
+                if required(demote) && required(promote) {
+                    add(Verb::RePromote, current, next, promote, demote);
                 }
             } else if impossible {
                 let told = stop.filter(|stop| self.act(*stop).reason.is_some());
@@ -99,9 +91,9 @@ impl Cluster<'_> {
         } else if stop.is_some_and(|stop| self.required(stop)) {
             add(Verb::Restart, current, next, start, None);
         } else if role == Role::Promoted {
-            add(Verb::Demote, current, next, steps.demote, None);
+            add(Verb::Demote, current, next, demote, None);
         } else if known.next_role == Role::Promoted {
-            add(Verb::Promote, current, next, steps.promote, None);
+            add(Verb::Promote, current, next, promote, None);
         } else if role <= Role::Stopped && known.next_role > Role::Stopped {
             add(Verb::Start, current, next, start, None);
         }
