@@ -376,6 +376,8 @@ pub(crate) struct Cluster<'a> {
     pub(crate) settings: BTreeMap<(ResourceId, Task, u64), Rc<Settings>>,
     pub(crate) orders: Vec<Order>,
     pub(crate) history: BTreeMap<(NodeIndex, String), Element<'a>>,
+    /// By the name of a resource: where a probe found that it cannot work, and with which result.
+    pub(crate) failed_probes: BTreeMap<String, Vec<(NodeIndex, i32)>>,
     pub(crate) unfencing: bool,
     pub(crate) have_stonith_devices: bool,
     pub(crate) warnings: Vec<String>,

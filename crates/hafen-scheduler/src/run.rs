@@ -77,6 +77,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         settings: BTreeMap::new(),
         orders: Vec::new(),
         history: BTreeMap::new(),
+        failed_probes: BTreeMap::new(),
         unfencing: false,
         have_stonith_devices: false,
         warnings: Vec::new(),

@@ -202,14 +202,15 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Higher priority first; otherwise the order of the configuration.
+    /// Where load is looked at, those with the highest priority, then those with the best places, come first. (Else the
+    /// order stays as it was unpacked: by priority, removed resources last.)
     pub(crate) fn sort_for_assignment(&mut self) {
-        let mut top = std::mem::take(&mut self.top);
-        top.sort_by_key(|resource| std::cmp::Reverse(self.rsc(*resource).priority));
         if self.properties.placement != Placement::Default {
+            let mut top = std::mem::take(&mut self.top);
+            top.sort_by_key(|resource| std::cmp::Reverse(self.rsc(*resource).priority));
             self.sort_by_need(&mut top);
+            self.top = top;
         }
-        self.top = top;
     }
 
     /// Whether a group's members run together (always, unless an old option says otherwise).

@@ -225,9 +225,8 @@ impl Flow<'_> {
 
     fn say_status(&mut self, cluster: &Cluster<'_>, revised: bool) {
         let Some(format) = self.told_format() else { return };
-        if !revised && let Some(counts) = cluster.instance_counts_line() {
-            self.out.line(format_args!("{counts}"));
-            self.out.spacer();
+        if !revised {
+            self.out.raw(format_args!("{}", cluster.status_preface()));
         }
         let status = cluster.status(StatusOptions { format, revised, ..StatusOptions::default() });
         self.say_section(&status);

@@ -36,6 +36,7 @@ impl<'a> Cluster<'a> {
             return;
         }
         let probed_nothing = record.probed_nothing();
+        let found = record.rc;
         let expired = self.failure_expired(history, &record);
         self.judge(history, &mut record, expired);
         if expired && record.rc != record.expected {
@@ -54,7 +55,7 @@ impl<'a> Cluster<'a> {
             }
         }
         if probed_nothing {
-            self.mask_probe_failure(history);
+            self.mask_probe_failure(history, found);
             return;
         }
         match record.status {
@@ -97,7 +98,9 @@ impl<'a> Cluster<'a> {
     }
 
     /// A probe that finds no agent proves that nothing runs, and that nothing can run there.
-    fn mask_probe_failure(&mut self, history: &mut NodeHistory<'a>) {
+    fn mask_probe_failure(&mut self, history: &mut NodeHistory<'a>, found: i32) {
+        let name = self.shown_name(history.resource).to_owned();
+        self.failed_probes.entry(name).or_default().push((history.node, found));
         self.rsc_mut(history.resource).role = Role::Stopped;
         self.ban_family(history.resource, Some(history.node), "masked-probe-failure");
     }

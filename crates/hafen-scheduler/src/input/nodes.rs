@@ -88,18 +88,11 @@ impl<'a> Cluster<'a> {
             node.maintenance |= node.attributes.get("maintenance").is_some_and(|value| score::is_true(value));
             node.shutdown = requested(node, "shutdown");
             node.expected_up = state.attribute("expected") == Some("member") && !node.shutdown;
-            if state.attribute("in_ccm").is_some() || node.ping {
-                node.unclean = false;
-                node.unseen = false;
-            }
+            node.unclean = false;
+            node.unseen = false;
             self.judge_membership(state, index);
         }
         for node in &mut self.nodes {
-            if !node.unpacked {
-                node.standby |= node.attributes.get("standby").is_some_and(|value| score::is_true(value));
-                node.maintenance |=
-                    node.attributes.get("maintenance").is_some_and(|value| score::is_true(value));
-            }
             if node.unclean && node.fence_reason.is_none() {
                 node.fence_reason = Some("peer has not been seen by the cluster".to_owned());
             }

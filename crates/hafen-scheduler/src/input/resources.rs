@@ -29,6 +29,10 @@ impl<'a> Cluster<'a> {
                 self.top.push(resource);
             }
         }
+        // What is more important comes first wherever resources are looked at one after the other.
+        let mut top = std::mem::take(&mut self.top);
+        top.sort_by_key(|resource| std::cmp::Reverse(self.rsc(*resource).priority));
+        self.top = top;
         self.unpack_tags(configuration);
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FailedProbes, Listing};
+use super::{How, Listing};
 use crate::model::{Cluster, NodeIndex, ResourceId, Role, Variant};
 
 impl Cluster<'_> {
@@ -12,7 +12,7 @@ impl Cluster<'_> {
         out: &mut Listing,
         depth: usize,
         group: ResourceId,
-        probes: &FailedProbes<'_>,
+        how: How,
     ) {
         let known = self.rsc(group);
         let mut title = format!("Resource Group: {}", known.id);
@@ -20,7 +20,7 @@ impl Cluster<'_> {
         out.item(depth, &title);
         for member in &known.children {
             if self.is_shown(*member) {
-                self.show_primitive(out, depth + 1, *member, probes);
+                self.show_primitive(out, depth + 1, *member, how);
             }
         }
     }
@@ -48,7 +48,7 @@ impl Cluster<'_> {
         out: &mut Listing,
         depth: usize,
         clone: ResourceId,
-        probes: &FailedProbes<'_>,
+        how: How,
     ) {
         self.show_clone_title(out, depth, clone);
         let known = self.rsc(clone);
@@ -56,7 +56,7 @@ impl Cluster<'_> {
         let mut started: Vec<NodeIndex> = Vec::new();
         for instance in &known.children {
             match self.instance_view(clone, *instance) {
-                View::Alone => self.show_instance(out, depth + 1, *instance, probes),
+                View::Alone => self.show_instance(out, depth + 1, *instance, how),
                 View::Inactive => {}
                 View::At(node, true) => promoted.push(node),
                 View::At(node, false) => started.push(node),
@@ -64,7 +64,7 @@ impl Cluster<'_> {
         }
         let listed = promoted.len() + started.len();
         self.show_instance_list(out, depth + 1, "Promoted", promoted);
-        let wanted = self.wanted_role(clone);
+        let wanted = self.configured_role(clone);
         let title = match (self.is_promotable(clone), wanted) {
             (true, Some(Role::Unpromoted)) => "Unpromoted (target-role)",
             (true, _) => "Unpromoted",
@@ -73,7 +73,7 @@ impl Cluster<'_> {
         self.show_instance_list(out, depth + 1, title, started);
         let most = usize::try_from(known.clone.as_ref().map_or(0, |options| options.max)).unwrap_or(0);
         if !known.unique && most > listed {
-            self.show_stopped(out, depth + 1, clone, wanted == Some(Role::Stopped), probes);
+            self.show_stopped(out, depth + 1, clone, wanted == Some(Role::Stopped));
         }
     }
 
@@ -119,10 +119,6 @@ impl Cluster<'_> {
         if !self.node(node).online && self.node(node).unclean {
             return View::Alone;
         }
-        let pending = family.iter().any(|member| self.pending_state(*member).is_some());
-        if pending {
-            return View::Alone;
-        }
         let role = family
             .iter()
             .filter(|member| self.rsc(**member).variant == Variant::Primitive)
@@ -150,11 +146,11 @@ impl Cluster<'_> {
         out: &mut Listing,
         depth: usize,
         instance: ResourceId,
-        probes: &FailedProbes<'_>,
+        how: How,
     ) {
         match self.rsc(instance).variant {
-            Variant::Group => self.show_group(out, depth, instance, probes),
-            _ => self.show_primitive(out, depth, instance, probes),
+            Variant::Group => self.show_group(out, depth, instance, how),
+            _ => self.show_primitive(out, depth, instance, how),
         }
     }
 
@@ -172,22 +168,25 @@ impl Cluster<'_> {
         depth: usize,
         clone: ResourceId,
         disabled: bool,
-        probes: &FailedProbes<'_>,
     ) {
         let known = self.rsc(clone);
-        let first = known.children.first().map_or("", |instance| self.history_name(*instance));
+        let first = known.children.first().map_or("", |instance| self.shown_name(*instance));
         let mut runs = vec![false; self.nodes.len()];
-        for node in &known.running_on {
-            runs[node.at()] = true;
+        for member in self.family(clone) {
+            for node in &self.rsc(member).running_on {
+                runs[node.at()] = true;
+            }
         }
+        // Where nothing is allowed anywhere, "nowhere" is told with all nodes.
+        let anywhere = known.allowed.iter().all(|weight| !weight.present);
         let mut lists: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for node in self.listed_nodes() {
-            if runs[node.at()] || !known.allowed[node.at()].present {
+            if runs[node.at()] || !(anywhere || known.allowed[node.at()].present) {
                 continue;
             }
             let state = if disabled {
                 "Stopped (disabled)".to_owned()
-            } else if let Some(reason) = probes.reason(first, Some(node)) {
+            } else if let Some(reason) = self.probe_failure(first, Some(node)) {
                 format!("Stopped ({reason})")
             } else {
                 "Stopped".to_owned()

@@ -10,7 +10,6 @@ mod xml;
 use super::Format;
 use crate::model::{Cluster, ResourceId, Role, Variant};
 
-pub(crate) use probes::FailedProbes;
 pub(crate) use words::role_name;
 
 /// What of the state to show, and how.
@@ -25,12 +24,19 @@ pub(crate) struct StatusOptions {
     pub(crate) fail_counts: bool,
 }
 
+/// How resources are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// With the operations that are under way.
+    pub(super) pending: bool,
+}
+
 /// How many instances there are, and how many of them an administrator or a failure keeps from running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct InstanceCounts {
-    pub(crate) instances: usize,
-    pub(crate) disabled: usize,
-    pub(crate) blocked: usize,
+struct InstanceCounts {
+    instances: usize,
+    disabled: usize,
+    blocked: usize,
 }
 
 /// A text made of nested lists.
@@ -67,7 +73,7 @@ impl<'a> Cluster<'a> {
     }
 
     fn status_text(&self, options: StatusOptions) -> String {
-        let probes = FailedProbes::collect(self);
+        let how = How { pending: !options.revised };
         let mut out = Listing::default();
         out.text.push_str(if options.revised {
             "Revised Cluster Status:\n"
@@ -77,15 +83,20 @@ impl<'a> Cluster<'a> {
         out.item(1, "Node List:");
         self.list_nodes(&mut out, 2);
         out.gap();
-        if self.top.iter().any(|top| self.is_shown(*top)) {
-            out.item(1, "Full List of Resources:");
-            for top in &self.top {
-                if self.is_shown(*top) {
-                    self.show_resource(&mut out, 2, *top, &probes);
-                }
-            }
+        out.item(1, "Full List of Resources:");
+        let mut shown = self.listed_resources().peekable();
+        if shown.peek().is_none() {
+            out.item(2, "No resources");
+        }
+        for top in shown {
+            self.show_resource(&mut out, 2, top, how);
         }
         out.text
+    }
+
+    /// Resources in the order in which they are listed.
+    pub(super) fn listed_resources(&self) -> impl Iterator<Item = ResourceId> {
+        self.top.iter().copied().filter(|top| self.is_shown(*top))
     }
 
     /// Whether a resource appears in the list: removed ones only while they run.
@@ -98,17 +109,17 @@ impl<'a> Cluster<'a> {
         out: &mut Listing,
         depth: usize,
         resource: ResourceId,
-        probes: &FailedProbes<'_>,
+        how: How,
     ) {
         match self.rsc(resource).variant {
-            Variant::Primitive => self.show_primitive(out, depth, resource, probes),
-            Variant::Group => self.show_group(out, depth, resource, probes),
-            Variant::Clone => self.show_clone(out, depth, resource, probes),
+            Variant::Primitive => self.show_primitive(out, depth, resource, how),
+            Variant::Group => self.show_group(out, depth, resource, how),
+            Variant::Clone => self.show_clone(out, depth, resource, how),
         }
     }
 
     /// Counts for the line about disabled and blocked instances.
-    pub(crate) fn instance_counts(&self) -> InstanceCounts {
+    fn instance_counts(&self) -> InstanceCounts {
         let mut counts = InstanceCounts::default();
         for id in self.resource_ids() {
             let resource = self.rsc(id);
@@ -122,8 +133,24 @@ impl<'a> Cluster<'a> {
         counts
     }
 
+    /// What people are told before the state: that the cluster does nothing, and how many instances are kept from running.
+    pub(crate) fn status_preface(&self) -> String {
+        let mut text = String::new();
+        if self.properties.maintenance {
+            text.push_str(
+                "\n              *** Resource management is DISABLED ***\n  The cluster will not attempt to start, \
+                 stop or recover services\n\n",
+            );
+        }
+        if let Some(line) = self.instance_counts_line() {
+            text.push_str(&line);
+            text.push_str("\n\n");
+        }
+        text
+    }
+
     /// `1 of 5 resource instances DISABLED and 0 BLOCKED ...`; nothing where there is nothing to tell.
-    pub(crate) fn instance_counts_line(&self) -> Option<String> {
+    fn instance_counts_line(&self) -> Option<String> {
         let InstanceCounts { instances, disabled, blocked } = self.instance_counts();
         (disabled > 0 || blocked > 0).then(|| {
             format!(

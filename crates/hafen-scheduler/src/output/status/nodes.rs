@@ -3,6 +3,7 @@
 use super::Listing;
 use crate::model::{Cluster, NodeIndex};
 use crate::output::names::by_name;
+use crate::score::INFINITY;
 
 /// How a node's health stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,22 +53,35 @@ impl Cluster<'_> {
         }
     }
 
-    /// The worst of a node's health attributes.
+    /// The worst of a node's health attributes. Scores count as colours as far as the options give colours scores.
     pub(super) fn health_of(&self, node: NodeIndex) -> Health {
-        let mut health = Health::Green;
-        for (name, value) in &self.node(node).attributes {
-            if !name.starts_with("#health") {
-                continue;
-            }
-            let part = match crate::score::parse(value) {
-                Some(score) if score < 0 => Health::Red,
-                _ if value == "red" => Health::Red,
-                _ if value == "yellow" => Health::Yellow,
-                _ => Health::Green,
-            };
-            health = health.min(part);
-        }
-        health
+        let option = |name: &str| self.properties.values.get(name).map(String::as_str);
+        let score = |name: &str, default: i32| {
+            option(name).and_then(crate::score::parse).unwrap_or(default)
+        };
+        let (red, yellow, green) = match option("node-health-strategy") {
+            Some("migrate-on-red") => (-INFINITY, 0, 0),
+            Some("only-green") => (-INFINITY, -INFINITY, 0),
+            Some("progressive" | "custom") => (
+                score("node-health-red", -INFINITY),
+                score("node-health-yellow", 0),
+                score("node-health-green", 0),
+            ),
+            _ => return Health::Green,
+        };
+        let of_score = |score: i32| match score {
+            score if score <= red => Health::Red,
+            score if score <= yellow && yellow != green => Health::Yellow,
+            _ => Health::Green,
+        };
+        let attributes = self.node(node).attributes.iter().filter(|(name, _)| name.starts_with("#health"));
+        let healths = attributes.map(|(_, value)| match value.as_str() {
+            "red" => Health::Red,
+            "yellow" => Health::Yellow,
+            "green" => of_score(green),
+            other => crate::score::parse(other).map_or(Health::Green, of_score),
+        });
+        healths.min().unwrap_or(Health::Green)
     }
 
     fn node_state(&self, index: NodeIndex) -> State {

@@ -1,7 +1,7 @@
 //! The line of a primitive: what it is, its state, where it runs, and what is special about it.
 
 use super::words::role_name;
-use super::{FailedProbes, Listing};
+use super::{How, Listing};
 use crate::model::{Cluster, NodeIndex, ResourceId, Role};
 
 impl Cluster<'_> {
@@ -10,20 +10,16 @@ impl Cluster<'_> {
         out: &mut Listing,
         depth: usize,
         resource: ResourceId,
-        probes: &FailedProbes<'_>,
+        how: How,
     ) {
         let mut words = self.agent_words(resource);
         words.push_str(":\t");
-        self.add_state(&mut words, resource, probes);
+        self.add_state(&mut words, resource, how);
         out.item(depth, &words);
     }
 
     fn agent_words(&self, resource: ResourceId) -> String {
-        let known = self.rsc(resource);
-        let mut words = format!("{}\t({}", self.shown_name(resource), self.agent_of(resource));
-        words.push(')');
-        let _ = known;
-        words
+        format!("{}\t({})", self.shown_name(resource), self.agent_of(resource))
     }
 
     /// `ocf:heartbeat:IPaddr2`.
@@ -35,13 +31,15 @@ impl Cluster<'_> {
         }
     }
 
-    fn add_state(&self, words: &mut String, resource: ResourceId, probes: &FailedProbes<'_>) {
+    fn add_state(&self, words: &mut String, resource: ResourceId, how: How) {
         let known = self.rsc(resource);
         let role = self.shown_role(resource);
         let node = match known.running_on.as_slice() {
+            [] => known.lock_node,
             [only] => Some(*only),
             _ => None,
         };
+        let pending = self.pending_state(resource).filter(|_| how.pending);
         if known.orphan {
             words.push_str(" ORPHANED");
         }
@@ -53,20 +51,20 @@ impl Cluster<'_> {
             }
         } else {
             words.push(' ');
-            words.push_str(self.pending_state(resource).unwrap_or(role_name(role)));
+            words.push_str(pending.unwrap_or(role_name(role)));
         }
         if let Some(node) = node {
             words.push(' ');
             words.push_str(&self.node(node).uname);
         }
         if role == Role::Stopped
-            && let Some(reason) = probes.reason(self.history_name(resource), node)
+            && let Some(reason) = self.probe_failure(self.shown_name(resource), node)
         {
             words.push_str(" (");
             words.push_str(&reason);
             words.push_str(") ");
         }
-        let marks = self.marks(resource, node);
+        let marks = self.marks(resource, node, how);
         if !marks.is_empty() {
             words.push_str(" (");
             words.push_str(&marks.join(", "));
@@ -82,12 +80,7 @@ impl Cluster<'_> {
         }
     }
 
-    /// The name under which probes of it are recorded.
-    pub(super) fn history_name(&self, resource: ResourceId) -> &str {
-        self.shown_name(resource)
-    }
-
-    fn marks(&self, resource: ResourceId, node: Option<NodeIndex>) -> Vec<&'static str> {
+    fn marks(&self, resource: ResourceId, node: Option<NodeIndex>, how: How) -> Vec<&'static str> {
         let known = self.rsc(resource);
         let mut marks = Vec::new();
         if let Some(node) = node {
@@ -98,7 +91,7 @@ impl Cluster<'_> {
                 marks.push("LOCKED");
             }
         }
-        marks.extend(self.pending_check(resource));
+        marks.extend(self.pending_check(resource).filter(|_| how.pending));
         match self.wanted_role(resource) {
             Some(Role::Stopped) => marks.push("disabled"),
             Some(Role::Unpromoted) if self.is_promotable(resource) => marks.push("target-role:Unpromoted"),

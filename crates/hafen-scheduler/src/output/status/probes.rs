@@ -1,34 +1,11 @@
 //! Probes that found that a resource cannot work on a node.
 
-use std::collections::BTreeMap;
-
-use crate::input::record::Record;
 use crate::model::{Cluster, NodeIndex};
 
-/// By the name of a resource in history: where its probe failed, and with which result.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FailedProbes<'a> {
-    by_resource: BTreeMap<&'a str, Vec<(NodeIndex, i32)>>,
-}
-
-impl<'a> FailedProbes<'a> {
-    pub(crate) fn collect(cluster: &Cluster<'a>) -> FailedProbes<'a> {
-        let mut by_resource: BTreeMap<&'a str, Vec<(NodeIndex, i32)>> = BTreeMap::new();
-        for ((node, _), history) in &cluster.history {
-            let Some(id) = history.attribute("id") else { continue };
-            for operation in history.children_named("lrm_rsc_op") {
-                let record = Record::read(operation);
-                if record.probed_nothing() {
-                    by_resource.entry(id).or_default().push((*node, record.rc));
-                }
-            }
-        }
-        FailedProbes { by_resource }
-    }
-
+impl Cluster<'_> {
     /// Why a resource cannot work on a node, or, without a node, on any.
-    pub(super) fn reason(&self, id: &str, node: Option<NodeIndex>) -> Option<String> {
-        let failed = self.by_resource.get(id)?;
+    pub(super) fn probe_failure(&self, name: &str, node: Option<NodeIndex>) -> Option<String> {
+        let failed = self.failed_probes.get(name)?;
         let (_, rc) = failed.iter().find(|(at, _)| node.is_none_or(|node| node == *at))?;
         Some(result_text(*rc))
     }

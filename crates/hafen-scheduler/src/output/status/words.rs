@@ -64,6 +64,16 @@ impl Cluster<'_> {
         self.rsc(resource).meta.get("target-role").and_then(|text| Role::parse(text))
     }
 
+    /// As `wanted_role`; of something made of parts that does not say, the first part's.
+    pub(super) fn configured_role(&self, resource: ResourceId) -> Option<Role> {
+        self.target_role_text(resource).and_then(Role::parse)
+    }
+
+    pub(super) fn target_role_text(&self, resource: ResourceId) -> Option<&str> {
+        let own = |resource: ResourceId| self.rsc(resource).meta.get("target-role").map(String::as_str);
+        own(resource).or_else(|| own(*self.rsc(resource).children.first()?))
+    }
+
     /// Whether the administrator keeps it from running, or from being promoted.
     pub(super) fn is_disabled(&self, resource: ResourceId) -> bool {
         match self.wanted_role(resource) {
@@ -91,7 +101,7 @@ impl Cluster<'_> {
     }
 
     /// The name by which people know a resource: instances that are all alike go without their number.
-    pub(super) fn shown_name(&self, resource: ResourceId) -> &str {
+    pub(crate) fn shown_name(&self, resource: ResourceId) -> &str {
         let known = self.rsc(resource);
         if known.unique || known.instance.is_none() {
             &known.id

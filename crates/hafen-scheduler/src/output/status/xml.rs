@@ -1,7 +1,7 @@
 //! The state as XML.
 
 use super::words::role_name;
-use super::{Format, StatusOptions};
+use super::{Format, How, StatusOptions};
 use crate::model::{Cluster, NodeIndex, ResourceId, Variant};
 use crate::output::status::nodes::Health;
 use crate::output::xml::XmlWriter;
@@ -9,6 +9,7 @@ use crate::output::xml::XmlWriter;
 impl Cluster<'_> {
     pub(super) fn status_xml(&self, options: StatusOptions) -> String {
         debug_assert_eq!(options.format, Format::Xml);
+        let how = How { pending: !options.revised };
         let mut xml = XmlWriter::default();
         xml.open(if options.revised { "revised_cluster_status" } else { "cluster_status" });
         xml.open("nodes");
@@ -16,11 +17,11 @@ impl Cluster<'_> {
             self.node_xml(&mut xml, node);
         }
         xml.close();
-        let mut shown = self.top.iter().filter(|top| self.is_shown(**top)).peekable();
+        let mut shown = self.listed_resources().peekable();
         if shown.peek().is_some() {
             xml.open("resources");
             for top in shown {
-                self.resource_xml(&mut xml, *top);
+                self.resource_xml(&mut xml, top, how);
             }
             xml.close();
         }
@@ -65,15 +66,15 @@ impl Cluster<'_> {
         xml.close();
     }
 
-    fn resource_xml(&self, xml: &mut XmlWriter, resource: ResourceId) {
+    fn resource_xml(&self, xml: &mut XmlWriter, resource: ResourceId, how: How) {
         match self.rsc(resource).variant {
-            Variant::Primitive => self.primitive_xml(xml, resource),
-            Variant::Group => self.group_xml(xml, resource),
-            Variant::Clone => self.clone_xml(xml, resource),
+            Variant::Primitive => self.primitive_xml(xml, resource, how),
+            Variant::Group => self.group_xml(xml, resource, how),
+            Variant::Clone => self.clone_xml(xml, resource, how),
         }
     }
 
-    fn primitive_xml(&self, xml: &mut XmlWriter, id: ResourceId) {
+    fn primitive_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How) {
         let resource = self.rsc(id);
         xml.open("resource");
         xml.attribute("id", self.shown_name(id));
@@ -90,7 +91,7 @@ impl Cluster<'_> {
         xml.flag("failed", resource.failed);
         xml.flag("failure_ignored", resource.failure_ignored);
         xml.attribute("nodes_running_on", &resource.running_on.len().to_string());
-        if let Some(pending) = self.pending_check(id).or(self.pending_state(id)) {
+        if let Some(pending) = self.pending_check(id).or(self.pending_state(id)).filter(|_| how.pending) {
             xml.attribute("pending", pending);
         }
         if let Some(lock) = resource.lock_node {
@@ -106,7 +107,7 @@ impl Cluster<'_> {
         xml.close();
     }
 
-    fn group_xml(&self, xml: &mut XmlWriter, id: ResourceId) {
+    fn group_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How) {
         let group = self.rsc(id);
         xml.open("group");
         xml.attribute("id", &group.id);
@@ -115,12 +116,12 @@ impl Cluster<'_> {
         xml.flag("managed", group.managed);
         xml.flag("disabled", self.is_disabled(id));
         for member in &group.children {
-            self.resource_xml(xml, *member);
+            self.resource_xml(xml, *member, how);
         }
         xml.close();
     }
 
-    fn clone_xml(&self, xml: &mut XmlWriter, id: ResourceId) {
+    fn clone_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How) {
         let clone = self.rsc(id);
         xml.open("clone");
         xml.attribute("id", &clone.id);
@@ -131,12 +132,12 @@ impl Cluster<'_> {
         xml.flag("disabled", self.is_disabled(id));
         xml.flag("failed", clone.failed);
         xml.flag("failure_ignored", clone.failure_ignored);
-        if let Some(wanted) = clone.meta.get("target-role") {
+        if let Some(wanted) = self.target_role_text(id) {
             xml.attribute("target_role", wanted);
         }
         for instance in &clone.children {
             if self.is_shown(*instance) {
-                self.resource_xml(xml, *instance);
+                self.resource_xml(xml, *instance, how);
             }
         }
         xml.close();

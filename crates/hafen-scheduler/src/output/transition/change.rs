@@ -42,7 +42,7 @@ impl Cluster<'_> {
             let unexpected = known.recovery == crate::model::Recovery::StopUnexpected;
             unexpected.then(|| self.actions_of(resource, Task::Stop, 0).next()).flatten()
         });
-        let steps = Steps { start, stop, promote: on(Task::Promote, next), demote: on(Task::Demote, next) };
+        let (promote, demote) = (on(Task::Promote, next), on(Task::Demote, next));
         let mut add = |verb: Verb,
                        from: Option<NodeIndex>,
                        to: Option<NodeIndex>,
