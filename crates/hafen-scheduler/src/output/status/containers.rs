@@ -7,13 +7,7 @@ use super::{How, Listing};
 use crate::model::{Cluster, NodeIndex, ResourceId, Role, Variant};
 
 impl Cluster<'_> {
-    pub(super) fn show_group(
-        &self,
-        out: &mut Listing,
-        depth: usize,
-        group: ResourceId,
-        how: How,
-    ) {
+    pub(super) fn show_group(&self, out: &mut Listing, depth: usize, group: ResourceId, how: How) {
         let known = self.rsc(group);
         let mut title = format!("Resource Group: {}", known.id);
         self.add_marks(&mut title, group, Vec::new());
@@ -43,13 +37,7 @@ impl Cluster<'_> {
         title.push(':');
     }
 
-    pub(super) fn show_clone(
-        &self,
-        out: &mut Listing,
-        depth: usize,
-        clone: ResourceId,
-        how: How,
-    ) {
+    pub(super) fn show_clone(&self, out: &mut Listing, depth: usize, clone: ResourceId, how: How) {
         self.show_clone_title(out, depth, clone);
         let known = self.rsc(clone);
         let mut promoted: Vec<NodeIndex> = Vec::new();
@@ -141,13 +129,7 @@ impl Cluster<'_> {
         only
     }
 
-    fn show_instance(
-        &self,
-        out: &mut Listing,
-        depth: usize,
-        instance: ResourceId,
-        how: How,
-    ) {
+    fn show_instance(&self, out: &mut Listing, depth: usize, instance: ResourceId, how: How) {
         match self.rsc(instance).variant {
             Variant::Group => self.show_group(out, depth, instance, how),
             _ => self.show_primitive(out, depth, instance, how),
@@ -162,13 +144,7 @@ impl Cluster<'_> {
     }
 
     /// Nodes where no instance runs, by why.
-    fn show_stopped(
-        &self,
-        out: &mut Listing,
-        depth: usize,
-        clone: ResourceId,
-        disabled: bool,
-    ) {
+    fn show_stopped(&self, out: &mut Listing, depth: usize, clone: ResourceId, disabled: bool) {
         let known = self.rsc(clone);
         let first = known.children.first().map_or("", |instance| self.shown_name(*instance));
         let mut runs = vec![false; self.nodes.len()];

@@ -104,13 +104,7 @@ impl<'a> Cluster<'a> {
         !self.rsc(resource).orphan || self.is_active(resource, false)
     }
 
-    fn show_resource(
-        &self,
-        out: &mut Listing,
-        depth: usize,
-        resource: ResourceId,
-        how: How,
-    ) {
+    fn show_resource(&self, out: &mut Listing, depth: usize, resource: ResourceId, how: How) {
         match self.rsc(resource).variant {
             Variant::Primitive => self.show_primitive(out, depth, resource, how),
             Variant::Group => self.show_group(out, depth, resource, how),

@@ -56,9 +56,7 @@ impl Cluster<'_> {
     /// The worst of a node's health attributes. Scores count as colours as far as the options give colours scores.
     pub(super) fn health_of(&self, node: NodeIndex) -> Health {
         let option = |name: &str| self.properties.values.get(name).map(String::as_str);
-        let score = |name: &str, default: i32| {
-            option(name).and_then(crate::score::parse).unwrap_or(default)
-        };
+        let score = |name: &str, default: i32| option(name).and_then(crate::score::parse).unwrap_or(default);
         let (red, yellow, green) = match option("node-health-strategy") {
             Some("migrate-on-red") => (-INFINITY, 0, 0),
             Some("only-green") => (-INFINITY, -INFINITY, 0),

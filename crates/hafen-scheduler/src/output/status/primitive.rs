@@ -5,13 +5,7 @@ use super::{How, Listing};
 use crate::model::{Cluster, NodeIndex, ResourceId, Role};
 
 impl Cluster<'_> {
-    pub(super) fn show_primitive(
-        &self,
-        out: &mut Listing,
-        depth: usize,
-        resource: ResourceId,
-        how: How,
-    ) {
+    pub(super) fn show_primitive(&self, out: &mut Listing, depth: usize, resource: ResourceId, how: How) {
         let mut words = self.agent_words(resource);
         words.push_str(":\t");
         self.add_state(&mut words, resource, how);
