@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::hash::{Hash as _, Hasher};
 
 use hafen_cib::xml::{Document, Element};
 
@@ -136,6 +137,17 @@ impl Graph {
             }
         }
         Ok(graph)
+    }
+
+    /// Adds what counts at a level to a hash.
+    pub fn hash_at(&self, level: Level, hash: &mut impl Hasher) {
+        self.actions.hash(hash);
+        if level >= Level::Graph {
+            self.edges.hash(hash);
+        }
+        if level >= Level::Full {
+            self.details.hash(hash);
+        }
     }
 
     /// The graph as lines for people: each action, then what it waits for.

@@ -51,6 +51,9 @@ struct Arguments {
     /// Write the shrunk CIBs as case folders, with the oracle's answer, below this folder.
     #[arg(long)]
     cases: Option<PathBuf>,
+    /// Print a digest of our own answer to each seed; needs no oracle. Says whether a change of the scheduler is seen.
+    #[arg(long)]
+    digests: bool,
     /// Count themes only; needs no oracle.
     #[arg(long)]
     themes: bool,
@@ -64,6 +67,13 @@ fn main() -> ExitCode {
     }
     if arguments.themes {
         print!("{}", play::survey(arguments.first, arguments.count).table());
+        return ExitCode::SUCCESS;
+    }
+    if arguments.digests {
+        std::panic::set_hook(Box::new(|_| {}));
+        for (seed, digest) in play::digests(arguments.first, arguments.count, arguments.level) {
+            println!("{seed} {digest:016x}");
+        }
         return ExitCode::SUCCESS;
     }
     let mut oracle = match Oracle::find() {

@@ -1,6 +1,7 @@
 //! Plays many seeds against the oracle, two processes at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,6 +80,23 @@ pub fn survey(first: u64, count: u64) -> Summary {
         summary.count(&generate(seed), false);
     }
     summary
+}
+
+/// A digest of our own answer to each seed, as far as a level goes.
+pub fn digests(first: u64, count: u64, level: Level) -> impl Iterator<Item = (u64, u64)> {
+    (first..first.saturating_add(count)).map(move |seed| {
+        let mut hash = DefaultHasher::new();
+        match ours::ask(&generate(seed).to_xml()) {
+            Ok(answer) => {
+                answer.graph.hash_at(level, &mut hash);
+                if level == Level::Scores {
+                    answer.scores.hash(&mut hash);
+                }
+            }
+            Err(text) => text.hash(&mut hash),
+        }
+        (seed, hash.finish())
+    })
 }
 
 /// Plays the seeds, and stops when there are so many differences.
