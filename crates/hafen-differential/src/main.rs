@@ -152,9 +152,13 @@ fn many(oracle: &Oracle, arguments: &Arguments) -> std::io::Result<bool> {
     let mut kinds: Vec<(String, Vec<u64>)> = kinds.into_iter().collect();
     kinds.sort_by_key(|(_, seeds)| std::cmp::Reverse(seeds.len()));
     for (_, seeds) in kinds.iter().take(arguments.shrink) {
-        let Some(found) = summary.differences.get(&seeds[0]) else { continue };
+        // The smallest is soon shrunk.
+        let size =
+            |seed: &&u64| summary.differences.get(seed).map_or(usize::MAX, |one| one.cib.to_xml().len());
+        let Some(seed) = seeds.iter().min_by_key(size) else { continue };
+        let Some(found) = summary.differences.get(seed) else { continue };
         let shrunk = shrink(oracle, found.clone())?;
-        show(&format!("seed-{}", seeds[0]), &shrunk, arguments)?;
+        show(&format!("seed-{seed}"), &shrunk, arguments)?;
     }
     print!("{}", summary.table());
     if arguments.list {
