@@ -198,9 +198,12 @@ impl<'a> Cluster<'a> {
             self.order_one_or_more(one, other, (first_task, then_task), flags);
             return;
         }
-        // Of members one after the other only the outermost touches the other set.
+        // Of members one after the other only the outermost touches the other set; but only where that is said: members
+        // are one after the other when nothing is said, too, and then each of them touches it.
+        let said =
+            |set: &Set<'a>| set.element.attribute("sequential").and_then(score::parse_bool) == Some(true);
         let edge = |set: &Set<'a>, last: bool| -> Vec<ResourceId> {
-            if !set.sequential {
+            if !said(set) {
                 return set.members.clone();
             }
             let end = if last { set.members.last() } else { set.members.first() };
