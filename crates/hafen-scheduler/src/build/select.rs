@@ -108,7 +108,9 @@ impl Cluster<'_> {
             return known.node == place && !known.optional;
         }
         if flags == relation::IF_REQUIRED_ON_SAME_NODE {
-            return known.node == other.node && !known.optional;
+            // Joints are on no node, and concern all.
+            let apart = known.node.zip(other.node).is_some_and(|(one, another)| one != another);
+            return !apart && !known.optional;
         }
         !self.fails_unmanaged(first, then)
     }

@@ -89,6 +89,8 @@ impl Cluster<'_> {
             known.possible_firsts = 0;
             known.needed_firsts = known.needed_firsts.max(1);
         }
+        // A joint learns from its parts.
+        self.flags_of(then, None);
         for at in 0..self.act(then).before.len() {
             let (first, flags) = self.act(then).before[at];
             if flags == 0 {
@@ -140,8 +142,15 @@ impl Cluster<'_> {
             return (Changed { first: false, then: fresh }, fresh);
         }
         let first_flags = self.flags_for_relation(first, then_node);
-        let then_flags = self.flags_for_relation(then, first_node);
-        (self.apply_relation(first, then, first_flags, then_flags, flags), false)
+        let mut changed = self.apply_relation(first, then, first_flags, flags);
+        if flags & THEN_IMPLIES_FIRST_GRAPHED != 0
+            && !self.act(first).shown
+            && !self.flags_for_relation(then, first_node).optional
+        {
+            self.act_mut(first).shown = true;
+            changed.first = true;
+        }
+        (changed, false)
     }
 
     /// What is waited for: the end of what something made of parts does, except within it.
@@ -180,14 +189,7 @@ impl Cluster<'_> {
         known.node
     }
 
-    fn apply_relation(
-        &mut self,
-        first: ActionId,
-        then: ActionId,
-        first_flags: Flags,
-        then_flags: Flags,
-        flags: u32,
-    ) -> Changed {
+    fn apply_relation(&mut self, first: ActionId, then: ActionId, first_flags: Flags, flags: u32) -> Changed {
         let mut changed = Changed::default();
         let mut flags = flags;
         let mut node = self.act(then).node;
@@ -208,7 +210,7 @@ impl Cluster<'_> {
                 ORDERED,
                 ASYMMETRIC,
             ] {
-                if flags & kind != 0 {
+                if flags & kind != 0 && self.matters(first, then, first_flags, kind) {
                     changed.merge(self.update_ordered(first, then, node, first_flags, kind));
                 }
             }
@@ -220,12 +222,22 @@ impl Cluster<'_> {
             self.act_mut(then).shown = true;
             changed.then = true;
         }
-        if flags & THEN_IMPLIES_FIRST_GRAPHED != 0 && !then_flags.optional && !self.act(first).shown {
-            self.act_mut(first).shown = true;
-            changed.first = true;
-        }
         self.block_behind_unmanaged_stop(first, then, flags, &mut changed);
         changed
+    }
+
+    /// Whether a relation of one kind can change anything as things are: most cannot.
+    fn matters(&self, first: ActionId, then: ActionId, flags: Flags, kind: u32) -> bool {
+        let idle = match kind {
+            FIRST_IMPLIES_THEN => flags.optional,
+            UNRUNNABLE_FIRST_BLOCKS => flags.runnable,
+            FIRST_ELSE_THEN | ASYMMETRIC => self.act(first).runnable,
+            PROMOTED_THEN_IMPLIES_FIRST => self.act(then).optional,
+            MIN_RUNNABLE | ORDERED => true,
+            _ => false,
+        };
+        // Clones that interleave hand every relation on to their instances.
+        !idle || self.can_interleave(first, then)
     }
 
     /// Relations to an action that belongs to no resource.
