@@ -283,7 +283,6 @@ pub(crate) struct Resource<'a> {
     pub(crate) sort_index: i32,
     pub(crate) lock_node: Option<NodeIndex>,
     pub(crate) lock_time: i64,
-    pub(crate) restart_parameters_changed: bool,
     pub(crate) promotion_barred: bool,
 }
 
@@ -389,8 +388,6 @@ pub(crate) struct Cluster<'a> {
     pub(crate) stale_recurring: BTreeSet<(ResourceId, NodeIndex, Task, u64)>,
     /// Actions whose relations are to be looked at again.
     pub(crate) worklist: Worklist,
-    pub(crate) shutdowns: Vec<ActionId>,
-    pub(crate) fencings: Vec<ActionId>,
     /// Whether secrets in the CIB may be blotted out.
     pub(crate) sanitized: bool,
     /// Whether contributions are written into the ledger.

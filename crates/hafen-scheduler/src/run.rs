@@ -86,8 +86,6 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         active_recurring: BTreeSet::new(),
         stale_recurring: BTreeSet::new(),
         worklist: Worklist::default(),
-        shutdowns: Vec::new(),
-        fencings: Vec::new(),
         sanitized: options.sanitized,
         explain: options.explain,
     };
@@ -96,6 +94,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
     cluster.unpack_tickets();
     cluster.unpack_resources();
     cluster.unpack_node_states();
+    cluster.fence_without_quorum();
     cluster.unpack_failures();
     cluster.unpack_history();
     cluster
@@ -106,21 +105,18 @@ impl Cluster<'_> {
         self.hold_still_without_devices();
         self.unpack_constraints();
         self.add_group_colocations();
+        self.order_anti_colocated();
         self.apply_tickets();
         self.note_recurring();
-        self.assign_all();
-        self.check_history();
-        self.create_probes();
-        self.create_actions();
-        self.clear_failures_of_orphans();
-        self.order_clearing_before_starts();
         self.create_internal_orders();
-        self.create_shutdowns();
-        self.create_fencing();
-        self.order_anti_colocated();
+        self.check_history();
+        self.assign_all();
+        self.create_probes();
+        self.clear_failures_of_orphans();
+        self.create_actions();
+        self.create_fencing_and_shutdowns();
         self.order_migrations();
         self.resolve_orders();
-        self.order_shutdowns();
         self.order_probes_before_restarts();
         self.order_probes_before_thens();
         self.update_all_actions();

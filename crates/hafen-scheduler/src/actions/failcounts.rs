@@ -8,8 +8,6 @@ impl<'a> Cluster<'a> {
     pub(crate) fn forget_failures(&mut self, resource: ResourceId, node: NodeIndex) {
         let clear = self.resource_action(resource, Task::ClearFailcount, Some(node), false);
         self.act_mut(clear).meta.insert("op_no_wait".into(), "true".into());
-        self.act_mut(clear).runnable = self.node(node).online;
-        self.act_mut(clear).optional = false;
     }
 
     /// Whether the failure count is about to be cleared.
@@ -30,16 +28,6 @@ impl<'a> Cluster<'a> {
                         self.order(End::Action(clear), End::Task(resource, Task::Stop), relation::ORDERED);
                     }
                 }
-            }
-        }
-    }
-
-    /// A resource starts with a clean sheet.
-    pub(crate) fn order_clearing_before_starts(&mut self) {
-        for resource in self.resource_ids() {
-            let clears: Vec<_> = self.actions_of(resource, Task::ClearFailcount, 0).collect();
-            for clear in clears {
-                self.order(End::Action(clear), End::Task(resource, Task::Start), relation::ORDERED);
             }
         }
     }

@@ -1,80 +1,108 @@
 //! Fencing, and what waits for it.
 
+use std::collections::BTreeMap;
+
 use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Task, Variant};
-use crate::order::relation;
+use crate::order::relation::{ORDERED, UNRUNNABLE_FIRST_BLOCKS};
+
+/// What waits for fencings, or is implied by them, of all managed primitives.
+#[derive(Default)]
+struct Fenceable {
+    /// What requires fencing, or quorum, before it may happen.
+    waiting: Vec<ActionId>,
+    stops: BTreeMap<NodeIndex, Vec<ActionId>>,
+    demotes: BTreeMap<NodeIndex, Vec<ActionId>>,
+}
 
 impl<'a> Cluster<'a> {
-    pub(crate) fn create_fencing(&mut self) {
+    /// Nodes that have to be fenced, and those that ask to leave.
+    pub(crate) fn create_fencing_and_shutdowns(&mut self) {
         // Where nothing is managed nothing would be recovered by fencing.
-        if !self.properties.stonith || self.resources.iter().all(|resource| !resource.managed) {
-            return;
-        }
-        self.fence_without_quorum();
-        let mut last: Option<ActionId> = None;
-        let mut of_dc: Option<ActionId> = None;
-        let mut others = Vec::new();
+        let managed = self.resources.iter().any(|resource| resource.managed);
+        let fenceable = self.fenceable();
+        let all_stops = self.stops_by_node();
+        let (mut of_dc, mut fencings, mut shutdowns) = (None, Vec::new(), Vec::new());
         for node in self.node_indices() {
             let known = self.node(node);
-            if !known.unclean || known.ping || known.remote || !self.can_fence(node) {
-                continue;
-            }
-            let fencing = self.fencing_of(node);
-            if self.node(node).is_dc {
-                of_dc = Some(fencing);
-            } else {
-                if !self.properties.concurrent_fencing
-                    && let Some(last) = last
-                {
-                    self.order_actions(last, fencing, relation::ORDERED);
+            let is_dc = known.is_dc;
+            let member = !known.ping && !known.remote;
+            if known.unclean && member && managed && self.can_fence(node) {
+                let fencing = self.fencing_of(node);
+                self.order_around_fencing(fencing, node, &fenceable);
+                if is_dc {
+                    of_dc = Some(fencing);
+                } else {
+                    if !self.properties.concurrent_fencing
+                        && let Some(&last) = fencings.last()
+                    {
+                        self.order_actions(last, fencing, ORDERED);
+                    }
+                    fencings.push(fencing);
                 }
-                last = Some(fencing);
-                others.push(fencing);
+            } else if known.online && known.shutdown && member {
+                let shutdown = self.create_shutdown(node);
+                self.order_stops_before_shutdown(node, shutdown, &all_stops);
+                if is_dc {
+                    of_dc = Some(shutdown);
+                } else {
+                    shutdowns.push(shutdown);
+                }
             }
         }
-        if let Some(of_dc) = of_dc {
-            for &fencing in &others {
-                self.order_actions(fencing, of_dc, relation::ORDERED);
+        let Some(of_dc) = of_dc else { return };
+        // The coordinator leaves last, so that not every step elects another. Its fencing need not wait for shutdowns.
+        if self.act(of_dc).task == Task::Shutdown {
+            for shutdown in shutdowns {
+                self.order_actions(shutdown, of_dc, ORDERED);
             }
-        }
-        self.order_shutdown_of_dc(&others);
-        for fencing in self.fencings.clone() {
-            for resource in self.resource_ids() {
-                self.order_around_fencing(resource, fencing);
-            }
-        }
-    }
-
-    /// The coordinator leaves last: after the others, and after fencing, which it drives.
-    fn order_shutdown_of_dc(&mut self, fencings: &[ActionId]) {
-        let is_dc = |cluster: &Self, action: ActionId| {
-            cluster.act(action).node.is_some_and(|node| cluster.node(node).is_dc)
-        };
-        let shutdowns = self.shutdowns.clone();
-        let Some(&of_dc) = shutdowns.iter().find(|action| is_dc(self, **action)) else { return };
-        for shutdown in shutdowns.into_iter().filter(|shutdown| *shutdown != of_dc) {
-            self.order_actions(shutdown, of_dc, relation::ORDERED);
         }
         // Fencings one by one are ordered among themselves: the last of them is enough.
         let from = if self.properties.concurrent_fencing { 0 } else { fencings.len().saturating_sub(1) };
         for fencing in &fencings[from..] {
-            self.order_actions(*fencing, of_dc, relation::ORDERED);
+            self.order_actions(*fencing, of_dc, ORDERED);
         }
     }
 
-    /// How long a lost node is spared because what it runs is worth more than what others run (`priority-fencing-delay`):
-    /// not where this part of the cluster has more than half of the nodes, nor where all nodes are worth the same.
-    fn priority_delay_seconds(&self, target: NodeIndex) -> i64 {
-        let delay = self.properties.priority_fencing_delay_seconds;
-        if delay <= 0 || self.node(target).online {
-            return 0;
+    fn fenceable(&self) -> Fenceable {
+        let mut found = Fenceable::default();
+        if !self.nodes.iter().any(|node| node.unclean) {
+            return found;
         }
-        let members: Vec<NodeIndex> =
-            self.node_indices().filter(|node| !self.node(*node).ping && !self.node(*node).remote).collect();
-        let here = members.iter().filter(|node| self.node(**node).online).count();
-        let worth = |node: NodeIndex| self.node(node).priority;
-        let all = members.iter().map(|node| worth(*node));
-        let (least, most) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
-        if here > members.len() / 2 || least == most || worth(target) < most { 0 } else { delay }
+        for resource in &self.resources {
+            if resource.variant != Variant::Primitive || !resource.managed {
+                continue;
+            }
+            for &action in &resource.actions {
+                let known = self.act(action);
+                if known.requires != Requires::Nothing {
+                    found.waiting.push(action);
+                }
+                let list = match known.task {
+                    Task::Stop => &mut found.stops,
+                    Task::Demote => &mut found.demotes,
+                    _ => continue,
+                };
+                if let Some(node) = known.node {
+                    list.entry(node).or_default().push(action);
+                }
+            }
+        }
+        found
+    }
+
+    fn stops_by_node(&self) -> BTreeMap<NodeIndex, Vec<ActionId>> {
+        let mut stops: BTreeMap<NodeIndex, Vec<ActionId>> = BTreeMap::new();
+        if self.nodes.iter().any(|node| node.shutdown) {
+            for resource in &self.resources {
+                for &action in &resource.actions {
+                    let known = self.act(action);
+                    if let (Task::Stop, Some(node)) = (known.task, known.node) {
+                        stops.entry(node).or_default().push(action);
+                    }
+                }
+            }
+        }
+        stops
     }
 
     /// Fencing is enabled, and there is nothing to fence with: nothing starts or stops until there is.
@@ -91,7 +119,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// A partition that lost its quorum and must not live on fences itself.
-    fn fence_without_quorum(&mut self) {
+    pub(crate) fn fence_without_quorum(&mut self) {
         if self.properties.have_quorum || self.properties.no_quorum != NoQuorumPolicy::Suicide {
             return;
         }
@@ -107,102 +135,134 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// Whether a node could be fenced: by a quorate partition, or as one that is part of this partition.
     pub(crate) fn can_fence(&self, node: NodeIndex) -> bool {
-        if !self.properties.stonith {
-            return false;
-        }
-        if self.properties.have_quorum {
-            return true;
-        }
-        match self.properties.no_quorum {
-            NoQuorumPolicy::Ignore => true,
-            NoQuorumPolicy::Demote | NoQuorumPolicy::Stop | NoQuorumPolicy::Freeze => self.node(node).online,
-            NoQuorumPolicy::Suicide => self.node(node).online,
-        }
+        self.properties.stonith
+            && (self.have_stonith_devices || self.properties.watchdog)
+            && (self.properties.have_quorum
+                || self.properties.no_quorum == NoQuorumPolicy::Ignore
+                || self.node(node).online)
     }
 
     fn fencing_of(&mut self, node: NodeIndex) -> ActionId {
         let kind = self.properties.stonith_action.clone();
-        let key = format!("stonith-{}-{kind}", self.node(node).uname);
-        let fencing = self.free_action(Task::Fence, &key, Some(node), false);
+        let fencing = self.fence_action(node, &kind);
         let reason = self.node(node).fence_reason.clone();
-        let action = self.act_mut(fencing);
-        action.optional = false;
-        action.meta.insert("stonith_action".into(), kind);
-        action.reason = reason;
-        self.add_device_digests(fencing, node);
-        let delay_seconds = self.priority_delay_seconds(node);
-        if delay_seconds > 0 {
+        if self.properties.priority_fencing_delay_seconds > 0
+            && reason.as_deref().is_some_and(|reason| reason.starts_with("peer "))
+        {
+            let delay_seconds = self.priority_delay_seconds(node);
             self.act_mut(fencing).meta.insert("priority_fencing_delay".into(), delay_seconds.to_string());
         }
-        if !self.fencings.contains(&fencing) {
-            self.fencings.push(fencing);
-        }
+        self.act_mut(fencing).optional = false;
+        self.give_reason(fencing, reason.as_deref().unwrap_or("node is unclean"), false);
         fencing
     }
 
-    fn order_around_fencing(&mut self, resource: ResourceId, fencing: ActionId) {
-        if self.rsc(resource).variant != Variant::Primitive || !self.rsc(resource).managed {
-            return;
+    /// The fencing of that kind (`reboot`, `off`, or `on` to unfence) of a node; not required when it is new.
+    pub(crate) fn fence_action(&mut self, node: NodeIndex, kind: &str) -> ActionId {
+        let found = self.free_actions.iter().copied().find(|action| {
+            let action = self.act(*action);
+            action.task == Task::Fence
+                && action.node == Some(node)
+                && action.meta.get("stonith_action").is_some_and(|known| known == kind)
+        });
+        if let Some(found) = found {
+            return found;
         }
-        let Some(target) = self.act(fencing).node else { return };
-        for action in self.rsc(resource).actions.clone() {
+        let key = format!("stonith-{}-{kind}", self.node(node).uname);
+        let fencing = self.free_action(Task::Fence, &key, Some(node), true);
+        self.act_mut(fencing).meta.insert("stonith_action".into(), kind.to_owned());
+        self.add_device_digests(fencing, node);
+        fencing
+    }
+
+    /// How long a lost node is spared because what it runs is worth more than what others run (`priority-fencing-delay`):
+    /// not where this part of the cluster has more than half of the nodes, nor where all nodes are worth the same.
+    fn priority_delay_seconds(&self, target: NodeIndex) -> i64 {
+        if self.node(target).online || self.node(target).remote {
+            return 0;
+        }
+        let members = self.nodes.iter().filter(|node| !node.ping && !node.remote);
+        let here = members.clone().filter(|node| node.online).count();
+        let all = members.clone().map(|node| node.priority);
+        let (least, most) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
+        let spared = here <= members.count() / 2 && least != most && self.node(target).priority >= most;
+        if spared { self.properties.priority_fencing_delay_seconds } else { 0 }
+    }
+
+    fn order_around_fencing(&mut self, fencing: ActionId, target: NodeIndex, fenceable: &Fenceable) {
+        for &action in &fenceable.waiting {
             let known = self.act(action);
+            let Some(resource) = known.resource else { continue };
             match known.requires {
                 Requires::Nothing => {}
-                Requires::Fencing | Requires::Unfencing => {
-                    self.order_actions(fencing, action, relation::ORDERED)
-                }
+                Requires::Fencing | Requires::Unfencing => self.order_actions(fencing, action, ORDERED),
                 Requires::Quorum => {
-                    let fresh = known.task == Task::Start
+                    // It may be active on a node of which nothing is known.
+                    if known.task == Task::Start
                         && self.rsc(resource).allowed[target.at()].present
-                        && !self.rsc(resource).known_on.contains(&target);
-                    if fresh {
-                        self.order_actions(fencing, action, relation::ORDERED);
+                        && !self.is_state_known(resource, target)
+                    {
+                        self.order_actions(fencing, action, ORDERED | UNRUNNABLE_FIRST_BLOCKS);
                     }
                 }
             }
         }
-        self.imply_stops(resource, fencing, target);
-    }
-
-    /// The joint at which what contains a resource begins to stop.
-    fn outer_stop(&self, resource: ResourceId) -> Option<ActionId> {
-        let top = self.top_of(resource);
-        if top == resource {
-            return None;
+        for &stop in fenceable.stops.get(&target).into_iter().flatten() {
+            self.imply_stop(fencing, stop);
         }
-        self.rsc(top).actions.iter().copied().find(|action| self.act(*action).task == Task::Stop)
+        for &demote in fenceable.demotes.get(&target).into_iter().flatten() {
+            self.imply_demote(fencing, demote);
+        }
     }
 
-    /// What runs on a fenced node is stopped, or demoted, by the fencing. Where a resource requires fencing, that comes
-    /// after it.
-    fn imply_stops(&mut self, resource: ResourceId, fencing: ActionId, target: NodeIndex) {
-        let ordered = matches!(self.rsc(resource).requires, Requires::Fencing | Requires::Unfencing);
-        let implied = self.node(target).unclean;
-        for action in self.rsc(resource).actions.clone() {
-            let known = self.act(action);
-            if known.node != Some(target) {
-                continue;
+    /// Whether a resource's state on a node is known; any instance of an anonymous clone will do.
+    fn is_state_known(&self, resource: ResourceId, node: NodeIndex) -> bool {
+        let known = self.rsc(resource);
+        known.known_on.contains(&node)
+            || known.parent.is_some_and(|parent| {
+                let parent = self.rsc(parent);
+                parent.variant == Variant::Clone
+                    && !parent.unique
+                    && parent.children.iter().any(|instance| self.rsc(*instance).known_on.contains(&node))
+            })
+    }
+
+    fn waits_for_fencing(&self, resource: ResourceId) -> bool {
+        matches!(self.rsc(resource).requires, Requires::Fencing | Requires::Unfencing)
+    }
+
+    /// A stop on a fenced node is done by the fencing. Where the resource requires fencing, it counts as stopped after it,
+    /// and so does what contains it.
+    fn imply_stop(&mut self, fencing: ActionId, stop: ActionId) {
+        let Some(resource) = self.act(stop).resource else { return };
+        let known = self.act_mut(stop);
+        known.pseudo = true;
+        known.runnable = true;
+        if self.waits_for_fencing(resource) {
+            self.order_actions(fencing, stop, ORDERED);
+            let outer = self.actions_of(self.top_of(resource), Task::Stop, 0).last();
+            if let Some(outer) = outer {
+                self.order_actions(fencing, outer, ORDERED);
             }
-            let needed = match known.task {
-                Task::Stop => implied,
-                Task::Demote => implied || !self.node(target).online || self.rsc(resource).failed,
-                _ => false,
-            };
-            if !needed {
-                continue;
-            }
-            let is_stop = known.task == Task::Stop;
-            let known = self.act_mut(action);
-            known.pseudo = true;
-            known.runnable = true;
-            if ordered {
-                self.order_actions(fencing, action, relation::ORDERED);
-                if let Some(joint) = self.outer_stop(resource).filter(|_| is_stop) {
-                    self.order_actions(fencing, joint, relation::ORDERED);
-                }
-            }
+        }
+        if self.rsc(resource).notify {
+            self.notify_after_fencing(stop, fencing);
+        }
+    }
+
+    fn imply_demote(&mut self, fencing: ActionId, demote: ActionId) {
+        let (Some(resource), Some(node)) = (self.act(demote).resource, self.act(demote).node) else { return };
+        let lost = !self.node(node).online || self.node(node).unclean;
+        if !(lost || self.rsc(resource).failed) {
+            return;
+        }
+        let known = self.act_mut(demote);
+        known.pseudo = true;
+        known.runnable = true;
+        if self.waits_for_fencing(resource) {
+            self.order_actions(fencing, demote, ORDERED);
         }
     }
 }

@@ -1,72 +1,57 @@
 //! Live migration in place of a stop and a start.
 
 use crate::model::{Cluster, NodeIndex, ResourceId, Task};
-use crate::order::{End, relation};
+use crate::order::relation::{FIRST_ELSE_THEN, ORDERED, UNMIGRATABLE_THEN_BLOCKS};
 
 impl<'a> Cluster<'a> {
     /// Whether a move may be a migration.
     pub(crate) fn may_migrate(&self, resource: ResourceId, current: Option<NodeIndex>) -> bool {
         let known = self.rsc(resource);
-        let Some(current) = current else { return false };
-        let from = self.node(current);
+        let clean = |node: Option<NodeIndex>| node.is_some_and(|node| !self.node(node).unclean);
         known.allow_migrate
             && known.managed
             && !known.failed
             && !known.start_pending
-            && known.next_role.is_active()
-            && !from.unclean
-            && from.online
-            && (known.parent.is_none_or(|parent| self.rsc(parent).clone.is_none()))
-            && known.assigned_to.is_some_and(|to| self.node(to).available())
+            && clean(current)
+            && clean(known.assigned_to)
     }
 
+    /// The steps of a migration. They are required when the stop and the start behind them are, and impossible when those
+    /// cannot be part of one.
     pub(crate) fn create_migration(&mut self, resource: ResourceId, current: Option<NodeIndex>) {
         let (Some(source), Some(target)) = (current, self.rsc(resource).assigned_to) else { return };
         let start = self.resource_action(resource, Task::Start, Some(target), true);
         let stop = self.resource_action(resource, Task::Stop, Some(source), true);
         let names = [("migrate_source", source), ("migrate_target", target)]
             .map(|(name, node)| (name.to_owned(), self.node(node).uname.clone()));
-        if self.rsc(resource).migration_target.is_none() {
-            let leave = self.resource_action(resource, Task::MigrateTo, Some(source), false);
-            self.act_mut(leave).meta.extend(names.clone());
-            self.act_mut(leave).meta.insert("record_pending".into(), "true".into());
-            self.act_mut(leave).migratable = true;
+        let under_way = self.rsc(resource).migration_target.is_some();
+        let requires = self.act(start).requires;
+        if !under_way {
+            let leave = self.resource_action(resource, Task::MigrateTo, Some(source), true);
+            let leave = self.act_mut(leave);
+            leave.migratable = true;
+            leave.requires = requires;
+            leave.meta.extend(names.clone());
+            // Should the source be lost meanwhile, the target must not be forgotten.
+            leave.meta.insert("record_pending".into(), "true".into());
         }
-        let arrive = self.resource_action(resource, Task::MigrateFrom, Some(target), false);
-        self.act_mut(arrive).meta.extend(names);
-        self.act_mut(arrive).migratable = true;
-        for action in [start, stop] {
-            self.act_mut(action).migratable = true;
+        let arrive = self.resource_action(resource, Task::MigrateFrom, Some(target), true);
+        let arrive = self.act_mut(arrive);
+        arrive.migratable = true;
+        arrive.meta.extend(names);
+        if under_way {
+            arrive.requires = requires;
         }
+        self.act_mut(start).migratable = true;
+        self.act_mut(stop).migratable = true;
         self.act_mut(start).pseudo = true;
-        let gate = relation::FIRST_ELSE_THEN | relation::UNMIGRATABLE_THEN_BLOCKS;
-        if self.rsc(resource).migration_target.is_some() {
-            let arrive = End::Task(resource, Task::MigrateFrom);
-            self.order(
-                arrive.clone(),
-                End::Task(resource, Task::Stop),
-                relation::ORDERED | relation::UNMIGRATABLE_THEN_BLOCKS,
-            );
-            self.order(arrive, End::Task(resource, Task::Start), relation::ORDERED | gate);
-            return;
+        let begins = if under_way { Task::MigrateFrom } else { Task::MigrateTo };
+        self.order_tasks((resource, Task::Monitor), (resource, begins), ORDERED);
+        let gate = ORDERED | UNMIGRATABLE_THEN_BLOCKS;
+        if !under_way {
+            self.order_tasks((resource, Task::MigrateTo), (resource, Task::MigrateFrom), gate);
         }
-        self.order_probe_before_migration(resource);
-        self.order_tasks(
-            (resource, Task::MigrateTo),
-            (resource, Task::MigrateFrom),
-            relation::ORDERED | relation::UNMIGRATABLE_THEN_BLOCKS,
-        );
-        self.order_tasks(
-            (resource, Task::MigrateFrom),
-            (resource, Task::Stop),
-            relation::ORDERED | relation::UNMIGRATABLE_THEN_BLOCKS,
-        );
-        self.order_tasks((resource, Task::MigrateFrom), (resource, Task::Start), relation::ORDERED | gate);
-    }
-
-    fn order_probe_before_migration(&mut self, resource: ResourceId) {
-        for probe in self.actions_of(resource, Task::Monitor, 0).collect::<Vec<_>>() {
-            self.order(End::Action(probe), End::Task(resource, Task::MigrateTo), relation::ORDERED);
-        }
+        self.order_tasks((resource, Task::MigrateFrom), (resource, Task::Stop), gate);
+        self.order_tasks((resource, Task::MigrateFrom), (resource, Task::Start), gate | FIRST_ELSE_THEN);
     }
 }

@@ -1,6 +1,7 @@
 //! Actions: what may have to be done, before it is decided what has to be.
 
 mod attributes;
+mod changes;
 mod clone;
 mod digests;
 mod failcounts;
@@ -65,6 +66,7 @@ impl<'a> Cluster<'a> {
         &mut self.actions[action.0 as usize]
     }
 
+    /// The oldest action of that key on that node, or without a node.
     fn find_action(
         &self,
         resource: Option<ResourceId>,
@@ -81,12 +83,13 @@ impl<'a> Cluster<'a> {
             let action = self.act(*action);
             action.task == task
                 && action.interval_ms == interval_ms
+                && (action.node == node || action.node.is_none() || node.is_none())
                 && action.key == *key
-                && (action.node == node || action.node.is_none() && node.is_some())
         })
     }
 
-    /// The action of that key on that node; made when there is none. An existing one becomes required when asked so.
+    /// The action of that key on that node (without a node: wherever it is); made when there is none. An existing one
+    /// becomes required when asked so, and gets its node when it has none.
     pub(crate) fn action_for(
         &mut self,
         resource: Option<ResourceId>,
@@ -96,19 +99,35 @@ impl<'a> Cluster<'a> {
         node: Option<NodeIndex>,
         optional: bool,
     ) -> ActionId {
-        let found = self.find_action(resource, task, interval_ms, &key, node);
-        let action = match found {
+        let action = match self.find_action(resource, task, interval_ms, &key, node) {
             Some(action) => action,
-            None => self.new_action(resource, task, interval_ms, key, node),
+            None => self.new_action(resource, task, interval_ms, key, node, optional),
         };
-        if self.act(action).node.is_none() && node.is_some() && !self.act(action).pseudo {
+        if node.is_some() && self.act(action).node.is_none() {
             self.act_mut(action).node = node;
         }
-        if !optional {
-            self.act_mut(action).optional = false;
-        }
+        self.settle_optional(action, optional);
         self.judge_runnable(action);
         action
+    }
+
+    /// What would change an unmanaged resource never has to happen.
+    fn settle_optional(&mut self, action: ActionId, optional: bool) {
+        let known = self.act(action);
+        let unmanaged = known.resource.is_some_and(|resource| !self.rsc(resource).managed);
+        if unmanaged && known.node.is_some() && !known.pseudo && known.interval_ms == 0 {
+            self.act_mut(action).optional = true;
+        } else if !optional {
+            self.act_mut(action).optional = false;
+        }
+    }
+
+    /// Notes why an action has to happen, or cannot; the first reason stays unless another is more to the point.
+    pub(crate) fn give_reason(&mut self, action: ActionId, reason: &str, overwrite: bool) {
+        let known = self.act_mut(action);
+        if overwrite || known.reason.is_none() {
+            known.reason = Some(reason.to_owned());
+        }
     }
 
     /// An action that belongs to no resource.
@@ -155,6 +174,7 @@ impl<'a> Cluster<'a> {
         interval_ms: u64,
         key: Key,
         node: Option<NodeIndex>,
+        optional: bool,
     ) -> ActionId {
         let id = ActionId(u32::try_from(self.actions.len()).unwrap_or(u32::MAX));
         let settings = self.settings_for(resource, task, interval_ms);
@@ -171,7 +191,7 @@ impl<'a> Cluster<'a> {
             interval_ms,
             pseudo: false,
             runnable: true,
-            optional: true,
+            optional,
             shown: false,
             migratable: false,
             needs_some: false,
@@ -214,58 +234,68 @@ impl<'a> Cluster<'a> {
         if known.pseudo {
             return;
         }
-        let (task, node, interval_ms) = (known.task, known.node, known.interval_ms);
-        let requires = known.requires;
-        if !self.rsc(resource).managed
-            && (interval_ms == 0 && task != Task::Monitor)
-            && task != Task::Delete
-            && task != Task::Cancel
-        {
-            self.act_mut(action).optional = true;
-        }
-        let Some(node) = node else {
+        let (task, requires) = (known.task, known.requires);
+        let Some(node) = known.node else {
             self.act_mut(action).runnable = false;
             return;
         };
-        let known_node = self.node(node);
-        let lost = !known_node.online
-            || (known_node.unclean
-                && task != Task::Stop
-                && task != Task::Demote
-                && known_node.fence_reason.is_some());
-        if lost && !matches!(task, Task::ClearFailcount) {
-            let runnable = false;
-            if self.act(action).runnable {
-                self.act_mut(action).runnable = runnable;
-            }
-            return;
-        }
-        if self.node(node).pending && !matches!(task, Task::Stop | Task::MigrateTo | Task::Demote) {
+        let place = self.node(node);
+        let done_there = task != Task::LrmDelete;
+        let (online, unclean) = (place.online, place.unclean);
+        if done_there && !online {
             self.act_mut(action).runnable = false;
-            return;
+            if self.rsc(resource).managed && task == Task::Stop && !unclean {
+                self.mark_unclean(node, "resource actions are unrunnable");
+            }
+        } else if done_there && place.pending {
+            self.act_mut(action).runnable = false;
+        } else if requires == Requires::Nothing {
+            let known = self.act_mut(action);
+            known.reason = None;
+            known.runnable = true;
+        } else {
+            self.judge_by_quorum(action, resource);
         }
-        if requires == Requires::Nothing || task == Task::Stop {
-            return;
-        }
-        if !self.properties.have_quorum {
-            match self.properties.no_quorum {
-                NoQuorumPolicy::Stop | NoQuorumPolicy::Suicide => self.act_mut(action).runnable = false,
-                NoQuorumPolicy::Freeze => {
-                    let active = self.rsc(resource).running_on.iter().any(|node| self.node(*node).online)
-                        && self.rsc(resource).role >= self.rsc(resource).next_role;
-                    if !active {
-                        self.act_mut(action).runnable = false;
-                    }
-                }
-                NoQuorumPolicy::Demote => {
-                    // What can be demoted stays, the rest stops.
-                    if self.rsc(resource).role < Role::Unpromoted || task == Task::Promote {
-                        self.act_mut(action).runnable = false;
-                    }
-                }
-                NoQuorumPolicy::Ignore => {}
+    }
+
+    /// What has to wait for quorum, where there is none.
+    fn judge_by_quorum(&mut self, action: ActionId, resource: ResourceId) {
+        let mut policy = self.properties.no_quorum;
+        if self.properties.have_quorum {
+            policy = NoQuorumPolicy::Ignore;
+        } else if policy == NoQuorumPolicy::Demote {
+            policy = NoQuorumPolicy::Stop;
+            if self.rsc(resource).role > Role::Started {
+                policy = NoQuorumPolicy::Ignore;
+                let known = self.rsc_mut(resource);
+                known.next_role = known.next_role.min(Role::Unpromoted);
             }
         }
+        let blocked = match policy {
+            NoQuorumPolicy::Stop => Some("no quorum"),
+            NoQuorumPolicy::Freeze => {
+                let known = self.rsc(resource);
+                let grows = !self.is_wholly_active(resource) || known.next_role > known.role;
+                grows.then_some("quorum freeze")
+            }
+            _ => None,
+        };
+        if let Some(reason) = blocked {
+            self.act_mut(action).runnable = false;
+            self.give_reason(action, reason, true);
+        } else if policy != NoQuorumPolicy::Freeze {
+            // While frozen, what has once been found impossible stays so.
+            self.act_mut(action).runnable = true;
+        }
+    }
+
+    /// Whether a resource runs on a node that is up, or is there still as far as anyone knows.
+    fn is_wholly_active(&self, resource: ResourceId) -> bool {
+        let known = self.rsc(resource);
+        known.running_on.iter().any(|node| {
+            let place = self.node(*node);
+            place.unclean || place.online || !known.managed
+        })
     }
 
     /// Makes all actions of all resources.

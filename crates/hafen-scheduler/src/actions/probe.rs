@@ -1,103 +1,127 @@
 //! Probes: finding out what runs where nothing is known.
 
-use crate::input::status::base_name;
 use crate::model::{Cluster, Discovery, NodeIndex, ResourceId, Role, Task, Variant};
 use crate::order::{End, relation};
 
+/// What holds for the probes of all nodes.
+struct Probing {
+    /// By resource: some location constraint confines its discovery, maybe to no node at all.
+    exclusive: Vec<bool>,
+}
+
 impl<'a> Cluster<'a> {
     pub(crate) fn create_probes(&mut self) {
+        if !self.properties.probe {
+            return;
+        }
+        let mut exclusive = vec![false; self.resources.len()];
+        for location in &self.locations {
+            exclusive[location.resource.0 as usize] |= location.discovery == Discovery::Exclusive;
+        }
+        let probing = Probing { exclusive };
+        let top = self.top.clone();
         for node in self.node_indices() {
             let known = self.node(node);
             let joining = known.pending && !known.unclean;
             if !(known.online || joining) || known.unclean || known.ping || known.remote {
                 continue;
             }
-            for resource in self.top.clone() {
-                self.probe(resource, node);
+            for &resource in &top {
+                self.probe(resource, node, &probing);
             }
         }
     }
 
-    fn probe(&mut self, resource: ResourceId, node: NodeIndex) -> bool {
+    fn probe(&mut self, resource: ResourceId, node: NodeIndex, probing: &Probing) {
         match self.rsc(resource).variant {
-            Variant::Primitive => self.probe_primitive(resource, node),
+            Variant::Primitive => self.probe_primitive(resource, node, probing),
             Variant::Group => {
-                let mut any = false;
-                for member in self.rsc(resource).children.clone() {
-                    any |= self.probe(member, node);
+                for at in 0..self.rsc(resource).children.len() {
+                    self.probe(self.rsc(resource).children[at], node, probing);
                 }
-                any
             }
-            Variant::Clone => self.probe_clone(resource, node),
+            Variant::Clone => self.probe_clone(resource, node, probing),
         }
     }
 
-    fn probe_clone(&mut self, clone: ResourceId, node: NodeIndex) -> bool {
-        let exclusive = self.rsc(clone).allowed.iter().any(|weight| weight.discovery == Discovery::Exclusive);
-        if exclusive && self.rsc(clone).allowed[node.at()].discovery != Discovery::Exclusive {
-            return false;
+    fn probe_clone(&mut self, clone: ResourceId, node: NodeIndex, probing: &Probing) {
+        let known = self.rsc(clone);
+        if probing.exclusive[clone.0 as usize] && known.allowed[node.at()].discovery != Discovery::Exclusive {
+            // Its instances never run there, and need not be told of that node.
+            self.rsc_mut(clone).allowed[node.at()].present = false;
+            return;
         }
-        let instances = self.rsc(clone).children.clone();
-        if self.rsc(clone).unique {
-            let mut any = false;
-            for instance in instances {
-                any |= self.probe(instance, node);
+        if known.unique {
+            for at in 0..self.rsc(clone).children.len() {
+                self.probe(self.rsc(clone).children[at], node, probing);
             }
-            return any;
+            return;
         }
-        let here = instances
-            .iter()
-            .copied()
-            .find(|instance| self.assigned_nodes(*instance).contains(&node))
-            .or_else(|| instances.first().copied());
-        here.is_some_and(|instance| self.probe(instance, node))
+        // One instance is as good as another, but the one that is known, or will run, there is the best.
+        let here = known.children.iter().copied().find(|instance| {
+            self.is_known_anywhere_in(*instance, node) || self.assigned_nodes(*instance).contains(&node)
+        });
+        if let Some(instance) = here.or_else(|| known.children.first().copied()) {
+            self.probe(instance, node, probing);
+        }
     }
 
-    fn probe_primitive(&mut self, resource: ResourceId, node: NodeIndex) -> bool {
+    /// Whether the state of some part of a resource on a node is known.
+    fn is_known_anywhere_in(&self, resource: ResourceId, node: NodeIndex) -> bool {
         let known = self.rsc(resource);
-        if known.orphan || !self.properties.probe || known.known_on.contains(&node) {
-            return false;
+        if known.children.is_empty() {
+            known.known_on.contains(&node)
+        } else {
+            known.children.iter().any(|child| self.is_known_anywhere_in(*child, node))
         }
-        let weight = known.allowed[node.at()];
-        let exclusive = known.allowed.iter().any(|weight| weight.discovery == Discovery::Exclusive);
-        if weight.discovery == Discovery::Never || exclusive && weight.discovery != Discovery::Exclusive {
-            return false;
+    }
+
+    fn probe_primitive(&mut self, resource: ResourceId, node: NodeIndex, probing: &Probing) {
+        let known = self.rsc(resource);
+        if known.orphan || known.container.is_some() || known.known_on.contains(&node) {
+            return;
+        }
+        let top = self.top_of(resource);
+        let discovery = known.allowed[node.at()].discovery;
+        let exclusive = probing.exclusive[resource.0 as usize] || probing.exclusive[top.0 as usize];
+        if discovery == Discovery::Never || exclusive && discovery != Discovery::Exclusive {
+            return;
         }
         if known.lock_node.is_some_and(|lock| lock != node) {
-            return false;
+            return;
         }
-        let running = known.running_on.contains(&node);
-        let role = known.role;
+        let target_rc = if !known.running_on.contains(&node) {
+            Some(7)
+        } else if known.role == Role::Promoted {
+            Some(8)
+        } else {
+            None
+        };
         let probe = self.resource_action(resource, Task::Monitor, Some(node), false);
-        if !running {
-            self.act_mut(probe).target_rc = Some(7);
-        } else if role == Role::Promoted {
-            self.act_mut(probe).target_rc = Some(8);
-        }
-        self.act_mut(probe).optional = false;
+        let action = self.act_mut(probe);
+        action.optional = false;
+        action.target_rc = target_rc;
+        let runnable = action.runnable;
         self.order_after_unfencing(resource, node, probe, relation::ORDERED);
-        let top = self.clone_of(resource).unwrap_or(resource);
-        if self.node(node).pending {
-            // What a joining node runs is not known yet, and it cannot be asked: until then nothing starts that runs nowhere.
-            self.act_mut(probe).runnable = false;
-            for member in self.family(top) {
-                let same = base_name(&self.rsc(member).id) == base_name(&self.rsc(resource).id);
-                if same && self.rsc(member).running_on.is_empty() {
-                    self.order(
-                        End::Action(probe),
-                        End::Task(member, Task::Start),
-                        relation::UNRUNNABLE_FIRST_BLOCKS,
-                    );
+        // Instances start together.
+        let top = if self.rsc(top).variant == Variant::Clone { top } else { resource };
+        let mut flags = relation::ORDERED;
+        if !runnable {
+            // What cannot be probed does not start, but does not have to stop either.
+            if self.rsc(top).running_on.is_empty() {
+                flags |= relation::UNRUNNABLE_FIRST_BLOCKS;
+            }
+            for at in 0..self.rsc(top).children.len() {
+                let instance = self.rsc(top).children[at];
+                if self.rsc(instance).running_on.is_empty() {
+                    let blocked = End::Task(instance, Task::Start);
+                    self.order(End::Action(probe), blocked, relation::UNRUNNABLE_FIRST_BLOCKS);
                 }
             }
         }
-        self.order(End::Action(probe), End::Task(top, Task::Start), relation::ORDERED);
-        self.order(End::Action(probe), End::Task(top, Task::ReloadAgent), relation::ORDERED);
-        true
-    }
-
-    pub(crate) fn is_probe(&self, action: crate::model::ActionId) -> bool {
-        let action = self.act(action);
-        action.task == Task::Monitor && action.interval_ms == 0
+        self.order(End::Action(probe), End::Task(top, Task::Start), flags);
+        if self.rsc(resource).reload {
+            self.order(End::Action(probe), End::Task(top, Task::ReloadAgent), relation::ORDERED);
+        }
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Cluster<'a> {
         } else {
             self.default_settings(name, interval_ms)
         };
-        let op = self.configured_operation(resource, name, interval_ms);
+        let op = self.described_operation(resource, name, interval_ms);
         let role = op.and_then(|op| op.role);
         let has_parameters = op.is_some_and(|op| op.element.child("instance_attributes").is_some());
         if matches!(task, Task::Start) || task == Task::Monitor && interval_ms == 0 {
@@ -77,6 +77,14 @@ impl<'a> Cluster<'a> {
             )
             .collect();
         Settings { values, timeout_ms, has_parameters }
+    }
+
+    /// How long a recurring operation may take, as its digest knows it.
+    pub(crate) fn operation_timeout_ms(&self, resource: ResourceId, task: &str, interval_ms: u64) -> u64 {
+        self.operation_value(resource, task, interval_ms, "timeout")
+            .and_then(|text| score::parse_milliseconds(&text))
+            .filter(|timeout_ms| *timeout_ms > 0)
+            .unwrap_or(DEFAULT_TIMEOUT_MS)
     }
 
     /// A fence device is started and probed within `pcmk_monitor_timeout`, where it has one.
@@ -153,7 +161,7 @@ impl<'a> Cluster<'a> {
         node: Option<crate::model::NodeIndex>,
     ) -> Values {
         let mut parameters = Values::new();
-        let Some(op) = self.configured_operation(resource, task, interval_ms) else { return parameters };
+        let Some(op) = self.described_operation(resource, task, interval_ms) else { return parameters };
         let element: Element<'a> = op.element;
         if element.child("instance_attributes").is_none() {
             return parameters;

@@ -145,6 +145,16 @@ impl Cluster<'_> {
         }
     }
 
+    /// The key under which history would know an action, with the name by which it knows the resource.
+    pub(crate) fn history_key(&self, action: ActionId, resource: &str) -> String {
+        let known = self.act(action);
+        match (known.task, known.meta.get("notify_type"), known.meta.get("notify_operation")) {
+            (Task::Notify, Some(phase), Some(task)) => format!("{resource}_{phase}_notify_{task}_0"),
+            (Task::Notified, _, _) => operation_key(resource, "notified", 0),
+            _ => self.key_with(action, resource),
+        }
+    }
+
     /// An action's key.
     pub(crate) fn key_of(&self, action: ActionId) -> String {
         let resource = self.act(action).resource.map_or("", |resource| self.rsc(resource).id.as_str());

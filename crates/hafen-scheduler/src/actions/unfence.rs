@@ -3,7 +3,7 @@
 use super::digests::parameters_digest;
 use crate::input::nvpairs::Values;
 use crate::model::{ActionId, Cluster, NodeIndex, Requires, ResourceId, Task};
-use crate::order::relation;
+use crate::order::{End, relation};
 
 /// Parameters whose change is nobody's business: a device with another password is the same device.
 const SECRETS: [&str; 2] = ["passwd", "password"];
@@ -21,7 +21,8 @@ impl<'a> Cluster<'a> {
     }
 
     /// Unfencing comes before probes and starts of what requires it, and of fence devices: many of them cannot even be
-    /// asked for their state from a node that is cut off.
+    /// asked for their state from a node that is cut off. It is only required where it has never been done: a new resource
+    /// is no reason to stop all others.
     pub(crate) fn order_after_unfencing(
         &mut self,
         resource: ResourceId,
@@ -29,7 +30,7 @@ impl<'a> Cluster<'a> {
         action: ActionId,
         flags: u32,
     ) {
-        if !self.waits_for_unfencing(resource) || !self.can_be_unfenced(node) {
+        if !self.waits_for_unfencing(resource) {
             return;
         }
         let unfencing = self.unfencing_of(node);
@@ -43,30 +44,25 @@ impl<'a> Cluster<'a> {
 
     /// Where a node is unfenced again, what runs there stops before and starts after it.
     pub(crate) fn order_around_unfencing(&mut self, resource: ResourceId) {
-        if !self.unfencing
-            || self.rsc(resource).stonith_device
-            || self.rsc(resource).requires != Requires::Unfencing
-        {
+        let known = self.rsc(resource);
+        if !self.unfencing || known.stonith_device || known.requires != Requires::Unfencing {
             return;
         }
         for node in self.node_indices() {
-            if !self.rsc(resource).allowed[node.at()].present || !self.can_be_unfenced(node) {
+            if !self.rsc(resource).allowed[node.at()].present {
                 continue;
             }
             let unfencing = self.unfencing_of(node);
-            for action in self.rsc(resource).actions.clone() {
-                let known = self.act(action);
-                if known.node != Some(node) || known.pseudo || known.interval_ms != 0 {
-                    continue;
-                }
-                match known.task {
-                    Task::Stop => self.order_actions(action, unfencing, relation::ORDERED),
-                    Task::Start => {
-                        self.order_actions(unfencing, action, relation::FIRST_IMPLIES_SAME_NODE_THEN);
-                    }
-                    _ => {}
-                }
-            }
+            self.order(
+                End::Task(resource, Task::Stop),
+                End::Action(unfencing),
+                relation::ORDERED | relation::IF_ON_SAME_NODE,
+            );
+            self.order(
+                End::Action(unfencing),
+                End::Task(resource, Task::Start),
+                relation::FIRST_IMPLIES_SAME_NODE_THEN | relation::IF_ON_SAME_NODE,
+            );
         }
     }
 
@@ -75,42 +71,37 @@ impl<'a> Cluster<'a> {
         if !self.unfencing || !self.rsc(device).stonith_device {
             return;
         }
-        match node {
-            Some(node) => self.require_unfencing(node, reason),
-            None => {
-                for node in self.node_indices() {
-                    let known = self.node(node);
-                    if known.online && !known.unclean && !known.shutdown {
-                        self.require_unfencing(node, reason);
-                    }
-                }
+        if let Some(node) = node
+            && self.can_be_unfenced(node)
+        {
+            self.require_unfencing(node, reason);
+            return;
+        }
+        for node in self.node_indices() {
+            if self.rsc(device).allowed[node.at()].present {
+                self.require_unfencing(node, reason);
             }
         }
     }
 
     fn require_unfencing(&mut self, node: NodeIndex, reason: &str) {
-        if !self.can_be_unfenced(node) {
+        if !self.unfencing || !self.can_be_unfenced(node) {
             return;
         }
         let unfencing = self.unfencing_of(node);
-        let action = self.act_mut(unfencing);
-        action.optional = false;
-        action.reason.get_or_insert_with(|| reason.to_owned());
+        if self.can_fence(node) {
+            self.act_mut(unfencing).optional = false;
+        }
+        self.give_reason(unfencing, reason, false);
     }
 
     fn can_be_unfenced(&self, node: NodeIndex) -> bool {
         let known = self.node(node);
-        self.properties.stonith && known.online && !known.unclean && !known.ping && !known.remote
+        known.online && !known.unclean && !known.shutdown
     }
 
-    fn unfencing_of(&mut self, node: NodeIndex) -> ActionId {
-        let key = format!("stonith-{}-on", self.node(node).uname);
-        let unfencing = self.free_action(Task::Fence, &key, Some(node), true);
-        if !self.act(unfencing).meta.contains_key("stonith_action") {
-            self.act_mut(unfencing).meta.insert("stonith_action".into(), "on".into());
-            self.add_device_digests(unfencing, node);
-        }
-        unfencing
+    pub(crate) fn unfencing_of(&mut self, node: NodeIndex) -> ActionId {
+        self.fence_action(node, "on")
     }
 
     /// Tells with a fencing what the devices that unfence are like now, so that a later change is noticed.
@@ -136,11 +127,10 @@ impl<'a> Cluster<'a> {
             };
             let changed =
                 knows("#digests-all", &whole) == Some(false) && knows("#digests-secure", &open) != Some(true);
-            if changed {
+            if changed && self.can_fence(node) {
                 let reason = format!("because the definition of {} changed", known.id);
-                let action = self.act_mut(fencing);
-                action.optional = false;
-                action.reason.get_or_insert(reason);
+                self.act_mut(fencing).optional = false;
+                self.give_reason(fencing, &reason, false);
             }
             all.push_str(&whole);
             secure.push_str(&open);

@@ -13,7 +13,10 @@ impl Cluster<'_> {
     fn resource_ref(&self, resource: ResourceId) -> ResourceRef {
         let known = self.rsc(resource);
         let anonymous = known.instance.is_some() && !known.unique;
-        let (id, long_id) = if anonymous {
+        let (id, long_id) = if known.orphan && known.history_id != known.id {
+            // An instance that is too many has only its own name: the common one belongs to those that stay.
+            (known.history_id.clone(), Some(known.id.clone()))
+        } else if anonymous {
             let long = if known.history_id == base_name(&known.id) {
                 known.id.clone()
             } else {
@@ -85,6 +88,6 @@ impl Cluster<'_> {
         if resource.history_id == resource.id {
             return (self.key_of(action), None);
         }
-        (self.key_with(action, &resource.history_id), Some(self.key_of(action)))
+        (self.history_key(action, &resource.history_id), Some(self.key_of(action)))
     }
 }

@@ -32,6 +32,8 @@ pub(crate) fn unpack(
         let weight = set.attribute("score").and_then(score::parse).unwrap_or(0);
         sets.push((special, weight, set));
     }
+    // Of sets with the same score, the last one counts.
+    sets.reverse();
     sets.sort_by(|left, right| right.0.cmp(&left.0).then(right.1.cmp(&left.1)));
     for (_, _, set) in sets {
         if rules::holds(set, input, next) {

@@ -26,6 +26,19 @@ impl<'a> Cluster<'a> {
         find(task).or_else(|| find(alternative))
     }
 
+    /// What is configured about an operation, even where that is disabled: it is still how it is done.
+    pub(crate) fn described_operation(
+        &self,
+        resource: ResourceId,
+        task: &str,
+        interval_ms: u64,
+    ) -> Option<&Operation<'a>> {
+        self.configured_operation(resource, task, interval_ms).or_else(|| {
+            let ops = &self.rsc(resource).ops;
+            ops.iter().find(|op| op.name == task && op.interval_ms == interval_ms)
+        })
+    }
+
     /// All settings of an operation: from its element, its meta attributes and the defaults.
     pub(crate) fn operation_settings(&self, resource: ResourceId, task: &str, interval_ms: u64) -> Values {
         let mut settings = Values::new();
@@ -38,7 +51,7 @@ impl<'a> Cluster<'a> {
             operation: Some((task, interval_ms)),
             ..RuleInput::default()
         };
-        let element = self.configured_operation(resource, task, interval_ms).map(|op| op.element);
+        let element = self.described_operation(resource, task, interval_ms).map(|op| op.element);
         if let Some(element) = element {
             for (name, value) in element.attributes() {
                 if !matches!(name, "id" | "id-ref" | "description") {
@@ -93,13 +106,7 @@ impl<'a> Cluster<'a> {
             .iter()
             .filter(|op| op.name == "monitor" && op.interval_ms > 0 && op.enabled);
         let fastest = monitors.min_by_key(|op| op.interval_ms)?;
-        fastest.element.attribute("timeout").map(str::to_owned).or_else(|| {
-            let set = fastest.element.children_named("meta_attributes");
-            set.flat_map(|set| set.children_named("nvpair").collect::<Vec<_>>())
-                .find(|pair| pair.attribute("name") == Some("timeout"))
-                .and_then(|pair| pair.attribute("value"))
-                .map(str::to_owned)
-        })
+        fastest.element.attribute("timeout").map(str::to_owned)
     }
 
     /// One setting of an operation.

@@ -41,10 +41,11 @@ pub(crate) fn unpack(root: Element<'_>, now: Seconds, next: &mut NextChange) -> 
         }
     }
     let have_quorum = root.attribute("have-quorum").is_some_and(score::is_true);
-    decode(values, have_quorum)
+    let had_quorum = root.attribute("no-quorum-panic").is_some_and(score::is_true);
+    decode(values, have_quorum, had_quorum)
 }
 
-fn decode(values: Values, have_quorum: bool) -> Properties {
+fn decode(values: Values, have_quorum: bool, had_quorum: bool) -> Properties {
     let text = |name: &str| values.get(name).map(String::as_str);
     let flag = |name: &str, default: bool| text(name).and_then(score::parse_bool).unwrap_or(default);
     let seconds = |name: &str| {
@@ -57,7 +58,8 @@ fn decode(values: Values, have_quorum: bool) -> Properties {
         Some("freeze") => NoQuorumPolicy::Freeze,
         Some("demote") => NoQuorumPolicy::Demote,
         Some("suicide" | "fence") => {
-            if stonith {
+            // A cluster that never had quorum does not have to fence itself.
+            if stonith && (have_quorum || had_quorum) {
                 NoQuorumPolicy::Suicide
             } else {
                 NoQuorumPolicy::Stop

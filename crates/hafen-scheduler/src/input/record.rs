@@ -176,6 +176,26 @@ pub(crate) fn sorted(history: Element<'_>) -> Vec<Record<'_>> {
     records
 }
 
+/// Where in a history, oldest first, the last start and the last successful stop are. What is not known to have started
+/// has with its first promotion, demotion or successful monitor.
+pub(crate) fn active_range(operations: &[Record<'_>]) -> (Option<usize>, Option<usize>) {
+    let (mut start, mut stop, mut monitored, mut changed) = (None, None, None, None);
+    for (at, operation) in operations.iter().enumerate() {
+        match operation.task {
+            "stop" if operation.status == status::DONE => stop = Some(at),
+            "start" | "migrate_from" => start = Some(at),
+            "monitor" if monitored <= stop => {
+                if matches!(operation.rc, rc::OK | rc::PROMOTED) {
+                    monitored = Some(at);
+                }
+            }
+            "promote" | "demote" => changed = Some(at),
+            _ => {}
+        }
+    }
+    (start.or(changed).or(monitored), stop)
+}
+
 /// The comparison is no total order where transitions of several schedulers meet, so that the result depends on the
 /// algorithm (and the standard library's may panic): halves, the smaller first, are sorted and merged.
 fn merge_sort(records: &mut [Record<'_>]) {

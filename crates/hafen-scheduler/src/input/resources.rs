@@ -462,7 +462,6 @@ pub(crate) fn blank(id: String, element: Element<'_>, variant: Variant) -> Resou
         sort_index: 0,
         lock_node: None,
         lock_time: 0,
-        restart_parameters_changed: false,
         promotion_barred: false,
     }
 }

@@ -72,7 +72,7 @@ impl Cluster<'_> {
             // A group's joints are on no node, and it has one of its own for the end of a task.
             let is_group = self.rsc(instance).variant == Variant::Group;
             let own_node = node.filter(|_| !is_group);
-            let task = if is_group { self.act(action).task } else { task };
+            let task = if is_group { self.named_task(action) } else { task };
             let Some(part) = self.first_action(instance, task, own_node) else { continue };
             let part = self.flags_of(part, node);
             if flags.optional && !part.optional {
@@ -92,10 +92,15 @@ impl Cluster<'_> {
 
     /// The task of the parts that a joint, or a notification, stands for.
     pub(crate) fn original_task(&self, action: ActionId) -> Task {
+        self.named_task(action).of_members()
+    }
+
+    /// An action's task; of a notification, the one that it is about.
+    fn named_task(&self, action: ActionId) -> Task {
         let known = self.act(action);
         match known.key {
-            Key::Notify(_, about) => about.of_members(),
-            _ => known.task.of_members(),
+            Key::Notify(_, about) => about,
+            _ => known.task,
         }
     }
 

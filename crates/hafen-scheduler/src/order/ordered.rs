@@ -63,7 +63,7 @@ impl Cluster<'_> {
         kind: u32,
     ) -> Changed {
         let mut changed = self.update_alone(first, then, flags, kind);
-        let task = self.original_task(then);
+        let task = self.act(then).task;
         for at in 0..self.rsc(clone).children.len() {
             let instance = self.rsc(clone).children[at];
             let Some(part) = self.first_action(instance, task, node) else { continue };
@@ -173,17 +173,19 @@ impl Cluster<'_> {
     fn apply_restart(&mut self, first: ActionId, then: ActionId) {
         let known = self.act(then);
         let managed = known.resource.is_some_and(|resource| self.rsc(resource).managed);
-        let required = !known.optional;
-        let impossible = known.task == Task::Start && !known.runnable && managed;
-        if !required && !impossible {
+        let impossible = !known.runnable && managed;
+        if known.optional && !impossible {
             return;
         }
         let migratable = known.migratable;
-        let known = self.act_mut(first);
-        if required || known.runnable {
-            known.optional = false;
+        if self.act(first).runnable || !self.act(first).optional {
+            let first = self.act_mut(first);
+            first.optional = false;
         }
-        known.migratable &= migratable;
+        if !migratable {
+            self.act_mut(first).migratable = false;
+        }
+        let known = self.act(first);
         if !known.optional && !known.runnable {
             self.act_mut(then).runnable = false;
         }

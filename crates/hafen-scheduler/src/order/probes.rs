@@ -25,7 +25,8 @@ impl Cluster<'_> {
                 End::Task(resource, _) => Some(resource),
                 End::Action(action) => self.act(action).resource,
             };
-            if then_resource == Some(first) {
+            // What belongs to no resource, like a shutdown, does not wait for probes.
+            if then_resource.is_none_or(|then| then == first) {
                 continue;
             }
             let mut flags = ORDERED | order.flags & (IF_FIRST_UNMIGRATABLE | IF_ON_SAME_NODE);
