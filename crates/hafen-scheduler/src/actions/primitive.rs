@@ -356,11 +356,7 @@ impl<'a> Cluster<'a> {
                 (resource, Task::Start),
                 relation::FIRST_IMPLIES_THEN | relation::UNRUNNABLE_FIRST_BLOCKS,
             );
-            self.order_tasks(
-                (resource, Task::Stop),
-                (container, Task::Stop),
-                relation::THEN_IMPLIES_FIRST,
-            );
+            self.order_tasks((resource, Task::Stop), (container, Task::Stop), relation::THEN_IMPLIES_FIRST);
         }
     }
 
