@@ -11,6 +11,7 @@ mod migrate;
 mod notify;
 mod primitive;
 mod probe;
+mod reason;
 mod recurring;
 mod settings;
 mod shutdown;
@@ -54,7 +55,7 @@ pub(crate) struct Action {
     pub(crate) notify: Option<Rc<Values>>,
     pub(crate) before: Vec<(ActionId, u32)>,
     pub(crate) after: Vec<(ActionId, u32)>,
-    pub(crate) reason: Option<String>,
+    pub(crate) reason: Option<Reason>,
 }
 
 impl<'a> Cluster<'a> {
@@ -119,14 +120,6 @@ impl<'a> Cluster<'a> {
             self.act_mut(action).optional = true;
         } else if !optional {
             self.act_mut(action).optional = false;
-        }
-    }
-
-    /// Notes why an action has to happen, or cannot; the first reason stays unless another is more to the point.
-    pub(crate) fn give_reason(&mut self, action: ActionId, reason: &str, overwrite: bool) {
-        let known = self.act_mut(action);
-        if overwrite || known.reason.is_none() {
-            known.reason = Some(reason.to_owned());
         }
     }
 
@@ -331,4 +324,5 @@ impl<'a> Cluster<'a> {
 pub use digests::parameters_digest;
 pub(crate) use settings::Settings;
 pub(crate) use task::operation_key;
+pub(crate) use reason::{Loss, Reason};
 pub(crate) use task::{Key, Task};

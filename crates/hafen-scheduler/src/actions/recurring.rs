@@ -155,7 +155,7 @@ impl<'a> Cluster<'a> {
         action.settings = settings;
         action.cancels = task;
         action.meta.insert("operation".into(), name);
-        action.reason = Some(why.to_owned());
+        action.reason = Some(why.into());
         self.judge_runnable(id);
         id
     }

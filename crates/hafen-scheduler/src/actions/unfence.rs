@@ -130,7 +130,7 @@ impl<'a> Cluster<'a> {
             if changed && self.can_fence(node) {
                 let reason = format!("because the definition of {} changed", known.id);
                 self.act_mut(fencing).optional = false;
-                self.give_reason(fencing, &reason, false);
+                self.give_reason(fencing, reason.as_str(), false);
             }
             all.push_str(&whole);
             secure.push_str(&open);

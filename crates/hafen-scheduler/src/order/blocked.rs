@@ -1,5 +1,6 @@
 //! What cannot start keeps those from starting that must be with it.
 
+use crate::actions::Reason;
 use crate::model::{ActionId, Cluster, ResourceId, Role, Task};
 use crate::score::INFINITY;
 
@@ -9,8 +10,10 @@ impl Cluster<'_> {
     pub(crate) fn block_colocation_dependents(&mut self, action: ActionId) {
         let mut open = vec![action];
         while let Some(action) = open.pop() {
+            let Some(primary) = self.act(action).resource else { continue };
+            let why = self.top_of(primary);
             for (resource, task) in self.blocked_with(action) {
-                self.block_task(resource, task, &mut open);
+                self.block_task(resource, task, why, &mut open);
             }
         }
     }
@@ -45,7 +48,7 @@ impl Cluster<'_> {
         blocked
     }
 
-    fn block_task(&mut self, resource: ResourceId, task: Task, open: &mut Vec<ActionId>) {
+    fn block_task(&mut self, resource: ResourceId, task: Task, why: ResourceId, open: &mut Vec<ActionId>) {
         for member in self.family(resource) {
             for at in 0..self.rsc(member).actions.len() {
                 let action = self.rsc(member).actions[at];
@@ -53,6 +56,7 @@ impl Cluster<'_> {
                     continue;
                 }
                 self.act_mut(action).runnable = false;
+                self.give_reason(action, Reason::Colocation(why), false);
                 open.push(action);
                 self.look_again_at(action);
                 self.look_again_after(action);

@@ -6,6 +6,7 @@ use super::relation::{
     THEN_IMPLIES_FIRST, UNMIGRATABLE_THEN_BLOCKS, UNRUNNABLE_FIRST_BLOCKS,
 };
 use super::update::Changed;
+use crate::actions::Loss;
 use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 
 impl Cluster<'_> {
@@ -111,10 +112,12 @@ impl Cluster<'_> {
         match kind {
             ASYMMETRIC => self.apply_asymmetric(first, then),
             THEN_IMPLIES_FIRST if !self.act(then).optional => {
-                let migratable = self.act(then).migratable;
-                let first = self.act_mut(first);
-                first.optional &= flags.optional;
-                first.migratable &= migratable;
+                if !flags.optional {
+                    self.lose(first, Loss::Optional, then);
+                }
+                if !self.act(then).migratable {
+                    self.lose(first, Loss::Migratable, then);
+                }
             }
             PROMOTED_THEN_IMPLIES_FIRST if !self.act(then).optional && self.is_promoted(then) => {
                 self.require_first(first, then);
@@ -122,22 +125,23 @@ impl Cluster<'_> {
             UNMIGRATABLE_THEN_BLOCKS => {
                 let known = self.act(then);
                 let (possible, optional) = (known.migratable && known.runnable, known.optional);
-                let first = self.act_mut(first);
-                first.runnable &= possible;
-                first.optional &= optional;
+                if !possible {
+                    self.lose(first, Loss::Runnable, then);
+                }
+                if !optional {
+                    self.lose(first, Loss::Optional, then);
+                }
             }
             FIRST_ELSE_THEN if !self.act(first).runnable => {
-                let known = self.act_mut(then);
-                known.migratable = false;
-                known.pseudo = false;
+                self.lose(then, Loss::Migratable, first);
+                self.act_mut(then).pseudo = false;
             }
             UNRUNNABLE_FIRST_BLOCKS if self.act(then).runnable && !flags.runnable => {
-                let known = self.act_mut(then);
-                known.runnable = false;
-                known.migratable = false;
+                self.lose(then, Loss::Runnable, first);
+                self.lose(then, Loss::Migratable, first);
             }
             FIRST_IMPLIES_THEN if !flags.optional && !self.act(first).migratable => {
-                self.act_mut(then).optional = false;
+                self.lose(then, Loss::Optional, first);
             }
             INTERMEDIATE_STOP => self.apply_restart(first, then),
             _ => {}
@@ -157,16 +161,29 @@ impl Cluster<'_> {
         (known.optional, known.runnable, known.migratable, known.pseudo)
     }
 
+    /// Takes something from an action because of another one, which is then the reason.
+    pub(crate) fn lose(&mut self, action: ActionId, loss: Loss, other: ActionId) {
+        let known = self.act_mut(action);
+        let flag = match loss {
+            Loss::Optional => &mut known.optional,
+            Loss::Runnable => &mut known.runnable,
+            Loss::Migratable => &mut known.migratable,
+        };
+        if std::mem::replace(flag, false) {
+            self.blame(action, loss, other);
+        }
+    }
+
     fn is_promoted(&self, action: ActionId) -> bool {
         self.act(action).resource.is_some_and(|resource| self.rsc(resource).role == Role::Promoted)
     }
 
     /// What is required needs what comes before it. A migration cannot come before what is none.
     fn require_first(&mut self, first: ActionId, then: ActionId) {
-        let migratable = self.act(then).migratable;
-        let first = self.act_mut(first);
-        first.optional = false;
-        first.migratable &= migratable;
+        self.lose(first, Loss::Optional, then);
+        if !self.act(then).migratable {
+            self.lose(first, Loss::Migratable, then);
+        }
     }
 
     /// A stop between two starts: where the second start is required, or is not possible, the stop is required.
@@ -178,16 +195,15 @@ impl Cluster<'_> {
             return;
         }
         let migratable = known.migratable;
-        if self.act(first).runnable || !self.act(first).optional {
-            let first = self.act_mut(first);
-            first.optional = false;
+        if self.act(first).runnable {
+            self.lose(first, Loss::Optional, then);
         }
         if !migratable {
-            self.act_mut(first).migratable = false;
+            self.lose(first, Loss::Migratable, then);
         }
         let known = self.act(first);
         if !known.optional && !known.runnable {
-            self.act_mut(then).runnable = false;
+            self.lose(then, Loss::Runnable, first);
         }
     }
 
@@ -210,9 +226,8 @@ impl Cluster<'_> {
             _ => false,
         };
         if !settled {
-            let known = self.act_mut(then);
-            known.optional = false;
-            known.runnable = false;
+            self.lose(then, Loss::Optional, first);
+            self.lose(then, Loss::Runnable, first);
         }
     }
 }

@@ -6,6 +6,7 @@ use super::relation::{
     PROMOTED_THEN_IMPLIES_FIRST, THEN_CANCELS_FIRST, THEN_IMPLIES_FIRST, THEN_IMPLIES_FIRST_GRAPHED,
     UNMIGRATABLE_THEN_BLOCKS, UNRUNNABLE_FIRST_BLOCKS,
 };
+use crate::actions::Loss;
 use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Task, Variant};
 use crate::order::flags::Flags;
 
@@ -289,7 +290,7 @@ impl Cluster<'_> {
             && self.rsc(resource).blocked
             && self.act(then).runnable
         {
-            self.act_mut(then).runnable = false;
+            self.lose(then, Loss::Runnable, first);
             changed.then = true;
         }
     }

@@ -65,10 +65,9 @@ impl Cluster<'_> {
                 Task::Fence => {
                     format!("Fence ({})", action.meta.get("stonith_action").map_or("", String::as_str))
                 }
-                Task::Shutdown => "Shutdown".to_owned(),
                 _ => continue,
             };
-            changes.push(NodeChange { task, node, reason: action.reason.clone() });
+            changes.push(NodeChange { task, node, reason: self.reason_text(id) });
         }
         changes
     }

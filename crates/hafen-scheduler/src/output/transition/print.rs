@@ -66,9 +66,9 @@ impl Cluster<'_> {
     }
 
     /// Why a change happens, and whether it cannot.
-    fn why(&self, change: &Change) -> (Option<&str>, bool) {
+    fn why(&self, change: &Change) -> (Option<String>, bool) {
         let source = change.source.or(change.action);
-        let reason = source.and_then(|source| self.act(source).reason.as_deref());
+        let reason = source.and_then(|source| self.reason_text(source));
         (reason, change.action.is_some_and(|action| !self.act(action).runnable))
     }
 
@@ -155,7 +155,7 @@ impl Cluster<'_> {
         }
         let (reason, blocked) = self.why(change);
         if let Some(reason) = reason {
-            xml.attribute("reason", reason);
+            xml.attribute("reason", &reason);
         }
         if blocked {
             xml.flag("blocked", true);
