@@ -45,11 +45,10 @@ impl Cluster<'_> {
             Health::Green => "green",
         };
         xml.attribute("health", health);
-        match node.attributes.get("#feature-set") {
-            Some(version) => xml.attribute("feature_set", version),
-            // Nodes older than that did not tell.
-            None if node.online && !node.remote => xml.attribute("feature_set", "<3.15.1"),
-            None => {}
+        if node.online && node.expected_up && !node.remote {
+            // Nodes older than that do not tell.
+            let version = node.attributes.get("#feature-set").map_or("<3.15.1", String::as_str);
+            xml.attribute("feature_set", version);
         }
         xml.flag("shutdown", node.shutdown);
         xml.flag("expected_up", node.expected_up);
@@ -79,7 +78,8 @@ impl Cluster<'_> {
         xml.open("resource");
         xml.attribute("id", self.shown_name(id));
         xml.attribute("resource_agent", &self.agent_of(id));
-        xml.attribute("role", role_name(self.shown_role(id)));
+        let pending = self.pending_state(id).filter(|_| how.pending);
+        xml.attribute("role", pending.unwrap_or(role_name(self.shown_role(id))));
         if let Some(wanted) = resource.meta.get("target-role") {
             xml.attribute("target_role", wanted);
         }
@@ -91,7 +91,7 @@ impl Cluster<'_> {
         xml.flag("failed", resource.failed);
         xml.flag("failure_ignored", resource.failure_ignored);
         xml.attribute("nodes_running_on", &resource.running_on.len().to_string());
-        if let Some(pending) = self.pending_check(id).or(self.pending_state(id)).filter(|_| how.pending) {
+        if let Some(pending) = self.pending_check(id).filter(|_| how.pending) {
             xml.attribute("pending", pending);
         }
         if let Some(lock) = resource.lock_node {
@@ -101,7 +101,7 @@ impl Cluster<'_> {
             xml.open("node");
             xml.attribute("name", &self.node(*node).uname);
             xml.attribute("id", &self.node(*node).id);
-            xml.flag("cached", true);
+            xml.flag("cached", self.node(*node).online);
             xml.close();
         }
         xml.close();
@@ -136,9 +136,7 @@ impl Cluster<'_> {
             xml.attribute("target_role", wanted);
         }
         for instance in &clone.children {
-            if self.is_shown(*instance) {
-                self.resource_xml(xml, *instance, how);
-            }
+            self.resource_xml(xml, *instance, how);
         }
         xml.close();
     }

@@ -24,6 +24,13 @@ impl Verb {
     }
 }
 
+impl Change {
+    /// Whether its roles are told: not where something just runs, or will.
+    fn has_roles(&self) -> bool {
+        self.role > Role::Started || self.next_role > Role::Unpromoted
+    }
+}
+
 /// The columns are never narrower than this.
 const LEAST_WIDTH: usize = 5;
 
@@ -76,7 +83,7 @@ impl Cluster<'_> {
     fn detail(&self, change: &Change) -> String {
         let name = |node| self.node(node).uname.as_str();
         let (role, next_role) = (role_name(change.role), role_name(change.next_role));
-        let with_role = change.role > Role::Started || change.next_role > Role::Started;
+        let with_role = change.has_roles();
         let same_role = change.role == change.next_role;
         match (change.from, change.to) {
             (None, None) => String::new(),
@@ -115,7 +122,7 @@ impl Cluster<'_> {
 
     fn change_xml(&self, xml: &mut XmlWriter, change: &Change) {
         let name = |node| self.node(node).uname.as_str();
-        let with_role = change.role > Role::Started || change.next_role > Role::Started;
+        let with_role = change.has_roles();
         let same_role = change.role == change.next_role;
         xml.open("rsc_action");
         xml.attribute("action", &change.verb.word().to_ascii_lowercase());
