@@ -106,6 +106,11 @@ impl<'a> Cluster<'a> {
         found
     }
 
+    /// The node where a resource is active, as far as that is one.
+    pub(crate) fn current_node(&self, resource: ResourceId) -> Option<NodeIndex> {
+        self.activity(resource).current
+    }
+
     /// Decides whether a half-finished migration goes on, and what to do where a resource is active in too many places.
     fn settle_multiple_activity(
         &mut self,

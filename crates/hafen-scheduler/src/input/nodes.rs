@@ -92,11 +92,6 @@ impl<'a> Cluster<'a> {
             node.unseen = false;
             self.judge_membership(state, index);
         }
-        for node in &mut self.nodes {
-            if node.unclean && node.fence_reason.is_none() {
-                node.fence_reason = Some("peer has not been seen by the cluster".to_owned());
-            }
-        }
         self.unpack_health();
     }
 

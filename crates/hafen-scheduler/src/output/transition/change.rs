@@ -7,7 +7,13 @@ impl Cluster<'_> {
     pub(super) fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         for top in &self.top {
-            for member in self.family_in_order(*top) {
+            // Assigning has put the instances of clones into an order of its own.
+            let mut instances = self.rsc(*top).children.clone();
+            if self.rsc(*top).variant == Variant::Clone {
+                instances.sort_by_key(|instance| self.rsc(*instance).instance);
+            }
+            let parts = if instances.is_empty() { vec![*top] } else { instances };
+            for member in parts.into_iter().flat_map(|part| self.family_in_order(part)) {
                 if self.rsc(member).variant == Variant::Primitive {
                     self.add_changes(&mut changes, member);
                 }
@@ -22,7 +28,7 @@ impl Cluster<'_> {
 
     fn add_changes(&self, changes: &mut Vec<Change>, resource: ResourceId) {
         let known = self.rsc(resource);
-        let current = known.running_on.first().copied();
+        let current = self.current_node(resource);
         let next = known.assigned_to;
         if !known.managed || (current.is_none() && (next.is_none() || known.orphan)) {
             return;
@@ -82,7 +88,7 @@ impl Cluster<'_> {
                 let told = stop.filter(|stop| self.act(*stop).reason.is_some());
                 add(Verb::Stop, Some(node), None, stop, told.or(start));
             }
-        } else if stop.is_some() && known.failed {
+        } else if stop.is_some() && known.failed && known.stop_on_fail {
             add(Verb::Recover, current, next, stop, start);
         } else if moved {
             add(Verb::Move, current, next, stop, None);
