@@ -27,9 +27,11 @@ impl Changed {
     }
 }
 
-/// Actions to look at again, the last one first.
+/// Actions to look at again, the last one first. What is listed again moves to the front: which of several causes comes
+/// first decides which reason an action gets.
 #[derive(Debug, Default)]
 pub(crate) struct Worklist {
+    /// An action may be here several times; all but the last are void.
     open: Vec<ActionId>,
     listed: Vec<bool>,
 }
@@ -40,15 +42,19 @@ impl Worklist {
         if at >= self.listed.len() {
             self.listed.resize(at + 1, false);
         }
-        if !std::mem::replace(&mut self.listed[at], true) {
+        let again = std::mem::replace(&mut self.listed[at], true);
+        if !again || self.open.last() != Some(&action) {
             self.open.push(action);
         }
     }
 
     fn pop(&mut self) -> Option<ActionId> {
-        let action = self.open.pop()?;
-        self.listed[action.0 as usize] = false;
-        Some(action)
+        loop {
+            let action = self.open.pop()?;
+            if std::mem::replace(&mut self.listed[action.0 as usize], false) {
+                return Some(action);
+            }
+        }
     }
 }
 
@@ -92,7 +98,8 @@ impl Cluster<'_> {
         }
         // A joint learns from its parts.
         self.flags_of(then, None);
-        for at in 0..self.act(then).before.len() {
+        // The newest first, as everywhere in this walk.
+        for at in (0..self.act(then).before.len()).rev() {
             let (first, flags) = self.act(then).before[at];
             if flags == 0 {
                 continue;
