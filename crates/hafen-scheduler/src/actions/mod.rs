@@ -322,7 +322,7 @@ impl<'a> Cluster<'a> {
 }
 
 pub use digests::parameters_digest;
+pub(crate) use reason::{Loss, Reason};
 pub(crate) use settings::Settings;
 pub(crate) use task::operation_key;
-pub(crate) use reason::{Loss, Reason};
 pub(crate) use task::{Key, Task};
