@@ -25,6 +25,9 @@ impl<'a> Cluster<'a> {
                 attributes.insert(format!("CRM_meta_{name}"), value.clone());
             }
             self.add_clone_attributes(resource, &mut attributes);
+            if let Some(container) = self.rsc(resource).container {
+                attributes.insert("CRM_meta_container".into(), self.rsc(container).id.clone());
+            }
         }
         for (name, value) in &known.meta {
             attributes.insert(format!("CRM_meta_{name}"), value.clone());

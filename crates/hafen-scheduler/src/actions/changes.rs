@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use hafen_cib::xml::Element;
 
+use super::Key;
 use super::digests::Verdict;
 use crate::input::record::{self, Record};
 use crate::model::{Cluster, NodeIndex, ResourceId, Task, Variant};
@@ -142,8 +143,8 @@ impl<'a> Cluster<'a> {
         }
         match self.compare_digests(resource, node, operation) {
             Verdict::Same => return false,
-            Verdict::Restart | Verdict::Unknown => self.force_restart(resource, node),
-            Verdict::Changed => {
+            Verdict::Restart => self.force_restart(resource, node, operation),
+            Verdict::Changed | Verdict::Unknown => {
                 if operation.interval_ms > 0 {
                     self.unfence_for(resource, Some(node), "Device parameters changed (reschedule)");
                     let task = self.task(operation.task);
@@ -152,17 +153,20 @@ impl<'a> Cluster<'a> {
                     self.unfence_for(resource, None, "Device parameters changed (reload)");
                     self.schedule_reload(resource, node);
                 } else {
-                    self.force_restart(resource, node);
+                    self.force_restart(resource, node, operation);
                 }
             }
         }
         true
     }
 
-    /// Requires a start, and with it the stop before it, wherever the resource will be.
-    fn force_restart(&mut self, resource: ResourceId, node: NodeIndex) {
-        let start = self.resource_action(resource, Task::Start, None, false);
-        self.give_reason(start, CHANGED, true);
+    /// Requires a recurring operation again, wherever the resource will be; for any other, a start, and with it the stop
+    /// before it.
+    fn force_restart(&mut self, resource: ResourceId, node: NodeIndex, operation: &Record<'a>) {
+        let task = if operation.interval_ms > 0 { self.task(operation.task) } else { Task::Start };
+        let required =
+            self.action_for(Some(resource), task, operation.interval_ms, Key::Operation, None, false);
+        self.give_reason(required, CHANGED, true);
         self.unfence_for(resource, Some(node), "Device parameters changed");
     }
 

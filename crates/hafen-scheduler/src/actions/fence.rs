@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Task, Variant};
 use crate::order::relation::{ORDERED, UNRUNNABLE_FIRST_BLOCKS};
 
+/// Of a node that was never seen nothing is known that a delay could save.
+const UNSEEN: &str = "peer has not been seen by the cluster";
+
 /// What waits for fencings, or is implied by them, of all managed primitives.
 #[derive(Default)]
 struct Fenceable {
@@ -149,7 +152,7 @@ impl<'a> Cluster<'a> {
         let fencing = self.fence_action(node, &kind);
         let reason = self.node(node).fence_reason.clone();
         if self.properties.priority_fencing_delay_seconds > 0
-            && reason.as_deref().is_some_and(|reason| reason.starts_with("peer "))
+            && reason.as_deref().is_some_and(|reason| reason.starts_with("peer ") && reason != UNSEEN)
         {
             let delay_seconds = self.priority_delay_seconds(node);
             self.act_mut(fencing).meta.insert("priority_fencing_delay".into(), delay_seconds.to_string());
@@ -220,12 +223,11 @@ impl<'a> Cluster<'a> {
     /// Whether a resource's state on a node is known; any instance of an anonymous clone will do.
     fn is_state_known(&self, resource: ResourceId, node: NodeIndex) -> bool {
         let known = self.rsc(resource);
+        // Not of a member of a cloned group: which of its members are known there is not.
         known.known_on.contains(&node)
             || known.parent.is_some_and(|parent| {
                 let parent = self.rsc(parent);
-                parent.variant == Variant::Clone
-                    && !parent.unique
-                    && parent.children.iter().any(|instance| self.rsc(*instance).known_on.contains(&node))
+                parent.variant == Variant::Clone && !parent.unique && parent.known_on.contains(&node)
             })
     }
 

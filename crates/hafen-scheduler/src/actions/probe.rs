@@ -57,11 +57,13 @@ impl<'a> Cluster<'a> {
             }
             return;
         }
-        // One instance is as good as another, but the one that is known, or will run, there is the best.
-        let here = known.children.iter().copied().find(|instance| {
-            self.is_known_anywhere_in(*instance, node) || self.assigned_nodes(*instance).contains(&node)
-        });
-        if let Some(instance) = here.or_else(|| known.children.first().copied()) {
+        // One instance is as good as another, but the one that is known there is the best, then the one that will run there.
+        let instances = || known.children.iter().copied();
+        let here = instances()
+            .find(|instance| self.is_known_anywhere_in(*instance, node))
+            .or_else(|| instances().find(|instance| self.assigned_nodes(*instance).contains(&node)))
+            .or_else(|| instances().next());
+        if let Some(instance) = here {
             self.probe(instance, node, probing);
         }
     }

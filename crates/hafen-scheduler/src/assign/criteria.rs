@@ -220,11 +220,6 @@ impl<'a> Cluster<'a> {
 
     /// Whether a group's members start one after the other.
     pub(crate) fn group_is_ordered(&self, group: ResourceId) -> bool {
-        self.rsc(group).element.children_named("meta_attributes").all(|set| {
-            set.children_named("nvpair").all(|pair| {
-                pair.attribute("name") != Some("ordered")
-                    || pair.attribute("value").is_none_or(score::is_true)
-            })
-        })
+        self.rsc(group).meta.get("ordered").is_none_or(|value| score::is_true(value))
     }
 }

@@ -5,6 +5,7 @@ use hafen_cib::xml::Element;
 use super::nvpairs;
 use super::rules::RuleInput;
 use crate::model::{Cluster, Node, NodeIndex};
+use crate::output::names::by_name;
 use crate::score::{self, INFINITY};
 
 impl<'a> Cluster<'a> {
@@ -38,6 +39,7 @@ impl<'a> Cluster<'a> {
             self.add_builtin_attributes(&mut node, element);
             self.nodes.push(node);
         }
+        self.nodes.sort_by(|left, right| by_name(&left.uname, &right.uname));
     }
 
     fn unpack_nameless(&mut self, id: &str) {

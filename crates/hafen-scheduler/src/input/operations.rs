@@ -54,7 +54,7 @@ impl<'a> Cluster<'a> {
         let element = self.described_operation(resource, task, interval_ms).map(|op| op.element);
         if let Some(element) = element {
             for (name, value) in element.attributes() {
-                if !matches!(name, "id" | "id-ref" | "description") {
+                if !matches!(name, "id") {
                     settings.insert(name.to_owned(), value.to_owned());
                 }
             }

@@ -34,6 +34,29 @@ impl<'a> Cluster<'a> {
         top.sort_by_key(|resource| std::cmp::Reverse(self.rsc(*resource).priority));
         self.top = top;
         self.unpack_tags(configuration);
+        self.link_containers();
+    }
+
+    /// What runs inside of what (the meta attribute `container`).
+    fn link_containers(&mut self) {
+        for resource in self.resource_ids() {
+            let known = self.rsc(resource);
+            if known.variant != Variant::Primitive {
+                continue;
+            }
+            let Some(name) = known.meta.get("container").filter(|name| **name != known.id) else { continue };
+            match self.by_id.get(name).copied() {
+                Some(container) => {
+                    self.rsc_mut(resource).container = Some(container);
+                    self.rsc_mut(container).fillers.push(resource);
+                }
+                None => {
+                    let text =
+                        format!("Resource {} is to run inside of {name}, which does not exist", known.id);
+                    self.warnings.push(text);
+                }
+            }
+        }
     }
 
     fn unpack_tags(&mut self, configuration: Element<'a>) {

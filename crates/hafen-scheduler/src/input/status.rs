@@ -93,7 +93,9 @@ impl<'a> Cluster<'a> {
             return;
         }
         let limit = self.properties.shutdown_lock_limit_seconds;
-        if limit > 0 && self.now > time + limit {
+        if limit > 0 && self.now > time.saturating_add(limit) {
+            // What the node knows of the resource need not be kept any longer.
+            self.resource_action(resource, Task::LrmDelete, Some(node), false);
             return;
         }
         let resource = self.rsc_mut(resource);
@@ -238,7 +240,6 @@ impl<'a> Cluster<'a> {
         let (resource, node) = (history.resource, history.node);
         let role = self.rsc(resource).role;
         if role != Role::Unknown {
-            self.rsc_mut(resource).known_on.insert(node);
             self.mark_known(resource, node);
         }
         self.fence_where_active_but_lost(resource, node, role);
@@ -267,16 +268,13 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// What is known of an instance of an anonymous clone is known of the clone.
     fn mark_known(&mut self, resource: ResourceId, node: NodeIndex) {
-        let Some(clone) = self.clone_of(resource) else { return };
-        if self.rsc(clone).unique {
-            return;
-        }
-        let base = base_name(&self.rsc(resource).id).to_owned();
-        for member in self.family(clone) {
-            if self.rsc(member).variant == Variant::Primitive && base_name(&self.rsc(member).id) == base {
-                self.rsc_mut(member).known_on.insert(node);
-            }
+        let mut at = Some(resource);
+        while let Some(id) = at {
+            let known = self.rsc_mut(id);
+            known.known_on.insert(node);
+            at = known.parent.filter(|_| !known.unique);
         }
     }
 
