@@ -10,6 +10,8 @@ pub mod checks;
 pub mod metadata;
 pub mod options;
 pub mod patchset;
+pub mod schema;
+pub mod upgrade;
 pub mod values;
 pub mod views;
 
