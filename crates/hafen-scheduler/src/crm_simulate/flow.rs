@@ -6,6 +6,7 @@ use super::arguments::{Arguments, Format, Source};
 use super::injections::{self, KnownAgents};
 use super::out::Out;
 use super::playing::{self, Settings};
+use super::reading::{accept, read};
 use super::{ReadError, Shell, exit, help};
 use crate::date;
 use crate::model::Cluster;
@@ -93,31 +94,6 @@ fn now(arguments: &Arguments, cib: &Cib, clock: u64) -> u64 {
         None => cib.root().attribute("execution-date").and_then(|text| text.trim().parse().ok()),
     };
     seconds.unwrap_or(clock)
-}
-
-/// Reads a CIB and takes it as Pacemaker does; complaints are collected.
-fn read(source: &Source, shell: &mut dyn Shell, complaints: &mut Vec<String>) -> Result<Cib, u8> {
-    let bytes = match shell.read(source) {
-        Ok(bytes) => bytes,
-        Err(ReadError::Disconnected(why)) => {
-            complaints.push(format!("Could not connect to the CIB: {why}"));
-            return Err(exit::DISCONNECTED);
-        }
-        Err(ReadError::Unreadable(why)) => {
-            complaints.push(format!("crm_simulate: Could not read input XML: {why}"));
-            return Err(exit::DATA_ERROR);
-        }
-    };
-    let document = hafen_cib::Document::parse_bytes(&bytes).map_err(|error| {
-        complaints.push(format!("crm_simulate: Could not read input XML: {error}"));
-        exit::DATA_ERROR
-    })?;
-    let mut cib = Cib::from_document(document).map_err(|error| {
-        complaints.push(format!("crm_simulate: {error}"));
-        exit::ERROR
-    })?;
-    cib.status_or_new();
-    Ok(cib)
 }
 
 fn simulate(arguments: &Arguments, shell: &mut dyn Shell, out: &mut Out) -> u8 {
@@ -406,9 +382,13 @@ pub fn run(arguments: &Arguments, cib: &Cib, now: u64) -> Outcome {
         process: true,
         ..arguments.clone()
     };
-    let mut outcome = Outcome::default();
     let mut cib = cib.clone();
+    let mut complaints = Vec::new();
+    if let Err(status) = accept(&mut cib, &mut complaints) {
+        return Outcome { status, complaints, ..Outcome::default() };
+    }
     let mut out = Out::new(arguments.format().unwrap_or_default(), arguments.quiet, &arguments.request);
+    let mut outcome = Outcome { complaints, ..Outcome::default() };
     let mut shell = Memory { outcome: &mut outcome, now };
     let status = Flow { arguments: &arguments, shell: &mut shell, out: &mut out }.run(&mut cib);
     outcome.status = status;

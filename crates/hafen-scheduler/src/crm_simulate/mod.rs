@@ -7,6 +7,7 @@ mod help;
 mod injections;
 mod out;
 mod playing;
+mod reading;
 mod status;
 
 pub use arguments::{Arguments, Format, HelpGroup, Inquiry, Source, UsageError};
