@@ -8,6 +8,8 @@ pub mod crm_simulate;
 pub mod date;
 mod fencing;
 pub mod forecast;
+#[doc(hidden)]
+pub mod fuzzing;
 mod input;
 mod ledger;
 mod lint;

@@ -65,12 +65,17 @@ impl Cluster<'_> {
         false
     }
 
-    fn inputs_as_related(&self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
-        // Several relations between the same two actions count as one that means it all.
+    /// What stands before an action. Several relations between the same two actions count as one that means it all.
+    pub(crate) fn relations_before(&self, then: ActionId) -> BTreeMap<ActionId, u32> {
         let mut relations: BTreeMap<ActionId, u32> = BTreeMap::new();
         for (first, flags) in &self.act(then).before {
             *relations.entry(*first).or_default() |= flags;
         }
+        relations
+    }
+
+    pub(crate) fn inputs_as_related(&self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
+        let relations = self.relations_before(then);
         let in_plan = |first: ActionId| is_wanted.get(first.0 as usize).copied().unwrap_or(false);
         relations
             .into_iter()

@@ -204,7 +204,12 @@ impl Flow<'_> {
         if !revised {
             self.out.raw(format_args!("{}", cluster.status_preface()));
         }
-        let status = cluster.status(StatusOptions { format, revised, ..StatusOptions::default() });
+        let status = cluster.status(StatusOptions {
+            format,
+            revised,
+            attributes: self.arguments.show_attributes,
+            fail_counts: self.arguments.show_failcounts,
+        });
         self.say_section(&status);
     }
 
@@ -255,6 +260,11 @@ impl Flow<'_> {
         cluster.run_all();
         self.say_scores(&cluster);
         let plan = cluster.build_plan();
+        if self.arguments.verbose > 0 {
+            for warning in &plan.warnings {
+                self.shell.complain(&format!("warning: {warning}"));
+            }
+        }
         let arguments = self.arguments;
         if let Some(file) = &arguments.save_graph {
             let recheck_by = plan.recheck_after.map(|after| now + after);
