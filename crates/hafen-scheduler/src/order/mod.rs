@@ -91,11 +91,10 @@ impl<'a> Cluster<'a> {
         if first == then || flags == 0 {
             return false;
         }
-        // A relation that has become void stays in `after`, and is not made again.
-        let mentioned = self.act(then).before.iter().any(|(other, _)| *other == first);
-        if mentioned
-            && self.act(first).after.iter().any(|(other, known)| *other == then && known & flags == flags)
-        {
+        // A relation that has become void stays in `after`, and is not made again. The shorter list is searched first.
+        let (after, before) = (&self.act(first).after, &self.act(then).before);
+        let mentioned = after.len() <= before.len() || before.iter().any(|(other, _)| *other == first);
+        if mentioned && after.iter().any(|(other, known)| *other == then && known & flags == flags) {
             return false;
         }
         self.act_mut(first).after.push((then, flags));

@@ -190,12 +190,13 @@ impl Cluster<'_> {
     fn apply_restart(&mut self, first: ActionId, then: ActionId) {
         let known = self.act(then);
         let managed = known.resource.is_some_and(|resource| self.rsc(resource).managed);
-        let impossible = !known.runnable && managed;
-        if known.optional && !impossible {
+        let required = !known.optional;
+        let impossible = known.task == Task::Start && !known.runnable && managed;
+        if !required && !impossible {
             return;
         }
         let migratable = known.migratable;
-        if self.act(first).runnable {
+        if required || self.act(first).runnable {
             self.lose(first, Loss::Optional, then);
         }
         if !migratable {
