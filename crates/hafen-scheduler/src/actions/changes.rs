@@ -190,7 +190,8 @@ impl<'a> Cluster<'a> {
         self.order(End::Action(reload), End::Task(resource, Task::Demote), relation);
     }
 
-    /// Notes which recurring operations history shows as running.
+    /// Notes which recurring operations history shows as running, and makes an action of each: it is older than all that
+    /// will be decided.
     pub(crate) fn note_recurring(&mut self) {
         let records: Vec<_> = self.history.iter().map(|((node, _), record)| (*node, *record)).collect();
         let names = self.history_names();
@@ -206,7 +207,9 @@ impl<'a> Cluster<'a> {
                 for operation in operations.get(from..).unwrap_or_default() {
                     if operation.interval_ms > 0 && operation.status != record::status::PENDING {
                         let task = self.task(operation.task);
-                        self.active_recurring.insert((resource, node, task, operation.interval_ms));
+                        let interval_ms = operation.interval_ms;
+                        self.active_recurring.insert((resource, node, task, interval_ms));
+                        self.action_for(Some(resource), task, interval_ms, Key::Operation, Some(node), true);
                     }
                 }
             }
