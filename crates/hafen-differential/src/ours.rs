@@ -15,7 +15,7 @@ pub fn ask(source: &str) -> Result<Answer, String> {
     let cib = Cib::parse(source).map_err(|error| error.to_string())?;
     let now = cib.root().attribute("execution-date").and_then(|text| text.parse().ok());
     let now = now.unwrap_or_else(|| u64::try_from(NOW).unwrap_or(0));
-    let run = || report(&cib, now, Options { sanitized: true, ..Options::default() });
+    let run = || report(&cib, now, Options { sanitized: true, scores: true, ..Options::default() });
     let report =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|_| "panicked".to_owned())?;
     let problems = lint(&report.plan);

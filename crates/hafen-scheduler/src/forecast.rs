@@ -6,6 +6,7 @@ use hafen_cib::Cib;
 
 use crate::date::Seconds;
 use crate::input::status::base_name;
+use crate::ledger::{Change, Entry, Reason};
 use crate::lose::{Gone, without_host};
 use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 use crate::order::relation::UNRUNNABLE_FIRST_BLOCKS;
@@ -280,16 +281,22 @@ impl Cluster<'_> {
             chain.insert(self.rsc(id).id.as_str());
             at = self.rsc(id).parent;
         }
-        let contributions = self.ledger.entries.iter().filter(|entry| {
-            entry.node == *host && entry.score < 0 && chain.contains(entry.resource.as_str())
+        let ledger = self.ledger();
+        let contributions = ledger.entries.iter().filter_map(|entry| {
+            let amount = match entry.change {
+                Change::Add(amount) => amount,
+                Change::Set(value) => value,
+            };
+            let counts = entry.node == *host && amount < 0 && chain.contains(entry.resource.as_str());
+            counts.then_some((amount, entry))
         });
-        let (bans, others): (Vec<_>, Vec<_>) = contributions.partition(|entry| entry.score <= -INFINITY);
+        let (bans, others): (Vec<_>, Vec<_>) = contributions.partition(|(amount, _)| *amount <= -INFINITY);
         let mut found: Vec<Hindrance> = Vec::new();
-        for entry in if bans.is_empty() { others } else { bans } {
+        for (_, entry) in if bans.is_empty() { others } else { bans } {
             let hindrance = Hindrance {
                 host: Some(host.clone()),
                 source: Some(entry.source.clone()).filter(|source| !source.is_empty()),
-                reason: in_words(&entry.source, &entry.reason),
+                reason: in_words(entry).to_owned(),
             };
             if !found.contains(&hindrance) && found.len() < CAUSES_MAXIMUM {
                 found.push(hindrance);
@@ -306,19 +313,30 @@ impl Cluster<'_> {
     }
 }
 
-fn in_words(source: &str, reason: &str) -> String {
-    match source {
-        "__action_migration_auto__" | "__fail_limit__" => "it failed there too often".to_owned(),
-        "__stop_fail__" => "its stop failed there".to_owned(),
-        "hard-error" | "fatal-error" => "its agent cannot work there".to_owned(),
-        "__loss_of_ticket__" | "__ticket_standby__" => "its ticket is missing".to_owned(),
-        "node-health-strategy" => "the host is not healthy".to_owned(),
-        "shutdown-lock" => "it is locked to the host that was shut down".to_owned(),
-        "#group-members" => "another member of its group cannot run there".to_owned(),
-        "utilization" => reason.to_owned(),
-        _ if reason == "location" => "a location constraint keeps it off".to_owned(),
-        _ if reason.contains("coloca") => "a colocation constraint keeps it off".to_owned(),
-        _ => reason.to_owned(),
+fn in_words(entry: &Entry) -> &'static str {
+    match &entry.reason {
+        Reason::FailureThreshold | Reason::FailedOperation => "it failed there too often",
+        Reason::FailedStop => "its stop failed there",
+        Reason::Ticket => "its ticket is missing",
+        Reason::Health => "the host is not healthy",
+        Reason::ShutdownLock => "it is locked to the host that was shut down",
+        Reason::Capacity => "not enough capacity left",
+        Reason::Location => "a location constraint keeps it off",
+        Reason::ColocatedWith { .. } | Reason::Wish { .. } if entry.source == "#group-members" => {
+            "another member of its group cannot run there"
+        }
+        Reason::ColocatedWith { .. } | Reason::Wish { .. } => "a colocation constraint keeps it off",
+        Reason::ExclusiveDiscovery => "resource-discovery confines it to other hosts",
+        Reason::MultiplyActive => "it is active on several hosts",
+        Reason::Orphan => "it is no longer configured",
+        Reason::Stopped => "it is to be stopped",
+        Reason::NodeClosed | Reason::NodeFull | Reason::InstanceLimit => "no further instance may run there",
+        Reason::NodeScore
+        | Reason::Stickiness
+        | Reason::Unmanaged
+        | Reason::WishesCut
+        | Reason::PromotionScore
+        | Reason::PromotionOrder => "its score is below zero there",
     }
 }
 

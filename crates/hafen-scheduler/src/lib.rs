@@ -10,6 +10,7 @@ mod fencing;
 pub mod forecast;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hash_order;
 mod input;
 mod ledger;
 mod lint;
@@ -25,7 +26,7 @@ mod sequence;
 pub use actions::parameters_digest;
 pub use fencing::{FencingFacts, fencing_facts};
 pub use forecast::{Fate, Forecast, Hindrance, ResourceForecast, forecast};
-pub use ledger::{Entry, Ledger};
+pub use ledger::{Change, Decision, Entry, Ledger, Measure, Reason};
 pub use lint::{Problem, lint};
 pub use plan::{
     Action, ActionKind, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef, TransitionKey,

@@ -11,7 +11,7 @@ use crate::date::Seconds;
 use crate::input::failures::FailuresByName;
 use crate::input::nvpairs::Values;
 use crate::input::rules::NextChange;
-use crate::ledger::Ledger;
+use crate::ledger::Journal;
 use crate::order::{Order, Worklist};
 
 /// A node's place in `Cluster::nodes`.
@@ -110,6 +110,9 @@ pub(crate) struct Properties {
     pub(crate) priority_fencing_delay_seconds: i64,
 }
 
+/// Amounts of what is limited, in the order of the configuration.
+pub(crate) type Amounts = Vec<(String, i64)>;
+
 /// A cluster member.
 #[derive(Clone, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts of a node's state")]
@@ -131,9 +134,11 @@ pub(crate) struct Node {
     pub(crate) unpacked: bool,
     pub(crate) fence_reason: Option<String>,
     pub(crate) health: i32,
+    /// What everything prefers the node by, from the start.
+    pub(crate) score: i32,
     /// Permanent, transient and built-in (`#uname`) attributes.
     pub(crate) attributes: Values,
-    pub(crate) utilization: BTreeMap<String, i64>,
+    pub(crate) utilization: Amounts,
     pub(crate) failures: FailuresByName,
     /// How many resources run, or are planned to run, here; breaks ties.
     pub(crate) load: u32,
@@ -272,18 +277,26 @@ pub(crate) struct Resource<'a> {
     pub(crate) provisional: bool,
     pub(crate) assigning: bool,
     pub(crate) assigned_to: Option<NodeIndex>,
+    /// The score that it had where it was assigned.
+    pub(crate) assigned_score: i32,
+    /// Its wishes are just being taken in, so do not go round in a circle.
     pub(crate) merged: bool,
+    /// The colocations in which it is the dependent, as they are to be applied.
     pub(crate) this_with: Vec<usize>,
+    /// The colocations in which it is the primary, likewise.
     pub(crate) with_this: Vec<usize>,
     pub(crate) locations: Vec<usize>,
     pub(crate) tickets: Vec<usize>,
     pub(crate) actions: Vec<ActionId>,
-    pub(crate) utilization: BTreeMap<String, i64>,
-    pub(crate) promotion_score: i32,
-    pub(crate) sort_index: i32,
+    pub(crate) utilization: Amounts,
+    /// What an instance's agent, constraints and colocations say about promoting it.
+    pub(crate) promotion_priority: i32,
+    /// An instance's standing among those that may be promoted.
+    pub(crate) promotion_index: i32,
+    /// Whether a promotable clone has taken in the promotion scores.
+    pub(crate) promotion_scores_added: bool,
     pub(crate) lock_node: Option<NodeIndex>,
     pub(crate) lock_time: i64,
-    pub(crate) promotion_barred: bool,
 }
 
 /// A configured operation of a resource.
@@ -306,6 +319,10 @@ pub(crate) struct Location {
     pub(crate) role: Option<Role>,
     pub(crate) discovery: Discovery,
     pub(crate) nodes: Vec<(NodeIndex, i32)>,
+    /// The id of the rule that it comes from.
+    pub(crate) rule: Option<String>,
+    /// It is no constraint, but the effect of the nodes' health.
+    pub(crate) health: bool,
 }
 
 /// "Dependent runs where primary runs", with its weight.
@@ -320,8 +337,10 @@ pub(crate) struct Colocation {
     pub(crate) node_attribute: Option<String>,
     /// Whether the dependent's preferences move the primary.
     pub(crate) influence: bool,
-    /// Set for the link from one member of a group to the one before.
-    pub(crate) internal: bool,
+    /// Whether it is configured; if not, it follows from a group or a container.
+    pub(crate) explicit: bool,
+    /// Its place among the colocations of one dependent, and among those of one primary; equal ones have the same.
+    pub(crate) rank: (u32, u32),
 }
 
 /// What happens to a resource whose ticket is lost.
@@ -336,6 +355,7 @@ pub(crate) enum LossPolicy {
 /// A resource's dependence on a ticket.
 #[derive(Clone, Debug)]
 pub(crate) struct TicketConstraint {
+    pub(crate) id: String,
     pub(crate) resource: ResourceId,
     pub(crate) role: Option<Role>,
     pub(crate) ticket: String,
@@ -380,8 +400,16 @@ pub(crate) struct Cluster<'a> {
     pub(crate) unfencing: bool,
     pub(crate) have_stonith_devices: bool,
     pub(crate) warnings: Vec<String>,
-    pub(crate) ledger: Ledger,
+    pub(crate) journal: Journal,
     pub(crate) scores_text: Vec<String>,
+    /// Whether the text of the scores is wanted.
+    pub(crate) want_scores: bool,
+    /// Whether the text of capacities is wanted.
+    pub(crate) want_utilization: bool,
+    /// Nothing is started or stopped: fencing is enabled, and there is no device.
+    pub(crate) hold_still: bool,
+    /// The colocations of each resource, as dependent and as primary, once they were asked for.
+    pub(crate) colocation_lists: Vec<[Option<Rc<[usize]>>; 2]>,
     /// Recurring operations that history shows as running.
     pub(crate) active_recurring: BTreeSet<(ResourceId, NodeIndex, Task, u64)>,
     /// Of these, those whose parameters have changed.
@@ -390,8 +418,6 @@ pub(crate) struct Cluster<'a> {
     pub(crate) worklist: Worklist,
     /// Whether secrets in the CIB may be blotted out.
     pub(crate) sanitized: bool,
-    /// Whether contributions are written into the ledger.
-    pub(crate) explain: bool,
 }
 
 impl<'a> Cluster<'a> {

@@ -7,7 +7,7 @@ use hafen_cib::Cib;
 use crate::build::break_cycles;
 use crate::date::Seconds;
 use crate::input::{properties, rules::NextChange};
-use crate::ledger::Ledger;
+use crate::ledger::Journal;
 use crate::model::Cluster;
 use crate::order::Worklist;
 use crate::plan::{ActionKind, Plan};
@@ -17,6 +17,10 @@ use crate::plan::{ActionKind, Plan};
 pub struct Options {
     /// Fill `Plan::ledger`.
     pub explain: bool,
+    /// Fill `Report::scores` with scores.
+    pub scores: bool,
+    /// Fill `Report::scores` with capacities and what they are used for.
+    pub utilization: bool,
     /// The CIB was passed around, and its secrets may be blotted out: do not take that for a change.
     pub sanitized: bool,
 }
@@ -26,7 +30,7 @@ pub struct Options {
 pub struct Report {
     /// The plan.
     pub plan: Plan,
-    /// The lines of `crm_simulate -s`.
+    /// The lines of `crm_simulate -s` and `-U`, in the order in which they came up.
     pub scores: Vec<String>,
 }
 
@@ -81,13 +85,16 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         unfencing: false,
         have_stonith_devices: false,
         warnings: Vec::new(),
-        ledger: Ledger::default(),
+        journal: Journal::new(options.explain),
         scores_text: Vec::new(),
+        want_scores: options.scores,
+        want_utilization: options.utilization,
+        hold_still: false,
+        colocation_lists: Vec::new(),
         active_recurring: BTreeSet::new(),
         stale_recurring: BTreeSet::new(),
         worklist: Worklist::default(),
         sanitized: options.sanitized,
-        explain: options.explain,
     };
     cluster.find_unfencing();
     cluster.unpack_nodes();
@@ -103,6 +110,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
 impl Cluster<'_> {
     pub(crate) fn run_all(&mut self) {
         self.hold_still_without_devices();
+        self.add_health();
         self.unpack_constraints();
         self.add_group_colocations();
         self.order_anti_colocated();

@@ -116,9 +116,7 @@ impl<'a> Cluster<'a> {
         let text = "Nothing is started or stopped: fencing is enabled, but there is no fence device; \
                     configure one, or set stonith-enabled to false";
         self.warnings.push(text.to_owned());
-        for resource in &mut self.resources {
-            resource.managed = false;
-        }
+        self.hold_still = true;
     }
 
     /// A partition that lost its quorum and must not live on fences itself.

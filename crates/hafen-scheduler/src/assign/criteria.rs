@@ -1,146 +1,130 @@
 //! What a resource's scores start from: constraints, stickiness, health, failures.
 
-use crate::ledger::Entry;
-use crate::model::{Cluster, Discovery, Location, NodeIndex, Placement, ResourceId, Role, Variant};
+use crate::ledger::{Cause, Change};
+use crate::model::{Cluster, Discovery, Location, NodeIndex, ResourceId, Role, Variant};
 use crate::score::{self, INFINITY};
 
 impl<'a> Cluster<'a> {
     pub(crate) fn apply_criteria(&mut self) {
-        self.apply_health();
+        self.apply_shutdown_locks();
+        // The latest first, as Pacemaker has it; it shows where a sum comes near infinity.
+        for at in (0..self.locations.len()).rev() {
+            self.apply_location(at);
+        }
         self.apply_stickiness();
         self.apply_failure_bans();
-        self.apply_shutdown_locks();
-        for at in 0..self.locations.len() {
-            let location = self.locations[at].clone();
-            self.apply_location(&location);
-        }
         self.apply_exclusive_discovery();
     }
 
-    fn apply_location(&mut self, location: &Location) {
-        if location.role == Some(Role::Promoted) {
+    /// Adds to a score of a resource. A node that was not in its table now is.
+    pub(crate) fn add_score(&mut self, resource: ResourceId, node: NodeIndex, amount: i32, cause: Cause) {
+        let weight = &mut self.resources[resource.0 as usize].allowed[node.at()];
+        weight.present = true;
+        self.journal.write(&mut weight.score, Some(resource), node, Change::Add(amount), cause);
+    }
+
+    /// Replaces a score of a resource, if the node is in its table.
+    pub(crate) fn set_score(&mut self, resource: ResourceId, node: NodeIndex, value: i32, cause: Cause) {
+        let weight = &mut self.resources[resource.0 as usize].allowed[node.at()];
+        if weight.present && weight.score != value {
+            self.journal.write(&mut weight.score, Some(resource), node, Change::Set(value), cause);
+        }
+    }
+
+    /// Adds to the scores of a resource and of everything in it.
+    pub(crate) fn prefer(&mut self, resource: ResourceId, node: NodeIndex, amount: i32, cause: Cause) {
+        let basis = self.node(node).score;
+        for member in self.family(resource) {
+            if basis != 0 && !self.rsc(member).allowed[node.at()].present {
+                self.add_score(member, node, basis, Cause::NodeScore);
+            }
+            self.add_score(member, node, amount, cause);
+        }
+    }
+
+    /// Keeps a resource, and everything in it, from a node.
+    pub(crate) fn ban(&mut self, resource: ResourceId, node: NodeIndex, cause: Cause) {
+        self.prefer(resource, node, -INFINITY, cause);
+    }
+
+    /// Keeps a resource, and everything in it, from all nodes.
+    pub(crate) fn ban_everywhere(&mut self, resource: ResourceId, cause: Cause) {
+        for node in self.node_indices() {
+            self.ban(resource, node, cause);
+        }
+    }
+
+    fn apply_location(&mut self, at: usize) {
+        if self.locations[at].role == Some(Role::Promoted) {
             return;
         }
-        let mut open = vec![(location.resource, true)];
+        let nodes = std::mem::take(&mut self.locations[at].nodes);
+        let discovery = self.locations[at].discovery;
+        let mut open = vec![(self.locations[at].resource, true)];
         while let Some((resource, scored)) = open.pop() {
-            self.apply_location_here(resource, location, scored);
-            match self.rsc(resource).variant {
-                Variant::Primitive => {}
-                Variant::Clone => {
-                    open.extend(self.rsc(resource).children.iter().rev().map(|child| (*child, scored)))
-                }
-                Variant::Group => {
-                    let colocated = self.group_is_colocated(resource);
-                    let children = &self.rsc(resource).children;
-                    open.extend(
-                        children
-                            .iter()
-                            .enumerate()
-                            .rev()
-                            .map(|(at, child)| (*child, scored && (at == 0 || !colocated))),
-                    );
+            for &(node, amount) in &nodes {
+                self.add_score(resource, node, if scored { amount } else { 0 }, Cause::Location(at));
+                let weight = &mut self.rsc_mut(resource).allowed[node.at()];
+                if discovery != Discovery::Always && weight.discovery != Discovery::Exclusive {
+                    weight.discovery = discovery;
                 }
             }
+            // Of a group whose members run together, the first draws the others.
+            let all = self.rsc(resource).variant != Variant::Group || !self.group_is_colocated(resource);
+            let parts = self.rsc(resource).children.iter().enumerate();
+            open.extend(parts.map(|(place, part)| (*part, scored && (all || place == 0))));
         }
+        self.locations[at].nodes = nodes;
     }
 
-    fn apply_location_here(&mut self, resource: ResourceId, location: &Location, scored: bool) {
-        for &(node, amount) in &location.nodes {
-            let amount = if scored { amount } else { 0 };
-            let weight = &mut self.rsc_mut(resource).allowed[node.at()];
-            if weight.present {
-                weight.score = score::add(weight.score, amount);
-            } else {
-                weight.present = true;
-                weight.score = amount;
-            }
-            if location.discovery != Discovery::Always && weight.discovery != Discovery::Exclusive {
-                weight.discovery = location.discovery;
-            }
-            if amount != 0 {
-                self.note(resource, node, amount, &location.id, "location");
-            }
-        }
-    }
-
-    /// Writes a contribution into the ledger.
-    pub(crate) fn note(
-        &mut self,
-        resource: ResourceId,
-        node: NodeIndex,
-        amount: i32,
-        source: &str,
-        reason: &str,
-    ) {
-        if !self.explain {
-            return;
-        }
-        let entry = Entry {
-            resource: self.rsc(resource).id.clone(),
-            node: self.node(node).uname.clone(),
-            score: amount,
-            source: source.to_owned(),
-            reason: reason.to_owned(),
-        };
-        self.ledger.entries.push(entry);
-    }
-
-    fn apply_health(&mut self) {
-        if self.nodes.iter().all(|node| node.health == 0) {
+    /// Turns the nodes' health into preferences of everything.
+    pub(crate) fn add_health(&mut self) {
+        let sick: Vec<(NodeIndex, i32)> = self
+            .node_indices()
+            .map(|node| (node, self.node(node).health))
+            .filter(|(_, health)| *health != 0)
+            .collect();
+        if sick.is_empty() {
             return;
         }
         for resource in self.top.clone() {
-            let exempt = self
+            let indulgent = self
                 .rsc(resource)
                 .meta
                 .get("allow-unhealthy-nodes")
                 .is_some_and(|value| score::is_true(value));
-            if exempt {
-                continue;
-            }
-            for node in self.node_indices() {
-                let health = self.node(node).health;
-                if health != 0 {
-                    self.prefer(resource, node, health, "node-health-strategy");
+            for &(node, health) in &sick {
+                if health < 0 && indulgent {
+                    continue;
                 }
+                self.push_location(Location {
+                    id: "node-health-strategy".to_owned(),
+                    resource,
+                    role: None,
+                    discovery: Discovery::Always,
+                    nodes: vec![(node, health)],
+                    rule: None,
+                    health: true,
+                });
             }
         }
     }
 
+    /// What runs on one node prefers to stay; in an opt-in cluster only where it is still allowed.
     fn apply_stickiness(&mut self) {
         for resource in self.resource_ids() {
             let known = self.rsc(resource);
-            if known.variant != Variant::Primitive
-                || !known.managed
-                || known.stickiness == 0
-                || known.running_on.len() != 1
-            {
+            let [node] = known.running_on[..] else { continue };
+            if known.variant != Variant::Primitive || !known.managed || known.stickiness == 0 {
                 continue;
             }
-            let (node, stickiness) = (known.running_on[0], known.stickiness);
-            if self.properties.symmetric || self.has_location(resource, node) {
-                self.prefer(resource, node, stickiness, "stickiness");
+            if self.properties.symmetric || known.allowed[node.at()].present {
+                self.add_score(resource, node, known.stickiness, Cause::Stickiness);
             }
         }
     }
 
-    fn has_location(&self, resource: ResourceId, node: NodeIndex) -> bool {
-        let mut at = Some(resource);
-        while let Some(id) = at {
-            let known = self.rsc(id);
-            let mentioned = known.locations.iter().any(|location| {
-                let location = &self.locations[*location];
-                location.nodes.iter().any(|(other, _)| *other == node)
-            });
-            if mentioned {
-                return true;
-            }
-            at = known.parent;
-        }
-        false
-    }
-
-    /// What runs on a host that leaves cleanly is locked to it. Instances of clones never are.
+    /// What runs on a host that leaves cleanly is locked to it. Instances of clones and fence devices never are.
     fn lock_to_leaving_nodes(&mut self) {
         if !self.properties.shutdown_lock {
             return;
@@ -148,12 +132,11 @@ impl<'a> Cluster<'a> {
         for resource in self.resource_ids() {
             let known = self.rsc(resource);
             let [node] = known.running_on[..] else { continue };
-            let leaving = self.node(node).online && self.node(node).shutdown && !self.node(node).unclean;
+            let leaving = self.node(node).shutdown && !self.node(node).unclean;
             if !leaving
                 || known.variant != Variant::Primitive
                 || known.class == "stonith"
                 || known.lock_node.is_some()
-                || !known.managed
                 || self.clone_of(resource).is_some()
             {
                 continue;
@@ -169,19 +152,16 @@ impl<'a> Cluster<'a> {
 
     fn apply_shutdown_locks(&mut self) {
         self.lock_to_leaving_nodes();
+        let limit = self.properties.shutdown_lock_limit_seconds;
         for resource in self.resource_ids() {
             let Some(node) = self.rsc(resource).lock_node else { continue };
-            let limit = self.properties.shutdown_lock_limit_seconds;
-            if self.rsc(resource).class == "stonith" || self.node(node).available() {
-                continue;
-            }
             if limit > 0 {
-                let due = self.rsc(resource).lock_time.saturating_add(limit);
+                let due = self.rsc(resource).lock_time.saturating_add(limit).saturating_add(1);
                 self.next_change.note(self.now, due);
             }
             for other in self.node_indices() {
                 if other != node {
-                    self.prefer(resource, other, -INFINITY, "shutdown-lock");
+                    self.ban(resource, other, Cause::ShutdownLock);
                 }
             }
         }
@@ -192,24 +172,14 @@ impl<'a> Cluster<'a> {
         for resource in self.resource_ids() {
             let exclusive =
                 self.rsc(resource).allowed.iter().any(|weight| weight.discovery == Discovery::Exclusive);
-            if exclusive {
-                for weight in &mut self.rsc_mut(resource).allowed {
-                    if weight.discovery != Discovery::Exclusive {
-                        weight.score = -INFINITY;
-                    }
+            if !exclusive {
+                continue;
+            }
+            for node in self.node_indices() {
+                if self.rsc(resource).allowed[node.at()].discovery != Discovery::Exclusive {
+                    self.set_score(resource, node, -INFINITY, Cause::ExclusiveDiscovery);
                 }
             }
-        }
-    }
-
-    /// Where load is looked at, those with the highest priority, then those with the best places, come first. (Else the
-    /// order stays as it was unpacked: by priority, removed resources last.)
-    pub(crate) fn sort_for_assignment(&mut self) {
-        if self.properties.placement != Placement::Default {
-            let mut top = std::mem::take(&mut self.top);
-            top.sort_by_key(|resource| std::cmp::Reverse(self.rsc(*resource).priority));
-            self.sort_by_need(&mut top);
-            self.top = top;
         }
     }
 

@@ -1,21 +1,15 @@
 //! Assigning a group: member by member, each pulled to the one before.
 
-use crate::model::{Cluster, NodeIndex, ResourceId, Variant};
+use crate::model::{Cluster, NodeIndex, ResourceId};
 
 impl<'a> Cluster<'a> {
     pub(crate) fn assign_group(
         &mut self,
         group: ResourceId,
         prefer: Option<NodeIndex>,
+        stop_if_fail: bool,
         depth: usize,
     ) -> Option<NodeIndex> {
-        let parent = self.rsc(group).parent;
-        if let Some(parent) = parent
-            && self.rsc(parent).variant == Variant::Clone
-            && !self.rsc(parent).assigning
-        {
-            self.assign(parent, prefer, depth + 1);
-        }
         if !self.rsc(group).provisional {
             return self.rsc(group).assigned_to;
         }
@@ -26,7 +20,7 @@ impl<'a> Cluster<'a> {
         self.show_scores(group, "pcmk__group_assign");
         let mut first = None;
         for member in self.rsc(group).children.clone() {
-            let node = self.assign(member, prefer, depth + 1);
+            let node = self.assign(member, prefer, stop_if_fail, depth + 1);
             first = first.or(node);
         }
         let next_role = self.rsc(group).children.first().map(|member| self.rsc(*member).next_role);

@@ -1,119 +1,124 @@
 //! Promotable clones: which instances are promoted.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use crate::input::status::base_name;
-use crate::model::{Cluster, Colocation, NodeIndex, ResourceId, Role, Variant};
+use crate::ledger::{Cause, Change};
+use crate::model::{Cluster, NoQuorumPolicy, NodeIndex, ResourceId, Role, Variant};
 use crate::score::{self, INFINITY};
+
+use super::lists::Side;
+use super::wishes::{Asking, Via, scaled};
 
 impl<'a> Cluster<'a> {
     /// The score that agents gave an instance for being promoted on a node.
-    fn agent_promotion_score(&self, instance: ResourceId, node: NodeIndex) -> i32 {
-        let mut total = 0;
-        for member in self.family(instance) {
-            let known = self.rsc(member);
-            if known.variant != Variant::Primitive {
-                continue;
+    fn promotion_score(&self, resource: ResourceId, node: NodeIndex) -> Option<i32> {
+        let known = self.rsc(resource);
+        if !known.children.is_empty() {
+            let parts = known.children.iter().filter_map(|part| self.promotion_score(*part, node));
+            return parts.reduce(|sum, part| score::add(sum, part));
+        }
+        if !self.counts_for_promotion(resource, node) {
+            return None;
+        }
+        let attribute = |name: &str| self.node(node).attributes.get(&format!("master-{name}"));
+        let value = attribute(&known.history_id).or_else(|| {
+            let base = base_name(&known.id);
+            (!known.unique && base != known.id).then(|| attribute(base)).flatten()
+        });
+        value.map(|value| score::parse(value).unwrap_or(0))
+    }
+
+    /// Whether a promotion score of a node is meant for this instance.
+    fn counts_for_promotion(&self, resource: ResourceId, node: NodeIndex) -> bool {
+        let known = self.rsc(resource);
+        let weight = known.allowed[node.at()];
+        if !weight.present || weight.score < 0 {
+            return false;
+        }
+        if !known.unique {
+            let base = base_name(&known.id);
+            let alike = |other: &ResourceId| {
+                let other = self.rsc(*other);
+                other.variant == Variant::Primitive && base_name(&other.id) == base
+            };
+            let instances: Vec<ResourceId> =
+                self.family(self.top_of(resource)).into_iter().filter(alike).collect();
+            let active = instances.iter().find(|other| self.rsc(**other).running_on.contains(&node));
+            if active == Some(&resource) {
+                return true;
             }
-            let names = [known.id.as_str(), known.history_id.as_str(), base_name(&known.id)];
-            let value =
-                names.iter().find_map(|name| self.node(node).attributes.get(&format!("master-{name}")));
-            if let Some(value) = value {
-                total = score::add(total, score::parse(value).unwrap_or(0));
+            let examined = |other: &ResourceId| self.rsc(*other).known_on.contains(&node);
+            if active.is_none() && instances.iter().any(examined) {
+                return true;
             }
         }
-        total
+        // Before anything was probed, permanent scores count everywhere.
+        known.running_on.is_empty() && known.known_on.is_empty()
+            || known.known_on.contains(&node)
+            || known.running_on.contains(&node)
     }
 
     /// Lets promotion scores decide where instances run.
     pub(crate) fn add_promotion_scores(&mut self, clone: ResourceId) {
+        if std::mem::replace(&mut self.rsc_mut(clone).promotion_scores_added, true) {
+            return;
+        }
         for instance in self.rsc(clone).children.clone() {
             for node in self.node_indices() {
-                if !self.rsc(instance).allowed[node.at()].present
-                    || !self.counts_for_promotion(instance, node)
-                {
+                if !self.rsc(instance).allowed[node.at()].present || !self.node(node).available() {
                     continue;
                 }
-                let amount = self.agent_promotion_score(instance, node);
-                if amount == 0 {
-                    continue;
+                let amount = self.promotion_score(instance, node).unwrap_or(0);
+                if amount > 0 {
+                    self.add_score(instance, node, amount, Cause::PromotionScore);
                 }
-                let members = self.promotion_carriers(instance);
-                for member in members {
-                    let weight = &mut self.rsc_mut(member).allowed[node.at()];
-                    weight.score = score::add(weight.score, amount);
-                    self.note(member, node, amount, "promotion", "promotion score");
-                }
+                let known = self.rsc_mut(instance);
+                known.promotion_priority = known.promotion_priority.max(amount);
             }
         }
     }
 
-    /// An instance's promotion score counts where it runs, or anywhere while it runs nowhere.
-    fn counts_for_promotion(&self, instance: ResourceId, node: NodeIndex) -> bool {
-        let known = self.rsc(instance);
-        if known.unique {
-            return true;
-        }
-        if known.running_on.is_empty() {
-            let clone = known.parent;
-            return clone.is_none_or(|clone| {
-                !self.rsc(clone).children.iter().any(|other| self.rsc(*other).running_on.contains(&node))
-            });
-        }
-        known.running_on.contains(&node)
-    }
-
-    fn promotion_carriers(&self, instance: ResourceId) -> Vec<ResourceId> {
-        match self.rsc(instance).variant {
-            Variant::Group => {
-                let mut carriers = vec![instance];
-                carriers.extend(self.rsc(instance).children.first().copied());
-                carriers
-            }
-            _ => vec![instance],
-        }
+    /// Changes what decides whether an instance is promoted.
+    pub(crate) fn change_promotion(
+        &mut self,
+        resource: ResourceId,
+        node: NodeIndex,
+        change: Change,
+        cause: Cause,
+    ) {
+        let priority = &mut self.resources[resource.0 as usize].promotion_priority;
+        self.journal.write_promotion(priority, resource, node, change, cause);
     }
 
     /// Chooses who is promoted.
     pub(crate) fn choose_promoted(&mut self, clone: ResourceId) {
-        let options = self.rsc(clone).clone.clone().unwrap_or_default();
-        let mut instances = self.rsc(clone).children.clone();
-        for &instance in &instances {
-            let index = self.promotion_index(clone, instance);
-            self.rsc_mut(instance).sort_index = index;
+        for instance in self.rsc(clone).children.clone() {
+            self.set_promotion_priority(clone, instance);
         }
-        self.add_promoted_colocations(clone, &instances);
-        for &instance in &instances {
-            let index = self.rsc(instance).sort_index;
-            self.rsc_mut(instance).promotion_score = index;
-        }
-        instances.sort_by(|left, right| self.compare_promotion(*left, *right));
-        let mut promoted = 0;
+        self.sort_promotable(clone);
         let mut counts = vec![0_i32; self.nodes.len()];
-        for &instance in &instances {
+        let mut promoted = 0;
+        for instance in self.rsc(clone).children.clone() {
             self.show_promotion(instance);
-            let Some(node) = self.rsc(instance).assigned_to else {
-                self.set_instance_role(instance, Role::Stopped);
-                continue;
-            };
-            let barred = self.family(instance).iter().any(|member| self.rsc(*member).promotion_barred);
-            let wanted =
-                self.target_role(instance).is_none_or(|role| role >= Role::Promoted || role == Role::Started);
-            let limited = self.target_role(instance) == Some(Role::Unpromoted);
-            let managed = self.rsc(instance).managed;
-            let already = self.rsc(instance).role == Role::Promoted;
-            let score = self.rsc(instance).sort_index;
-            let possible = score >= 0 && wanted && !limited && !barred && self.may_promote(instance)
-                || (!managed && already);
-            if promoted < options.promoted_max
-                && counts[node.at()] < options.promoted_node_max.max(1)
-                && possible
-            {
-                promoted += 1;
-                counts[node.at()] += 1;
-                self.set_instance_role(instance, Role::Promoted);
-            } else {
-                self.set_instance_role(instance, Role::Unpromoted);
+            let options = self.rsc(clone).clone.as_ref();
+            let (max, node_max) =
+                options.map_or((0, 0), |options| (options.promoted_max, options.promoted_node_max));
+            let eligible =
+                self.rsc(instance).promotion_index >= 0 && (promoted < max || !self.rsc(clone).managed);
+            let chosen =
+                if eligible { self.promotion_node(clone, instance, &counts, node_max) } else { None };
+            let frozen = !self.properties.have_quorum
+                && self.properties.no_quorum == NoQuorumPolicy::Freeze
+                && self.state_of(instance, true) < Role::Promoted;
+            match chosen {
+                Some(node) if !frozen => {
+                    counts[node.at()] += 1;
+                    promoted += 1;
+                    self.will_be_promoted(instance);
+                }
+                _ => self.will_be_unpromoted(instance),
             }
         }
         if let Some(options) = self.rsc_mut(clone).clone.as_mut() {
@@ -121,178 +126,181 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn may_promote(&self, instance: ResourceId) -> bool {
-        let quorate = self.properties.have_quorum
-            || !matches!(
-                self.properties.no_quorum,
-                crate::model::NoQuorumPolicy::Demote | crate::model::NoQuorumPolicy::Stop
-            );
-        let _ = instance;
-        quorate
+    fn set_promotion_priority(&mut self, clone: ResourceId, instance: ResourceId) {
+        if self.state_of(instance, true) == Role::Started {
+            for member in self.family(instance) {
+                if self.rsc(member).role == Role::Started {
+                    self.rsc_mut(member).role = Role::Unpromoted;
+                }
+            }
+        }
+        let Some((node, _)) = self.location(instance) else { return };
+        let next_role = self.state_of(instance, false);
+        match next_role {
+            Role::Started | Role::Unknown => {
+                // Without a score it takes a location constraint to make an instance fit for promotion.
+                let value = self.promotion_score(instance, node).unwrap_or(-1);
+                self.change_promotion(instance, node, Change::Set(value), Cause::PromotionScore);
+            }
+            Role::Unpromoted | Role::Stopped => {
+                self.change_promotion(instance, node, Change::Set(-INFINITY), Cause::Stopped);
+            }
+            Role::Promoted => {}
+        }
+        for container in [instance, clone] {
+            self.add_promoted_locations(container, instance, node);
+        }
+        for &at in self.this_with(instance).iter() {
+            let primary = self.colocations[at].primary;
+            self.colocate(instance, primary, at);
+        }
+        let known = self.rsc_mut(instance);
+        known.promotion_index = if next_role == Role::Promoted { INFINITY } else { known.promotion_priority };
     }
 
-    fn set_instance_role(&mut self, instance: ResourceId, role: Role) {
-        for member in self.family(instance) {
-            let placed = self.rsc(member).assigned_to.is_some();
-            let known = self.rsc_mut(member);
-            if known.managed || placed {
-                known.next_role = if placed { role } else { Role::Stopped };
+    fn add_promoted_locations(&mut self, container: ResourceId, instance: ResourceId, node: NodeIndex) {
+        for at in self.rsc(container).locations.clone() {
+            let location = &self.locations[at];
+            if location.role != Some(Role::Promoted) {
+                continue;
             }
-            if !known.managed {
-                known.next_role = known.role;
+            let amount = location.nodes.iter().find(|(other, _)| *other == node).map(|(_, amount)| *amount);
+            if let Some(amount) = amount {
+                self.change_promotion(instance, node, Change::Add(amount), Cause::Location(at));
             }
         }
     }
 
-    /// Negative: never promoted.
-    fn promotion_index(&self, clone: ResourceId, instance: ResourceId) -> i32 {
-        let Some(node) = self.rsc(instance).assigned_to else { return -INFINITY };
+    /// Sorts the instances by how fit they are for promotion. What wants to be with the promoted role has a
+    /// say: for that the clone's own table stands for the instances, each at its node.
+    fn sort_promotable(&mut self, clone: ResourceId) {
+        self.rsc_mut(clone).merged = true;
+        let instances = self.rsc(clone).children.clone();
+        let places: Vec<Option<NodeIndex>> = instances
+            .iter()
+            .map(|instance| {
+                let place = self.location(*instance).map(|(node, _)| node);
+                place.filter(|_| self.rsc(*instance).promotion_index >= 0)
+            })
+            .collect();
+        for (&instance, place) in instances.iter().zip(&places) {
+            if let Some(node) = *place {
+                let index = self.rsc(instance).promotion_index;
+                self.add_score(clone, node, index, Cause::PromotionOrder);
+            }
+        }
+        self.ask_about_promotion(clone);
+        self.require_tickets_for_promotion(clone);
+        for (&instance, place) in instances.iter().zip(&places) {
+            let known = self.rsc(instance);
+            let index = if !known.managed && self.state_of(instance, false) == Role::Promoted {
+                INFINITY
+            } else if let Some(node) = place {
+                self.rsc(clone).allowed[node.at()].score
+            } else {
+                continue;
+            };
+            self.rsc_mut(instance).promotion_index = index;
+        }
+        self.rsc_mut(clone).merged = false;
+        let mut sorted = instances;
+        let mut wishes = BTreeMap::new();
+        sorted.sort_by(|left, right| self.compare_promotable(*left, *right, &mut wishes));
+        self.rsc_mut(clone).children = sorted;
+    }
+
+    fn ask_about_promotion(&mut self, clone: ResourceId) {
+        for &at in self.with_this(clone).iter() {
+            let colocation = &self.colocations[at];
+            if colocation.primary_role != Some(Role::Promoted) || !self.has_influence(at) {
+                continue;
+            }
+            let asking =
+                Asking { owner: Some(clone), side: Side::Primary, cautious: true, nonnegative: true };
+            let via = Via { colocation: at, factor: scaled(1.0, colocation.score) };
+            let dependent = colocation.dependent;
+            let mut work = self.rsc(clone).allowed.clone();
+            self.ask(dependent, via, asking, &mut work);
+            self.rsc_mut(clone).allowed = work;
+        }
+    }
+
+    fn require_tickets_for_promotion(&mut self, clone: ResourceId) {
+        for at in self.rsc(clone).tickets.clone() {
+            let constraint = &self.ticket_constraints[at];
+            let ticket = self.tickets.get(&constraint.ticket);
+            let holds = ticket.is_some_and(|ticket| ticket.granted && !ticket.standby);
+            if constraint.role == Some(Role::Promoted) && !holds {
+                self.ban_everywhere(clone, Cause::Ticket(at));
+            }
+        }
+    }
+
+    fn compare_promotable(
+        &mut self,
+        left: ResourceId,
+        right: ResourceId,
+        wishes: &mut BTreeMap<ResourceId, i32>,
+    ) -> Ordering {
+        let index = |instance: ResourceId| self.rsc(instance).promotion_index;
+        let order = index(right)
+            .cmp(&index(left))
+            .then_with(|| self.state_of(right, true).cmp(&self.state_of(left, true)));
+        if order.is_ne() { order } else { self.compare_instances(left, right, wishes) }
+    }
+
+    /// Where an instance would be promoted, if it may be.
+    fn promotion_node(
+        &self,
+        clone: ResourceId,
+        instance: ResourceId,
+        counts: &[i32],
+        node_max: i32,
+    ) -> Option<NodeIndex> {
         let known = self.rsc(instance);
-        if !self.node(node).available() && known.managed {
-            return -1;
+        for part in &known.children {
+            self.promotion_node(clone, *part, counts, node_max)?;
         }
-        let mut index = self.agent_promotion_score(instance, node);
-        let explicit = self.has_promotion_attribute(instance, node);
-        let mut locations = 0;
-        let mut from_location = false;
-        for family in [clone, instance] {
-            for &at in &self.rsc(family).locations {
-                let location = &self.locations[at];
-                if location.role != Some(Role::Promoted) {
-                    continue;
-                }
-                for (other, amount) in &location.nodes {
-                    if *other == node {
-                        locations = score::add(locations, *amount);
-                        from_location = true;
-                    }
-                }
+        let (node, _) = self.location(instance)?;
+        if !known.managed {
+            if self.state_of(instance, true) != Role::Promoted {
+                return None;
             }
+        } else if known.promotion_priority < 0
+            || !self.node(node).available()
+            || counts[node.at()] >= node_max
+        {
+            return None;
         }
-        index = score::add(index, locations);
-        if !explicit && !from_location {
-            return -1;
-        }
-        index
+        self.rsc(clone).allowed[node.at()].present.then_some(node)
     }
 
-    fn has_promotion_attribute(&self, instance: ResourceId, node: NodeIndex) -> bool {
-        self.family(instance).iter().any(|member| {
-            let known = self.rsc(*member);
-            [known.id.as_str(), known.history_id.as_str(), base_name(&known.id)]
-                .iter()
-                .any(|name| self.node(node).attributes.contains_key(&format!("master-{name}")))
-        })
-    }
-
-    /// Colocations of, and with, the promoted role change who is promoted.
-    fn add_promoted_colocations(&mut self, clone: ResourceId, instances: &[ResourceId]) {
-        for at in self.rsc(clone).this_with.clone() {
-            let colocation = self.colocations[at].clone();
-            if colocation.dependent_role != Some(Role::Promoted) {
-                continue;
-            }
-            let places = self.role_places(colocation.primary, colocation.primary_role);
-            for &instance in instances {
-                let Some(node) = self.rsc(instance).assigned_to else { continue };
-                let together = self.shares(&places, node, &colocation);
-                let known = self.rsc_mut(instance);
-                if together {
-                    known.sort_index = score::add(known.sort_index, colocation.score);
-                } else if colocation.score >= INFINITY {
-                    known.sort_index = -INFINITY;
-                }
-            }
-        }
-        for at in self.rsc(clone).with_this.clone() {
-            let colocation = self.colocations[at].clone();
-            if colocation.primary_role != Some(Role::Promoted) || !self.has_influence(&colocation, clone) {
-                continue;
-            }
-            self.add_wishes_for_promoted(&colocation, instances);
-        }
-    }
-
-    fn add_wishes_for_promoted(&mut self, colocation: &Colocation, instances: &[ResourceId]) {
-        let factor = f64::from(colocation.score) / f64::from(INFINITY);
-        let blank = vec![crate::model::Weight { present: true, ..Default::default() }; self.nodes.len()];
-        let table =
-            self.with_wishes_of(colocation.dependent, colocation.primary, blank, colocation, factor, true, 0);
-        for &instance in instances {
-            if let Some(node) = self.rsc(instance).assigned_to
-                && self.rsc(instance).sort_index >= 0
-            {
-                let known = self.rsc_mut(instance);
-                known.sort_index = score::add(known.sort_index, table[node.at()].score);
+    fn will_be_promoted(&mut self, instance: ResourceId) {
+        for member in self.family(instance) {
+            let known = self.rsc_mut(member);
+            if known.next_role == Role::Unknown {
+                known.next_role = Role::Promoted;
             }
         }
     }
 
-    fn role_places(&self, resource: ResourceId, role: Option<Role>) -> Vec<NodeIndex> {
-        let mut places = Vec::new();
-        for member in self.family(resource) {
-            let known = self.rsc(member);
-            if known.variant == Variant::Primitive
-                && role.is_none_or(|role| known.next_role == role)
-                && let Some(node) = known.assigned_to
-            {
-                places.push(node);
-            }
+    fn will_be_unpromoted(&mut self, instance: ResourceId) {
+        for member in self.family(instance) {
+            let placed = !self.assigned_nodes(member).is_empty();
+            self.rsc_mut(member).next_role = if placed { Role::Unpromoted } else { Role::Stopped };
         }
-        places
-    }
-
-    fn shares(&self, places: &[NodeIndex], node: NodeIndex, colocation: &Colocation) -> bool {
-        let attribute = colocation.node_attribute.as_deref().unwrap_or("#uname");
-        let value = self.node(node).attributes.get(attribute);
-        places.iter().any(|place| self.node(*place).attributes.get(attribute) == value)
-    }
-
-    fn compare_promotion(&self, left: ResourceId, right: ResourceId) -> Ordering {
-        let order = self.rsc(right).sort_index.cmp(&self.rsc(left).sort_index);
-        if order != Ordering::Equal {
-            return order;
-        }
-        let role = self.rsc(right).role.cmp(&self.rsc(left).role);
-        if role != Ordering::Equal {
-            return role;
-        }
-        let parent = self.rsc(left).parent;
-        let place = |instance: ResourceId| {
-            parent.and_then(|parent| self.rsc(parent).children.iter().position(|child| *child == instance))
-        };
-        place(left).cmp(&place(right))
     }
 
     fn show_promotion(&mut self, instance: ResourceId) {
-        let known = self.rsc(instance);
-        let place = match known.assigned_to {
-            Some(node) => format!("on {}", self.node(node).uname),
+        if !self.want_scores {
+            return;
+        }
+        let place = match self.location(instance) {
+            Some((node, _)) => format!("on {}", self.node(node).uname),
             None => "(inactive)".to_owned(),
         };
-        let row = format!("{} promotion score {place}: {}", known.id, score::text(known.sort_index));
+        let known = self.rsc(instance);
+        let row = format!("{} promotion score {place}: {}", known.id, score::text(known.promotion_index));
         self.scores_text.push(row);
-    }
-
-    /// A dependent of one role of a clone follows the instances in that role. Returns whether that was all.
-    pub(crate) fn apply_to_promoted(
-        &mut self,
-        dependent: ResourceId,
-        primary: ResourceId,
-        colocation: &Colocation,
-    ) -> bool {
-        let places = self.role_places(primary, colocation.primary_role);
-        if colocation.score >= INFINITY {
-            self.keep_only(dependent, &places, colocation);
-            return true;
-        }
-        for node in self.node_indices() {
-            if self.shares(&places, node, colocation) {
-                let weight = &mut self.rsc_mut(dependent).allowed[node.at()];
-                weight.score = score::add(weight.score, colocation.score);
-                self.note(dependent, node, colocation.score, &colocation.id, "colocation");
-            }
-        }
-        true
     }
 }

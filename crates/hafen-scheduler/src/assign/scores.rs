@@ -2,79 +2,110 @@
 
 use std::cmp::Ordering;
 
-use crate::model::{Cluster, NodeIndex, Placement, ResourceId, Variant};
+use crate::model::{Cluster, NodeIndex, Placement, Requires, ResourceId};
 use crate::score::{self, INFINITY};
 
 impl<'a> Cluster<'a> {
-    /// Best first: score, then load, then the node where it runs, then name.
-    pub(crate) fn sort_nodes(
-        &self,
-        resource: ResourceId,
-        nodes: &mut [NodeIndex],
-        active: Option<NodeIndex>,
-    ) {
-        nodes.sort_by(|left, right| self.compare_nodes(resource, *left, *right, active));
+    /// The nodes of a resource's table, best first: score, then load, then where it runs, then name.
+    pub(crate) fn sorted_nodes(&self, resource: ResourceId, active: Option<NodeIndex>) -> Vec<NodeIndex> {
+        let table = &self.rsc(resource).allowed;
+        let mut nodes: Vec<NodeIndex> = self.node_indices().filter(|node| table[node.at()].present).collect();
+        nodes.sort_by(|left, right| {
+            self.effective(table[right.at()].score, *right)
+                .cmp(&self.effective(table[left.at()].score, *left))
+                .then_with(|| self.compare_nodes(*left, *right, active))
+        });
+        nodes
     }
 
-    fn effective(&self, resource: ResourceId, node: NodeIndex) -> i32 {
-        if self.node(node).available() { self.rsc(resource).allowed[node.at()].score } else { -INFINITY }
+    fn effective(&self, score: i32, node: NodeIndex) -> i32 {
+        if self.node(node).available() { score } else { -INFINITY }
     }
 
-    fn compare_nodes(
-        &self,
-        resource: ResourceId,
-        left: NodeIndex,
-        right: NodeIndex,
-        active: Option<NodeIndex>,
-    ) -> Ordering {
-        let order = self.effective(resource, right).cmp(&self.effective(resource, left));
-        if order != Ordering::Equal {
-            return order;
+    /// Which of two nodes with the same score is better.
+    fn compare_nodes(&self, left: NodeIndex, right: NodeIndex, active: Option<NodeIndex>) -> Ordering {
+        let by_name = || self.node(left).uname.cmp(&self.node(right).uname);
+        if self.properties.placement == Placement::Minimal {
+            return by_name();
         }
-        if self.properties.placement != Placement::Minimal {
-            if self.properties.placement == Placement::Balanced {
-                let order = self.compare_capacity(left, right);
-                if order != Ordering::Equal {
-                    return order;
-                }
-            }
-            let order = self.node(left).load.cmp(&self.node(right).load);
-            if order != Ordering::Equal {
-                return order;
-            }
+        let capacity = if self.properties.placement == Placement::Balanced {
+            self.compare_capacity(left, right)
+        } else {
+            Ordering::Equal
+        };
+        let active = |node: NodeIndex| active == Some(node);
+        capacity
+            .then(self.node(left).load.cmp(&self.node(right).load))
+            .then(active(right).cmp(&active(left)))
+            .then_with(by_name)
+    }
+
+    /// All nodes, best first, as they are for no resource in particular.
+    pub(crate) fn nodes_by_worth(&self) -> Vec<NodeIndex> {
+        let mut nodes: Vec<NodeIndex> = self.node_indices().collect();
+        nodes.sort_by(|left, right| {
+            self.effective(self.node(*right).score, *right)
+                .cmp(&self.effective(self.node(*left).score, *left))
+                .then_with(|| self.compare_nodes(*left, *right, None))
+        });
+        nodes
+    }
+
+    /// Where a resource counts as active: the source of a migration that is under way; where it matters, the first node
+    /// that can be trusted.
+    pub(crate) fn active_node(&self, resource: ResourceId) -> Option<NodeIndex> {
+        let known = self.rsc(resource);
+        let first = known.running_on.first().copied();
+        if let Some(source) = known.migration_source {
+            return known.running_on.contains(&source).then_some(source).or(first);
         }
-        if active == Some(left) && active != Some(right) {
-            return Ordering::Less;
+        if known.requires < Requires::Fencing {
+            let sound = |node: &&NodeIndex| self.node(**node).online && !self.node(**node).unclean;
+            return known.running_on.iter().find(sound).copied().or(first);
         }
-        if active == Some(right) && active != Some(left) {
-            return Ordering::Greater;
-        }
-        self.node(left).uname.cmp(&self.node(right).uname)
+        first
     }
 
     /// Adds a resource's scores, and those of its parts, to the text.
     pub(crate) fn show_scores(&mut self, resource: ResourceId, label: &str) {
+        #[cfg(test)]
+        self.check_journal(resource);
+        if !self.want_scores {
+            return;
+        }
+        let mut rows = Vec::new();
         for member in self.family_in_order(resource) {
             let known = self.rsc(member);
-            if known.orphan && known.orphan_filler {
+            if known.orphan {
                 continue;
             }
-            let mut rows: Vec<(String, String)> = Vec::new();
-            for (at, weight) in known.allowed.iter().enumerate() {
-                if weight.present {
-                    let node = &self.nodes[at].uname;
-                    rows.push((
-                        node.clone(),
-                        format!(
-                            "{label}: {} allocation score on {node}: {}",
-                            known.id,
-                            score::text(weight.score)
-                        ),
-                    ));
+            for (weight, node) in known.allowed.iter().zip(&self.nodes).filter(|(weight, _)| weight.present) {
+                let score = score::text(weight.score);
+                rows.push(format!("{label}: {} allocation score on {}: {score}", known.id, node.uname));
+            }
+        }
+        self.scores_text.extend(rows);
+    }
+
+    /// Whether the journal tells the scores that a resource has.
+    #[cfg(test)]
+    pub(crate) fn check_journal(&mut self, resource: ResourceId) {
+        use crate::ledger::Measure;
+        if !self.journal.is_on() {
+            return;
+        }
+        for member in self.family(resource) {
+            for node in self.node_indices() {
+                let (has, told) = (
+                    self.rsc(member).allowed[node.at()].score,
+                    self.journal.replay(member, node, Measure::Placement),
+                );
+                if has != told {
+                    let text =
+                        format!("{} on {}: {has}, not {told}", self.rsc(member).id, self.node(node).uname);
+                    self.journal.contradictions.push(text);
                 }
             }
-            rows.sort();
-            self.scores_text.extend(rows.into_iter().map(|(_, row)| row));
         }
     }
 
@@ -87,43 +118,5 @@ impl<'a> Cluster<'a> {
             open.extend(self.rsc(at).children.iter().rev().copied());
         }
         ordered
-    }
-
-    /// Decides on a node: the preferred one when nothing is better, else the best.
-    pub(crate) fn choose(&self, resource: ResourceId, prefer: Option<NodeIndex>) -> Option<NodeIndex> {
-        let known = self.rsc(resource);
-        let mut nodes: Vec<NodeIndex> =
-            self.node_indices().filter(|node| known.allowed[node.at()].present).collect();
-        let active = known.running_on.first().copied();
-        self.sort_nodes(resource, &mut nodes, active);
-        let usable = |node: NodeIndex| known.allowed[node.at()].score >= 0 && self.node(node).available();
-        let best = *nodes.first()?;
-        if let Some(prefer) = prefer
-            && known.allowed[prefer.at()].present
-            && usable(prefer)
-            && known.allowed[prefer.at()].score >= known.allowed[best.at()].score
-        {
-            return Some(prefer);
-        }
-        if !usable(best) {
-            return None;
-        }
-        let unique_instance = known
-            .parent
-            .is_some_and(|parent| self.rsc(parent).variant == Variant::Clone && self.rsc(parent).unique);
-        let score = known.allowed[best.at()].score;
-        if score > 0 && !unique_instance {
-            let here = known
-                .running_on
-                .iter()
-                .copied()
-                .find(|node| usable(*node) && known.allowed[node.at()].score == score);
-            if let Some(here) = here
-                && known.running_on.len() == 1
-            {
-                return Some(here);
-            }
-        }
-        Some(best)
     }
 }

@@ -31,7 +31,7 @@ impl<'a> Cluster<'a> {
             have_quorum: self.properties.have_quorum,
             parameters: self.graph_parameters(),
             warnings: std::mem::take(&mut self.warnings),
-            ledger: std::mem::take(&mut self.ledger),
+            ledger: self.ledger(),
         }
     }
 

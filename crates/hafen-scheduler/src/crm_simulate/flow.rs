@@ -82,8 +82,13 @@ fn profile(arguments: &Arguments, folder: &str, shell: &mut dyn Shell, out: &mut
     exit::OK
 }
 
-fn options(_arguments: &Arguments) -> Options {
-    Options { sanitized: true, ..Options::default() }
+fn options(arguments: &Arguments) -> Options {
+    Options {
+        sanitized: true,
+        scores: arguments.show_scores,
+        utilization: arguments.show_utilization,
+        ..Options::default()
+    }
 }
 
 /// The time for which is planned.

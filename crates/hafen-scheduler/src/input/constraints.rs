@@ -19,6 +19,15 @@ pub(crate) struct Set<'a> {
     pub(crate) role: Option<Role>,
 }
 
+/// What the colocations of one constraint share.
+#[derive(Clone, Copy)]
+struct Link<'l> {
+    id: &'l str,
+    score: i32,
+    influence: Option<bool>,
+    node_attribute: Option<&'l str>,
+}
+
 impl<'a> Cluster<'a> {
     pub(crate) fn unpack_constraints(&mut self) {
         let root = self.document.root();
@@ -157,6 +166,8 @@ impl<'a> Cluster<'a> {
             role: role.filter(|role| *role == Role::Promoted),
             discovery,
             nodes: Vec::new(),
+            rule: None,
+            health: false,
         };
         if let Some(name) = element.attribute("node") {
             let Some(node) = self.node_by_name(name) else { return };
@@ -172,6 +183,7 @@ impl<'a> Cluster<'a> {
                 location.role = (role == Role::Promoted).then_some(role);
             }
             location.nodes = self.rule_scores(target, resource, groups);
+            location.rule = target.attribute("id").map(str::to_owned);
             self.push_location(location);
         }
     }
@@ -222,82 +234,101 @@ impl<'a> Cluster<'a> {
     }
 
     fn unpack_colocation(&mut self, element: Element<'a>) {
-        let id = element.attribute("id").unwrap_or("").to_owned();
+        let id = element.attribute("id").unwrap_or("");
         let score = element.attribute("score").and_then(score::parse).unwrap_or(0);
         let influence = element.attribute("influence").and_then(score::parse_bool);
-        let template = |dependent, primary, score| Colocation {
-            id: id.clone(),
-            dependent,
-            primary,
-            score,
-            dependent_role: None,
-            primary_role: None,
-            node_attribute: element.attribute("node-attribute").map(str::to_owned),
-            influence: true,
-            internal: false,
-        };
+        let link = Link { id, score, influence, node_attribute: None };
         if let (Some(dependent), Some(primary)) = (element.attribute("rsc"), element.attribute("with-rsc")) {
-            let primaries = self.named(primary, &id);
-            for dependent in self.named(dependent, &id) {
+            let role = |name: &str| element.attribute(name).and_then(Role::parse);
+            // Tags and templates are turned into sets, and those know no attribute.
+            let is_one = |name: &str| self.find_configured(name).is_some();
+            let (one_dependent, one_primary) = (is_one(dependent), is_one(primary));
+            if !one_dependent && !one_primary {
+                self.warnings.push(format!(
+                    "Ignoring colocation '{id}': of '{dependent}' and '{primary}' only one may be a template or tag"
+                ));
+                return;
+            }
+            let node_attribute = element.attribute("node-attribute").filter(|_| one_dependent && one_primary);
+            let primaries = self.named(primary, id);
+            for dependent in self.named(dependent, id) {
                 for &primary in &primaries {
-                    let mut colocation = template(dependent, primary, score);
-                    colocation.dependent_role = element.attribute("rsc-role").and_then(Role::parse);
-                    colocation.primary_role = element.attribute("with-rsc-role").and_then(Role::parse);
-                    self.push_colocation(colocation, influence);
+                    let link = Link { node_attribute, ..link };
+                    self.push_colocation(
+                        link,
+                        (dependent, role("rsc-role")),
+                        (primary, role("with-rsc-role")),
+                    );
                 }
             }
             return;
         }
-        let sets = self.sets(element, &id);
-        let mut links = Vec::new();
-        for set in &sets {
-            let score = set.element.attribute("score").and_then(score::parse).unwrap_or(score);
-            if set.sequential {
-                for (at, pair) in set.members.windows(2).enumerate() {
-                    if score >= 0 {
-                        links.push((pair[1], set.role, pair[0], set.role, score));
-                    } else {
-                        for &earlier in &set.members[..=at] {
-                            links.push((pair[1], set.role, earlier, set.role, score));
-                        }
-                    }
-                }
+        let sets = self.sets(element, id);
+        for (at, set) in sets.iter().enumerate() {
+            self.colocate_members(set, link);
+            if let Some(earlier) = at.checked_sub(1).and_then(|earlier| sets.get(earlier)) {
+                self.colocate_sets(earlier, set, link);
             }
-        }
-        for pair in sets.windows(2) {
-            // Of a sequential set only its end touches the neighbouring set: the first placed, or the last.
-            let dependents: Vec<ResourceId> = if pair[0].sequential {
-                pair[0].members.first().copied().into_iter().collect()
-            } else {
-                pair[0].members.clone()
-            };
-            let primaries: Vec<ResourceId> = if pair[1].sequential {
-                pair[1].members.last().copied().into_iter().collect()
-            } else {
-                pair[1].members.clone()
-            };
-            for &dependent in &dependents {
-                for &primary in &primaries {
-                    links.push((dependent, pair[0].role, primary, pair[1].role, score));
-                }
-            }
-        }
-        for (dependent, dependent_role, primary, primary_role, score) in links {
-            let mut colocation = template(dependent, primary, score);
-            colocation.dependent_role = dependent_role;
-            colocation.primary_role = primary_role;
-            self.push_colocation(colocation, influence);
         }
     }
 
-    fn push_colocation(&mut self, mut colocation: Colocation, influence: Option<bool>) {
-        if colocation.score == 0 || colocation.dependent == colocation.primary {
+    /// Within a set, each member goes with the one before; if they avoid each other, with all before.
+    fn colocate_members(&mut self, set: &Set<'a>, link: Link<'_>) {
+        let score = set.element.attribute("score").and_then(score::parse).unwrap_or(link.score);
+        let link = Link { id: set.element.attribute("id").unwrap_or(link.id), score, ..link };
+        if !set.sequential {
             return;
         }
-        colocation.influence = influence.unwrap_or(self.rsc(colocation.dependent).critical);
-        colocation.dependent_role = colocation.dependent_role.filter(|role| *role != Role::Started);
-        colocation.primary_role = colocation.primary_role.filter(|role| *role != Role::Started);
-        self.add_colocation(colocation);
+        // An old attribute turns the set round.
+        let reversed =
+            set.element.attribute("ordering").is_some_and(|order| !order.eq_ignore_ascii_case("group"));
+        for (at, &member) in set.members.iter().enumerate() {
+            let first = if score > 0 { at.saturating_sub(1) } else { 0 };
+            for &earlier in &set.members[first..at] {
+                let (mut dependent, mut primary) = (member, earlier);
+                if reversed && score > 0 {
+                    std::mem::swap(&mut dependent, &mut primary);
+                }
+                self.push_colocation(link, (dependent, set.role), (primary, set.role));
+            }
+        }
+    }
+
+    /// Of a sequential set only its end touches the neighbouring set: the first member, or the last.
+    fn colocate_sets(&mut self, dependents: &Set<'a>, primaries: &Set<'a>, link: Link<'_>) {
+        let first = &dependents.members[..dependents.members.len().min(1)];
+        let last = &primaries.members[primaries.members.len().saturating_sub(1)..];
+        let from = if dependents.sequential { first } else { &dependents.members[..] };
+        let with = if primaries.sequential { last } else { &primaries.members[..] };
+        for &dependent in from {
+            for &primary in with {
+                self.push_colocation(link, (dependent, dependents.role), (primary, primaries.role));
+            }
+        }
+    }
+
+    fn push_colocation(
+        &mut self,
+        link: Link<'_>,
+        dependent: (ResourceId, Option<Role>),
+        primary: (ResourceId, Option<Role>),
+    ) {
+        if link.score == 0 || dependent.0 == primary.0 {
+            return;
+        }
+        let limiting = |role: Option<Role>| role.filter(|role| *role != Role::Started);
+        self.add_colocation(Colocation {
+            id: link.id.to_owned(),
+            dependent: dependent.0,
+            primary: primary.0,
+            score: link.score,
+            dependent_role: limiting(dependent.1),
+            primary_role: limiting(primary.1),
+            node_attribute: link.node_attribute.map(str::to_owned),
+            influence: link.influence.unwrap_or(self.rsc(dependent.0).critical),
+            explicit: true,
+            rank: (0, 0),
+        });
     }
 
     pub(crate) fn add_colocation(&mut self, colocation: Colocation) {
@@ -338,11 +369,10 @@ impl<'a> Cluster<'a> {
             wanted.extend(set.members.iter().map(|resource| (*resource, set.role)));
         }
         for (resource, role) in wanted {
-            let role = role.filter(|role| *role == Role::Promoted);
             let loss = if !explicit && role == Some(Role::Promoted) { LossPolicy::Demote } else { loss };
             let at = self.ticket_constraints.len();
-            let ticket = ticket.to_owned();
-            self.ticket_constraints.push(TicketConstraint { resource, role, ticket, loss });
+            let (id, ticket) = (id.clone(), ticket.to_owned());
+            self.ticket_constraints.push(TicketConstraint { id, resource, role, ticket, loss });
             self.rsc_mut(resource).tickets.push(at);
         }
     }

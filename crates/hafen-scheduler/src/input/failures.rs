@@ -6,8 +6,9 @@ use super::history::NodeHistory;
 use super::record::{Record, rc, status};
 use super::status::base_name;
 use crate::actions::operation_key;
+use crate::ledger::Cause;
 use crate::model::{Cluster, NodeIndex, Operation, ResourceId, Variant};
-use crate::score::{self, INFINITY};
+use crate::score;
 
 /// What a node's attributes say about failures of operations of one resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -187,7 +188,7 @@ impl<'a> Cluster<'a> {
                 if count > 0 && count >= self.rsc(resource).migration_threshold {
                     let target =
                         self.clone_of(resource).filter(|_| !self.rsc(resource).unique).unwrap_or(resource);
-                    self.prefer(target, node, -INFINITY, "__fail_limit__");
+                    self.ban(target, node, Cause::FailureThreshold);
                 }
             }
         }

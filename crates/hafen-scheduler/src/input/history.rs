@@ -1,8 +1,8 @@
 //! One operation of a history: what its result says about the resource.
 
 use super::record::{Record, rc, status};
+use crate::ledger::Cause;
 use crate::model::{Cluster, NodeIndex, ResourceId, Role, Task};
-use crate::score::INFINITY;
 
 /// What a failure leads to, from harmless to grave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ impl<'a> Cluster<'a> {
                     // Nothing can make up for an agent that is not there.
                     history.on_fail = OnFail::Ban;
                 }
-                self.ban_family(history.resource, Some(history.node), "hard-error");
+                self.ban_family(history.resource, Some(history.node));
                 self.unpack_failure(history, &record, on_fail);
             }
             _ => self.unpack_error(history, &mut record),
@@ -91,8 +91,8 @@ impl<'a> Cluster<'a> {
         }
         self.unpack_failure(history, record, on_fail);
         match record.status {
-            status::ERROR_HARD => self.ban_family(history.resource, Some(history.node), "hard-error"),
-            status::ERROR_FATAL => self.ban_family(history.resource, None, "fatal-error"),
+            status::ERROR_HARD => self.ban_family(history.resource, Some(history.node)),
+            status::ERROR_FATAL => self.ban_family(history.resource, None),
             _ => {}
         }
     }
@@ -102,7 +102,7 @@ impl<'a> Cluster<'a> {
         let name = self.shown_name(history.resource).to_owned();
         self.failed_probes.entry(name).or_default().push((history.node, found));
         self.rsc_mut(history.resource).role = Role::Stopped;
-        self.ban_family(history.resource, Some(history.node), "masked-probe-failure");
+        self.ban_family(history.resource, Some(history.node));
     }
 
     /// Settles what an operation's result means, seen from what was expected of it.
@@ -268,7 +268,7 @@ impl<'a> Cluster<'a> {
         history.last_failure = Some(*record);
         history.on_fail = history.on_fail.max(on_fail);
         match record.task {
-            "stop" => self.prefer(resource, node, -INFINITY, "__stop_fail__"),
+            "stop" => self.ban(resource, node, Cause::FailedStop),
             "migrate_to" => self.unpack_failed_to_leave(history, record),
             "migrate_from" => self.unpack_failed_to_arrive(history, record),
             "promote" => self.rsc_mut(resource).role = Role::Promoted,
@@ -305,18 +305,18 @@ impl<'a> Cluster<'a> {
             self.rsc_mut(resource).next_role = role;
         }
         if role == Role::Stopped {
-            self.ban_family(resource, None, "on-fail=stop");
+            self.ban_family(resource, None);
         }
     }
 
     /// Keeps a resource, or the anonymous clone that it is an instance of, from one node or all.
-    fn ban_family(&mut self, resource: ResourceId, node: Option<NodeIndex>, why: &str) {
+    fn ban_family(&mut self, resource: ResourceId, node: Option<NodeIndex>) {
         let target = self.clone_of(resource).filter(|clone| !self.rsc(*clone).unique).unwrap_or(resource);
         match node {
-            Some(node) => self.prefer(target, node, -INFINITY, why),
+            Some(node) => self.ban(target, node, Cause::FailedOperation),
             None => {
                 for node in self.node_indices() {
-                    self.prefer(target, node, -INFINITY, why);
+                    self.ban(target, node, Cause::FailedOperation);
                 }
             }
         }

@@ -34,6 +34,7 @@ impl<'a> Cluster<'a> {
                 is_dc: !dc.is_empty() && dc == id,
                 unclean: self.properties.startup_fencing && self.properties.stonith,
                 unseen: true,
+                score: element.attribute("score").and_then(score::parse).unwrap_or(0),
                 ..Node::default()
             };
             self.add_builtin_attributes(&mut node, element);
@@ -70,9 +71,7 @@ impl<'a> Cluster<'a> {
         }
         let mut amounts = nvpairs::Values::new();
         nvpairs::unpack(element, "utilization", None, &input, &mut self.next_change, &mut amounts);
-        for (name, value) in amounts {
-            node.utilization.insert(name, score::leading_integer(&value).unwrap_or(0));
-        }
+        node.utilization = nvpairs::amounts(amounts, [Some(element), None]);
     }
 
     /// Membership and transient attributes from the status section.

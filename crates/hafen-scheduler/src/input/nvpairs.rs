@@ -54,3 +54,14 @@ fn take(set: Element<'_>, into: &mut Values) {
         into.insert(name.to_owned(), value.to_owned());
     }
 }
+
+/// The amounts of a `utilization`, in the order in which the configuration names them.
+pub(crate) fn amounts(values: Values, holders: [Option<Element<'_>>; 2]) -> Vec<(String, i64)> {
+    let mut amounts: Vec<(String, i64)> =
+        values.into_iter().map(|(name, value)| (name, score::leading_integer(&value).unwrap_or(0))).collect();
+    let sets = holders.into_iter().flatten().flat_map(|holder| holder.children_named("utilization"));
+    let names: Vec<&str> =
+        sets.flat_map(|set| set.children_named("nvpair").filter_map(|pair| pair.attribute("name"))).collect();
+    amounts.sort_by_key(|(name, _)| names.iter().position(|known| known == name));
+    amounts
+}

@@ -1,11 +1,12 @@
 //! Resources from the configuration, with their templates, meta attributes and operations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hafen_cib::xml::Element;
 
 use super::nvpairs::{self, Values};
 use super::rules::RuleInput;
+use crate::ledger::{Cause, Change};
 use crate::model::{
     CloneOptions, Cluster, Operation, Recovery, Requires, Resource, ResourceId, Role, Variant, Weight,
 };
@@ -138,6 +139,11 @@ impl<'a> Cluster<'a> {
             for weight in &mut resource.allowed {
                 weight.present = true;
             }
+            for node in self.node_indices().filter(|node| self.nodes[node.at()].score != 0) {
+                let change = Change::Add(self.nodes[node.at()].score);
+                let score = &mut resource.allowed[node.at()].score;
+                self.journal.write(score, Some(handle), node, change, Cause::NodeScore);
+            }
         }
         self.by_id.insert(resource.id.clone(), handle);
         self.resources.push(resource);
@@ -145,7 +151,16 @@ impl<'a> Cluster<'a> {
     }
 
     fn unpack_instances(&mut self, clone: ResourceId, element: Element<'a>) {
-        let options = self.clone_options(clone, element);
+        let mut options = self.clone_options(clone, element);
+        if options.unique && has_only_one_face(element) {
+            let id = &self.rsc(clone).id;
+            self.warnings
+                .push(format!("Ignoring globally-unique for {id}: its agent can only be cloned anonymously"));
+            let nodes = i32::try_from(self.nodes.len()).unwrap_or(i32::MAX);
+            options.unique = false;
+            options.node_max = 1;
+            options.max = options.max.min(nodes);
+        }
         let count = options.max.clamp(0, INSTANCE_LIMIT);
         self.rsc_mut(clone).unique = options.unique;
         self.rsc_mut(clone).notify = options.notify;
@@ -362,10 +377,7 @@ impl<'a> Cluster<'a> {
         if let Some(template) = resource.template {
             nvpairs::unpack(template, "utilization", None, &input, &mut self.next_change, &mut amounts);
         }
-        resource.utilization = amounts
-            .into_iter()
-            .map(|(name, value)| (name, score::leading_integer(&value).unwrap_or(0)))
-            .collect();
+        resource.utilization = nvpairs::amounts(amounts, [Some(resource.element), resource.template]);
     }
 
     /// Whether some fence device has to switch nodes on before they may run anything.
@@ -421,6 +433,22 @@ impl<'a> Cluster<'a> {
     }
 }
 
+/// Whether the agent of a clone's resource (or of one in its group) cannot tell instances apart: only OCF's and fence agents can.
+fn has_only_one_face(clone: Element<'_>) -> bool {
+    let class = |primitive: Element<'_>| {
+        let template = primitive.attribute("template").and_then(|name| primitive.document().by_id(name));
+        let class = primitive
+            .attribute("class")
+            .or_else(|| template.and_then(|template| template.attribute("class")))
+            .unwrap_or("");
+        !matches!(class, "ocf" | "stonith")
+    };
+    clone
+        .children_named("primitive")
+        .chain(clone.children_named("group").flat_map(|group| group.children_named("primitive")))
+        .any(class)
+}
+
 /// A resource with nothing decided yet.
 pub(crate) fn blank(id: String, element: Element<'_>, variant: Variant) -> Resource<'_> {
     Resource {
@@ -474,17 +502,18 @@ pub(crate) fn blank(id: String, element: Element<'_>, variant: Variant) -> Resou
         provisional: true,
         assigning: false,
         assigned_to: None,
+        assigned_score: 0,
         merged: false,
         this_with: Vec::new(),
         with_this: Vec::new(),
         locations: Vec::new(),
         tickets: Vec::new(),
         actions: Vec::new(),
-        utilization: BTreeMap::new(),
-        promotion_score: 0,
-        sort_index: 0,
+        utilization: Vec::new(),
+        promotion_priority: 0,
+        promotion_index: -score::INFINITY,
+        promotion_scores_added: false,
         lock_node: None,
         lock_time: 0,
-        promotion_barred: false,
     }
 }

@@ -5,7 +5,8 @@ use hafen_cib::xml::Element;
 use super::history::{NodeHistory, OnFail};
 use super::record;
 use super::resources::blank;
-use crate::model::{Cluster, Location, NodeIndex, Recovery, Requires, ResourceId, Role, Task, Variant};
+use crate::ledger::Cause;
+use crate::model::{Cluster, NodeIndex, Recovery, Requires, ResourceId, Role, Task, Variant};
 use crate::score::{self, INFINITY};
 
 impl<'a> Cluster<'a> {
@@ -215,24 +216,11 @@ impl<'a> Cluster<'a> {
             self.rsc_mut(handle).managed = false;
         } else {
             for node in self.node_indices() {
-                self.prefer(handle, node, -INFINITY, "__orphan_do_not_run__");
+                self.ban(handle, node, Cause::Orphan);
             }
         }
         let _ = node;
         Some(handle)
-    }
-
-    /// Adds a preference that comes from the state, not from a constraint.
-    pub(crate) fn prefer(&mut self, resource: ResourceId, node: NodeIndex, score: i32, why: &str) {
-        let at = self.locations.len();
-        self.locations.push(Location {
-            id: why.to_owned(),
-            resource,
-            role: None,
-            discovery: crate::model::Discovery::Always,
-            nodes: vec![(node, score)],
-        });
-        self.rsc_mut(resource).locations.push(at);
     }
 
     /// Draws the consequences of a node's history of a resource.
@@ -308,7 +296,7 @@ impl<'a> Cluster<'a> {
                 self.rsc_mut(resource).managed = false;
                 self.rsc_mut(resource).blocked = true;
             }
-            OnFail::Ban => self.prefer(resource, node, -INFINITY, "__action_migration_auto__"),
+            OnFail::Ban => self.ban(resource, node, Cause::FailedOperation),
             OnFail::Stop => self.rsc_mut(resource).next_role = Role::Stopped,
             OnFail::Restart => {
                 if self.rsc(resource).role.is_active() {
@@ -348,7 +336,7 @@ impl<'a> Cluster<'a> {
                 self.count_running(id, node, failed);
             }
             if !self.rsc(id).managed {
-                self.prefer(id, node, INFINITY, "not_managed_default");
+                self.prefer(id, node, INFINITY, Cause::Unmanaged);
                 if self.node(node).online {
                     self.mark_parents_running(id, node);
                 }
@@ -390,7 +378,7 @@ impl<'a> Cluster<'a> {
             Recovery::StopStart | Recovery::StopUnexpected => {}
             Recovery::StopOnly => {
                 for node in self.node_indices() {
-                    self.prefer(resource, node, -INFINITY, "__multiply_active__");
+                    self.ban(resource, node, Cause::MultiplyActive);
                 }
             }
             Recovery::Block => {

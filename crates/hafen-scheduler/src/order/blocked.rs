@@ -19,7 +19,7 @@ impl Cluster<'_> {
     }
 
     /// What cannot happen because an action cannot.
-    fn blocked_with(&self, action: ActionId) -> Vec<(ResourceId, Task)> {
+    fn blocked_with(&mut self, action: ActionId) -> Vec<(ResourceId, Task)> {
         let known = self.act(action);
         if known.runnable || !matches!(known.task, Task::Start | Task::Promote) {
             return Vec::new();
@@ -35,7 +35,7 @@ impl Cluster<'_> {
             }
         }
         let mut blocked = Vec::new();
-        for at in self.with_this(top) {
+        for &at in self.with_this(top).iter() {
             let colocation = &self.colocations[at];
             if colocation.score < INFINITY
                 || task == Task::Promote && colocation.primary_role != Some(Role::Promoted)

@@ -77,13 +77,9 @@ impl Cluster<'_> {
         if let Some(node) = self.single_place(resource, current) {
             return self.instance_on(clone, node, role, current);
         }
-        let allowed = &self.rsc(resource).allowed;
-        let mut nodes: Vec<NodeIndex> = self
-            .node_indices()
-            .filter(|node| allowed.get(node.at()).is_some_and(|weight| weight.present))
-            .collect();
-        self.sort_nodes(resource, &mut nodes, None);
-        nodes.into_iter().find_map(|node| self.instance_on(clone, node, role, current))
+        self.sorted_nodes(resource, None)
+            .into_iter()
+            .find_map(|node| self.instance_on(clone, node, role, current))
     }
 
     /// The one node where a resource (with all its parts) is, or will be.
@@ -137,7 +133,7 @@ impl Cluster<'_> {
         let mut changed = false;
         for member in self.family(instance) {
             if self.rsc(member).children.is_empty() && self.rsc(member).assigned_to.is_some() {
-                self.place(member, None, true);
+                self.place(member, None, true, true);
                 changed = true;
                 self.give_up_actions(member);
             }
