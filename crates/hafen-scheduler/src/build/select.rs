@@ -24,7 +24,9 @@ impl Cluster<'_> {
         if known.pseudo || matches!(known.task, Task::Fence | Task::Shutdown) {
             return true;
         }
-        known.node.is_some_and(|node| self.node(node).online && !self.node(node).unclean)
+        // The coordinator can forget history for a node that is away.
+        known.task == Task::LrmDelete
+            || known.node.is_some_and(|node| self.node(node).online && !self.node(node).unclean)
     }
 
     /// The actions of the plan on which one of them waits.

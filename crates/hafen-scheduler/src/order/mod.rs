@@ -91,10 +91,11 @@ impl<'a> Cluster<'a> {
         if first == then || flags == 0 {
             return false;
         }
-        // A relation that has become void stays in `after`, and is not made again. The shorter list is searched first.
+        // A relation that shares a meaning with an earlier one is not made, even if it means more; nor is one that has become
+        // void, which stays in `after`. The shorter list is searched first.
         let (after, before) = (&self.act(first).after, &self.act(then).before);
         let mentioned = after.len() <= before.len() || before.iter().any(|(other, _)| *other == first);
-        if mentioned && after.iter().any(|(other, known)| *other == then && known & flags == flags) {
+        if mentioned && after.iter().any(|(other, known)| *other == then && known & flags != 0) {
             return false;
         }
         self.act_mut(first).after.push((then, flags));
