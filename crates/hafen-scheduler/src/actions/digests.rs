@@ -1,5 +1,6 @@
 //! Digests of parameters: what changed since an operation ran.
 
+use hafen_cib::xml::Element;
 use md5::{Digest, Md5};
 
 use crate::input::nvpairs::Values;
@@ -70,7 +71,7 @@ impl<'a> Cluster<'a> {
         let verdict = self.compare_parameters(resource, &mut parameters, record, never_reloads);
         let same_in_public = verdict != Verdict::Same
             && self.sanitized
-            && only_secrets_differ(&parameters, record, self.rsc(resource).class == "stonith");
+            && self.only_secrets_differ(resource, parameters, record);
         if same_in_public { Verdict::Same } else { verdict }
     }
 
@@ -107,19 +108,32 @@ impl<'a> Cluster<'a> {
             (false, false) => Verdict::Changed,
         }
     }
+
+    /// In CIBs that are passed around, secrets are blotted out; that is no change.
+    fn only_secrets_differ(&self, resource: ResourceId, mut parameters: Values, record: &Record<'a>) -> bool {
+        let attribute = |name: &str| record.element.attribute(name);
+        let Some((names, digest)) = attribute("op-secure-params").zip(attribute("op-secure-digest")) else {
+            return false;
+        };
+        let names: Vec<&str> = names.split_whitespace().collect();
+        let fewer = hashed_fewer(record.element);
+        let stonith = self.rsc(resource).class == "stonith";
+        parameters.retain(|name, _| {
+            !(names.contains(&name.as_str()) || fewer && stonith && name.starts_with("pcmk_"))
+        });
+        if record.interval_ms > 0 && !fewer {
+            let timeout_ms = self.operation_timeout_ms(resource, record.task, record.interval_ms);
+            parameters.insert("CRM_meta_timeout".into(), timeout_ms.to_string());
+        }
+        parameters_digest(&parameters) == digest
+    }
 }
 
-/// In CIBs that are passed around, secrets are blotted out; that is no change. What the cluster itself reads of a fence
-/// device's parameters is not part of that digest.
-fn only_secrets_differ(parameters: &Values, record: &Record<'_>, stonith: bool) -> bool {
-    let secure =
-        record.element.attribute("op-secure-params").zip(record.element.attribute("op-secure-digest"));
-    let Some((names, digest)) = secure else { return false };
-    let names: Vec<&str> = names.split_whitespace().collect();
-    let open: Values = parameters
-        .iter()
-        .filter(|(name, _)| !(names.contains(&name.as_str()) || stonith && name.starts_with("pcmk_")))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    parameters_digest(&open) == digest
+/// Whether who recorded something (`crm_feature_set` before 3.16) left out of its digest without secrets what the cluster
+/// itself reads of a fence device's parameters, and timeouts.
+pub(crate) fn hashed_fewer(element: Element<'_>) -> bool {
+    let version = element.attribute("crm_feature_set").unwrap_or("");
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let (major, minor) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    (major, minor) < (3, 16)
 }

@@ -107,7 +107,7 @@ impl<'a> Cluster<'a> {
     ) {
         let value = values.get("on-fail").map(String::as_str);
         let impossible = match value {
-            Some(value) if value.eq_ignore_ascii_case("stop") => task == Task::Stop,
+            Some("stop" | "standby") => task == Task::Stop,
             Some(value) if value.eq_ignore_ascii_case("demote") => {
                 let watches = task == Task::Monitor && interval_ms > 0 && role == Some(Role::Promoted);
                 !(task == Task::Promote || watches)

@@ -1,12 +1,12 @@
 //! Unfencing: giving a node back its access before it may use what it shares.
 
-use super::digests::parameters_digest;
+use super::digests::{hashed_fewer, parameters_digest};
 use crate::input::nvpairs::Values;
 use crate::model::{ActionId, Cluster, NodeIndex, Requires, ResourceId, Task};
 use crate::order::{End, relation};
 
 /// Parameters whose change is nobody's business: a device with another password is the same device.
-const SECRETS: [&str; 2] = ["passwd", "password"];
+const SECRETS: [&str; 3] = ["passwd", "password", "user"];
 
 impl<'a> Cluster<'a> {
     /// Whether a node has been unfenced since it came.
@@ -109,6 +109,7 @@ impl<'a> Cluster<'a> {
         if !self.unfencing {
             return;
         }
+        let fewer = hashed_fewer(self.document.root());
         let (mut all, mut secure) = (String::new(), String::new());
         // The last one first, as Pacemaker prints them: nodes compare these texts with what they stored.
         let devices: Vec<ResourceId> = self.resource_ids().collect();
@@ -120,7 +121,8 @@ impl<'a> Cluster<'a> {
             parameters.retain(|name, _| !name.starts_with("CRM_meta_") && name != "crm_feature_set");
             let known = self.rsc(device);
             let whole = format!("{}:{}:{},", known.id, known.type_, parameters_digest(&parameters));
-            parameters.retain(|name, _| !name.starts_with("pcmk_") && !SECRETS.contains(&name.as_str()));
+            parameters
+                .retain(|name, _| !(fewer && name.starts_with("pcmk_")) && !SECRETS.contains(&name.as_str()));
             let open = format!("{}:{}:{},", known.id, known.type_, parameters_digest(&parameters));
             let knows = |name: &str, entry: &str| {
                 self.node(node).attributes.get(name).map(|entries| entries.contains(entry))
