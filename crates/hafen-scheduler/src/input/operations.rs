@@ -140,6 +140,8 @@ impl<'a> Cluster<'a> {
         match task {
             "stop" if fences => OnFail::Fence,
             "stop" => OnFail::Block,
+            // What fails inside of something shows that the outer one has failed.
+            _ if self.rsc(resource).container.is_some() => OnFail::RestartContainer,
             _ => OnFail::Restart,
         }
     }
