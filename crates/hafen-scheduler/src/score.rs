@@ -46,6 +46,12 @@ pub fn leading_integer(text: &str) -> Option<i64> {
     Some(if negative { number.saturating_neg() } else { number })
 }
 
+/// Reads a text that is an integer as a whole.
+#[must_use]
+pub fn whole_integer(text: &str) -> Option<i64> {
+    text.trim_start().parse().ok()
+}
+
 /// How a score is printed.
 #[must_use]
 pub fn text(score: i32) -> String {
@@ -94,6 +100,15 @@ pub fn parse_milliseconds(text: &str) -> Option<u64> {
         _ => return None,
     };
     Some(number.saturating_mul(multiplier) / divisor)
+}
+
+/// Milliseconds as seconds, rounded; what is not nothing is at least one.
+#[must_use]
+pub fn to_seconds(milliseconds: u64) -> i64 {
+    if milliseconds == 0 {
+        return 0;
+    }
+    i64::try_from(milliseconds.saturating_add(500) / 1000).unwrap_or(i64::MAX).max(1)
 }
 
 #[cfg(test)]

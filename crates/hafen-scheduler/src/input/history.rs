@@ -29,7 +29,10 @@ pub(crate) struct NodeHistory<'a> {
 impl<'a> Cluster<'a> {
     pub(crate) fn unpack_operation(&mut self, history: &mut NodeHistory<'a>, mut record: Record<'a>) {
         if record.id.is_empty()
-            || matches!(record.task, "" | "notify" | "meta-data")
+            || !matches!(
+                record.task,
+                "monitor" | "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from"
+            )
             || !(status::PENDING..=status::NO_SECRETS).contains(&record.status)
             || record.status == status::CANCELLED
         {

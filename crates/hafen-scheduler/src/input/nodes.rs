@@ -87,7 +87,8 @@ impl<'a> Cluster<'a> {
             node.unpacked = true;
             node.standby |= node.attributes.get("standby").is_some_and(|value| score::is_true(value));
             node.maintenance |= node.attributes.get("maintenance").is_some_and(|value| score::is_true(value));
-            node.shutdown = requested(node, "shutdown");
+            // A time, or anything else but zero.
+            node.shutdown = node.attributes.get("shutdown").is_some_and(|value| value != "0");
             node.expected_up = state.attribute("expected") == Some("member") && !node.shutdown;
             node.unclean = false;
             node.unseen = false;
@@ -121,98 +122,106 @@ impl<'a> Cluster<'a> {
         self.node_mut(index).attributes.extend(attributes);
     }
 
+    /// Whether a node is up, and can be trusted to be what it seems.
     fn judge_membership(&mut self, state: Element<'a>, index: NodeIndex) {
-        let flag = |name: &str| {
-            state.attribute(name).is_some_and(|value| {
-                value == "online"
-                    || score::parse_bool(value).unwrap_or_else(|| score::leading_integer(value) > Some(0))
-            })
-        };
-        let (member, process) = (flag("in_ccm"), flag("crmd"));
+        let member = self.member_since(state);
+        let process = process_since(state);
         let join = state.attribute("join").unwrap_or("");
-        let seen = state.attribute("in_ccm").is_some();
-        let stonith = self.properties.stonith;
+        let fences = self.properties.stonith;
         let node = self.node_mut(index);
-        let mut lost: Option<&str> = None;
         if node.ping {
-            node.online = false;
-        } else if !stonith {
-            node.online = member && process && join == "member";
-            if member && !process && node.expected_up {
-                node.unclean = true;
-            }
-        } else if node.shutdown {
-            node.online = process;
-        } else if !seen {
-            node.online = false;
-            node.unclean = true;
-        } else if matches!(join, "banned" | "nack") {
-            node.online = member;
-            lost = Some("peer failed Pacemaker membership criteria");
-        } else if !node.expected_up {
-            node.online = member && process;
-            node.pending = member || process;
-        } else if !member {
-            lost = Some("peer is no longer part of the cluster");
-        } else if !process {
-            node.online = true;
-            lost = Some("peer process is no longer available");
-        } else if requested(node, "terminate") {
-            node.online = true;
-            lost = Some("termination was requested");
-        } else if join == "member" {
-            node.online = true;
-        } else if matches!(join, "pending" | "down") {
-            node.online = true;
-            node.pending = true;
-        } else {
-            node.online = true;
-            lost = Some("peer was in an unknown state");
+            return;
         }
-        if let Some(reason) = lost {
-            node.unclean = true;
-            node.fence_reason = Some(reason.to_owned());
+        if fences {
+            self.judge_with_fencing(state, index, member, process);
+        } else if member > 0 && process > 0 {
+            node.online = join == "member";
+        } else if member > 0 && node.expected_up {
+            self.mark_unclean(index, "peer is unexpectedly down");
         }
-        self.judge_pending_timeout(state, index);
     }
 
-    fn judge_pending_timeout(&mut self, state: Element<'a>, index: NodeIndex) {
+    fn judge_with_fencing(&mut self, state: Element<'a>, index: NodeIndex, member: i64, process: i64) {
+        let join = state.attribute("join").unwrap_or("");
+        let expected = state.attribute("expected").unwrap_or("down");
+        let terminated = self.node(index).attributes.get("terminate").is_some_and(|value| {
+            score::parse_bool(value)
+                .unwrap_or_else(|| score::whole_integer(value).is_some_and(|time| time > 0))
+        });
+        if self.node(index).shutdown {
+            self.node_mut(index).online = process > 0;
+            return;
+        }
+        if member < 0 {
+            self.mark_unclean(index, "peer has not been seen by the cluster");
+            return;
+        }
+        self.node_mut(index).online = member > 0;
+        if join == "banned" {
+            self.mark_unclean(index, "peer failed Pacemaker membership criteria");
+        } else if terminated {
+            if member > 0 || process > 0 || join != "down" {
+                self.mark_unclean(index, "fencing was requested");
+            }
+        } else if expected == "down" {
+            if self.pending_too_long(member, process) {
+                self.mark_unclean(index, "peer pending timed out on joining the process group");
+            } else if member > 0 || process > 0 {
+                self.mark_pending(index);
+            }
+        } else if member == 0 {
+            self.mark_unclean(index, "peer is no longer part of the cluster");
+        } else if process <= 0 {
+            self.mark_unclean(index, "peer process is no longer available");
+        } else if matches!(join, "pending" | "down") {
+            self.mark_pending(index);
+        } else if join != "member" {
+            self.mark_unclean(index, "peer was in an unknown state");
+        }
+    }
+
+    fn mark_pending(&mut self, index: NodeIndex) {
+        let node = self.node_mut(index);
+        node.standby = true;
+        node.pending = true;
+    }
+
+    /// Since when a node is a member of the cluster layer: 0 when it is not, negative when that is not known. Old
+    /// histories only say yes or no.
+    fn member_since(&self, state: Element<'a>) -> i64 {
+        let Some(text) = state.attribute("in_ccm") else { return -1 };
+        match score::parse_bool(text) {
+            Some(true) => self.now,
+            Some(false) => 0,
+            None => score::whole_integer(text).filter(|time| *time >= 0).unwrap_or(-1),
+        }
+    }
+
+    /// Whether a node takes too long from the cluster layer to the controller.
+    fn pending_too_long(&mut self, member: i64, process: i64) -> bool {
         let limit = self.properties.node_pending_timeout_seconds;
-        if limit <= 0 || !self.node(index).pending {
-            return;
+        if limit <= 0 || member <= 0 || process > 0 {
+            return false;
         }
-        let since = |name: &str| state.attribute(name).and_then(score::leading_integer).unwrap_or(0);
-        let joined = since("in_ccm");
-        if joined <= 1 {
-            return;
+        let due = member.saturating_add(limit);
+        if self.now < due {
+            self.next_change.note(self.now, due);
         }
-        if self.now - joined >= limit {
-            let node = self.node_mut(index);
-            node.pending = false;
-            node.unclean = true;
-            node.fence_reason = Some("peer pending timed out on joining the process group".to_owned());
-        } else {
-            self.next_change.note(self.now, joined + limit);
-        }
+        self.now >= due
     }
 
     fn unpack_health(&mut self) {
         let text = |name: &str| self.properties.values.get(name).map(String::as_str);
         let number = |name: &str, default: i32| text(name).and_then(score::parse).unwrap_or(default);
-        let (red, yellow, green, base) = match text("node-health-strategy") {
-            Some("migrate-on-red") => (-INFINITY, 0, 0, 0),
-            Some("only-green") => (-INFINITY, -INFINITY, 0, 0),
-            Some("progressive") => (
+        let strategy = text("node-health-strategy").unwrap_or("none").to_ascii_lowercase();
+        let (red, yellow, green, base) = match strategy.as_str() {
+            "migrate-on-red" => (-INFINITY, 0, 0, 0),
+            "only-green" => (-INFINITY, -INFINITY, 0, 0),
+            "progressive" | "custom" => (
                 number("node-health-red", -INFINITY),
                 number("node-health-yellow", 0),
                 number("node-health-green", 0),
-                number("node-health-base", 0),
-            ),
-            Some("custom") => (
-                number("node-health-red", -INFINITY),
-                number("node-health-yellow", 0),
-                number("node-health-green", 0),
-                0,
+                if strategy == "custom" { 0 } else { number("node-health-base", 0) },
             ),
             _ => return,
         };
@@ -241,9 +250,11 @@ impl<'a> Cluster<'a> {
     }
 }
 
-/// Whether an attribute holds the time of a request, or yes.
-fn requested(node: &Node, name: &str) -> bool {
-    node.attributes.get(name).is_some_and(|value| {
-        score::parse_bool(value).unwrap_or_else(|| score::leading_integer(value).unwrap_or(0) != 0)
-    })
+/// Since when a node's controller takes part: 0 when it does not.
+fn process_since(state: Element<'_>) -> i64 {
+    match state.attribute("crmd") {
+        Some("online") => i64::MAX,
+        Some(text) => score::whole_integer(text).unwrap_or(0),
+        None => 0,
+    }
 }

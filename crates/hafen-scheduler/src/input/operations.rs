@@ -128,7 +128,7 @@ impl<'a> Cluster<'a> {
             Some("block") => return OnFail::Block,
             Some("fence") => return if fences { OnFail::Fence } else { OnFail::Stop },
             Some("standby") => return OnFail::Standby,
-            Some("migrate" | "ban") => return OnFail::Ban,
+            Some("migrate") => return OnFail::Ban,
             Some("stop") => return OnFail::Stop,
             Some("restart") => return OnFail::Restart,
             Some("restart-container") if self.rsc(resource).container.is_some() => {
@@ -157,7 +157,9 @@ impl<'a> Cluster<'a> {
             }
             return;
         };
-        if value == "demote" {
+        if task == "stop" && !matches!(value.as_str(), "ignore" | "block" | "fence") {
+            settings.remove("on-fail");
+        } else if value == "demote" {
             let promoted = settings.get("role").is_some_and(|role| Role::parse(role) == Some(Role::Promoted));
             let valid = task == "promote" || task == "monitor" && interval_ms > 0 && promoted;
             if !valid {
@@ -170,7 +172,7 @@ impl<'a> Cluster<'a> {
         let monitors = self.rsc(resource).ops.iter().filter(|op| {
             op.name == "monitor" && op.role == Some(Role::Promoted) && op.enabled && op.interval_ms > 0
         });
-        let configured = monitors.filter_map(|op| op.element.attribute("on-fail"));
-        configured.filter(|value| *value != "demote").last().map(str::to_owned)
+        let mut configured = monitors.filter_map(|op| op.element.attribute("on-fail"));
+        configured.rfind(|value| *value != "demote").map(str::to_owned)
     }
 }

@@ -48,10 +48,7 @@ pub(crate) fn unpack(root: Element<'_>, now: Seconds, next: &mut NextChange) -> 
 fn decode(values: Values, have_quorum: bool, had_quorum: bool) -> Properties {
     let text = |name: &str| values.get(name).map(String::as_str);
     let flag = |name: &str, default: bool| text(name).and_then(score::parse_bool).unwrap_or(default);
-    let seconds = |name: &str| {
-        let milliseconds = text(name).and_then(score::parse_milliseconds).unwrap_or(0);
-        i64::try_from(milliseconds / 1000).unwrap_or(i64::MAX)
-    };
+    let seconds = |name: &str| score::to_seconds(text(name).and_then(score::parse_milliseconds).unwrap_or(0));
     let stonith = flag("stonith-enabled", true);
     let no_quorum = match text("no-quorum-policy") {
         Some("ignore") => NoQuorumPolicy::Ignore,

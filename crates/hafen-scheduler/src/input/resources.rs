@@ -296,9 +296,8 @@ impl<'a> Cluster<'a> {
             Some(limit) if limit >= 0 => limit,
             _ => score::INFINITY,
         };
-        resource.failure_timeout_seconds = text("failure-timeout")
-            .and_then(score::parse_milliseconds)
-            .map_or(0, |milliseconds| i64::try_from(milliseconds / 1000).unwrap_or(i64::MAX));
+        resource.failure_timeout_seconds =
+            text("failure-timeout").and_then(score::parse_milliseconds).map_or(0, score::to_seconds);
         resource.allow_migrate = flag("allow-migrate").unwrap_or(false);
         resource.critical = flag("critical").unwrap_or(true);
         resource.recovery = match text("multiple-active") {

@@ -3,7 +3,7 @@
 use hafen_cib::xml::Element;
 
 use super::history::{NodeHistory, OnFail};
-use super::record;
+use super::record::{self, Record};
 use super::resources::blank;
 use crate::ledger::Cause;
 use crate::model::{Cluster, NodeIndex, Recovery, Requires, ResourceId, Role, Task, Variant};
@@ -54,14 +54,35 @@ impl<'a> Cluster<'a> {
         let saved = self.rsc(resource).role;
         self.rsc_mut(resource).role = Role::Unknown;
         let mut history = NodeHistory { resource, node, on_fail: OnFail::Ignore, last_failure: None };
-        for operation in operations {
-            self.unpack_operation(&mut history, operation);
+        for operation in &operations {
+            self.unpack_operation(&mut history, *operation);
         }
+        self.note_active_operations(resource, node, &operations);
         self.settle_state(&history);
         self.apply_target_role(resource);
         let reached = self.rsc(resource).role;
         if saved > reached {
             self.rsc_mut(resource).role = saved;
+        }
+    }
+
+    /// Notes which recurring operations history shows as running.
+    fn note_active_operations(&mut self, resource: ResourceId, node: NodeIndex, operations: &[Record<'a>]) {
+        if !self.node(node).online {
+            return;
+        }
+        let (start, stop) = record::active_range(operations);
+        for (at, operation) in operations.iter().enumerate() {
+            let over = stop.is_some_and(|stop| start.is_some_and(|start| start < stop) && at <= stop);
+            if over
+                || start.is_some_and(|start| at < start)
+                || operation.interval_ms == 0
+                || operation.status == record::status::PENDING
+            {
+                continue;
+            }
+            let task = self.task(operation.task);
+            self.active_recurring.insert((resource, node, task, operation.interval_ms));
         }
     }
 
