@@ -45,6 +45,9 @@ impl<'a> Cluster<'a> {
             return Failures::default();
         }
         let name = &self.rsc(resource).history_id;
+        if name.contains('.') {
+            return self.failures_by_pattern(name, self.rsc(resource).unique, node);
+        }
         if self.rsc(resource).unique {
             return failures.get(name).copied().unwrap_or_default();
         }
@@ -58,6 +61,22 @@ impl<'a> Cluster<'a> {
                 sum.count = score::add(sum.count, part.count);
                 sum.last = sum.last.max(part.last);
             }
+        }
+        sum
+    }
+
+    /// The same for a name with dots, each of which stands for any character: Pacemaker takes it for a regular expression.
+    fn failures_by_pattern(&self, name: &str, unique: bool, node: NodeIndex) -> Failures {
+        let name = if unique { name } else { base_name(name) };
+        let fits = |subject: &str| {
+            let subject = if unique { subject } else { base_name(subject) };
+            subject.len() == name.len()
+                && name.bytes().zip(subject.bytes()).all(|(wanted, byte)| wanted == b'.' || wanted == byte)
+        };
+        let mut sum = Failures::default();
+        for (_, part) in self.node(node).failures.iter().filter(|(subject, _)| fits(subject)) {
+            sum.count = score::add(sum.count, part.count);
+            sum.last = sum.last.max(part.last);
         }
         sum
     }

@@ -24,6 +24,8 @@ pub(crate) struct NodeHistory<'a> {
     pub(crate) node: NodeIndex,
     pub(crate) on_fail: OnFail,
     pub(crate) last_failure: Option<Record<'a>>,
+    /// Recurring operations whose failure has expired.
+    pub(crate) expired_recurring: Vec<Record<'a>>,
 }
 
 impl<'a> Cluster<'a> {
@@ -46,11 +48,7 @@ impl<'a> Cluster<'a> {
             let here = self.node(history.node);
             if record.interval_ms > 0 && here.online && !here.unclean {
                 // It goes on; to see whether it still fails it is started afresh.
-                if record.element.attribute("op-digest").is_some() {
-                    let task = self.task(record.task);
-                    let key = (history.resource, history.node, task, record.interval_ms);
-                    self.stale_recurring.insert(key);
-                }
+                history.expired_recurring.push(record);
                 return;
             }
             if record.interval_ms == 0 {

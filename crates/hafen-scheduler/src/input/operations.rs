@@ -5,7 +5,7 @@ use hafen_cib::xml::Element;
 use super::history::OnFail;
 use super::nvpairs::{self, Values};
 use super::rules::{NextChange, RuleInput};
-use crate::model::{Cluster, Operation, ResourceId, Role};
+use crate::model::{Cluster, Operation, ResourceId};
 
 impl<'a> Cluster<'a> {
     /// The configured operation of that name and interval.
@@ -70,7 +70,6 @@ impl<'a> Cluster<'a> {
         if let Some(defaults) = self.operation_defaults() {
             nvpairs::unpack(defaults, "meta_attributes", None, &input, &mut next, &mut settings);
         }
-        self.check_on_fail(resource, task, interval_ms, &mut settings);
         settings
     }
 
@@ -109,21 +108,12 @@ impl<'a> Cluster<'a> {
         fastest.element.attribute("timeout").map(str::to_owned)
     }
 
-    /// One setting of an operation.
-    pub(crate) fn operation_value(
-        &self,
-        resource: ResourceId,
-        task: &str,
-        interval_ms: u64,
-        name: &str,
-    ) -> Option<String> {
-        self.operation_settings(resource, task, interval_ms).remove(name)
-    }
-
     /// What the configuration says about a failure of an operation.
-    pub(crate) fn on_fail(&self, resource: ResourceId, task: &str, interval_ms: u64) -> OnFail {
+    pub(crate) fn on_fail(&mut self, resource: ResourceId, task: &str, interval_ms: u64) -> OnFail {
         let fences = self.properties.stonith;
-        match self.operation_value(resource, task, interval_ms, "on-fail").as_deref() {
+        let known = self.task(task);
+        let settings = self.settings_for(Some(resource), known, interval_ms);
+        match settings.values.get("on_fail").map(String::as_str) {
             Some("ignore" | "nothing") => return OnFail::Ignore,
             Some("block") => return OnFail::Block,
             Some("fence") => return if fences { OnFail::Fence } else { OnFail::Stop },
@@ -144,35 +134,5 @@ impl<'a> Cluster<'a> {
             _ if self.rsc(resource).container.is_some() => OnFail::RestartContainer,
             _ => OnFail::Restart,
         }
-    }
-
-    /// Takes away what an operation cannot be configured to do when it fails.
-    fn check_on_fail(&self, resource: ResourceId, task: &str, interval_ms: u64, settings: &mut Values) {
-        let Some(value) = settings.get("on-fail") else {
-            // A demotion is as grave as what the monitor of the promoted role watches for.
-            if task == "demote"
-                && let Some(value) = self.on_fail_of_promoted_monitor(resource)
-            {
-                settings.insert("on-fail".into(), value);
-            }
-            return;
-        };
-        if task == "stop" && !matches!(value.as_str(), "ignore" | "block" | "fence") {
-            settings.remove("on-fail");
-        } else if value == "demote" {
-            let promoted = settings.get("role").is_some_and(|role| Role::parse(role) == Some(Role::Promoted));
-            let valid = task == "promote" || task == "monitor" && interval_ms > 0 && promoted;
-            if !valid {
-                settings.remove("on-fail");
-            }
-        }
-    }
-
-    fn on_fail_of_promoted_monitor(&self, resource: ResourceId) -> Option<String> {
-        let monitors = self.rsc(resource).ops.iter().filter(|op| {
-            op.name == "monitor" && op.role == Some(Role::Promoted) && op.enabled && op.interval_ms > 0
-        });
-        let mut configured = monitors.filter_map(|op| op.element.attribute("on-fail"));
-        configured.rfind(|value| *value != "demote").map(str::to_owned)
     }
 }

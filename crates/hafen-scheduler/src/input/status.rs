@@ -53,11 +53,17 @@ impl<'a> Cluster<'a> {
         }
         let saved = self.rsc(resource).role;
         self.rsc_mut(resource).role = Role::Unknown;
-        let mut history = NodeHistory { resource, node, on_fail: OnFail::Ignore, last_failure: None };
+        let mut history = NodeHistory {
+            resource,
+            node,
+            on_fail: OnFail::Ignore,
+            last_failure: None,
+            expired_recurring: Vec::new(),
+        };
         for operation in &operations {
             self.unpack_operation(&mut history, *operation);
         }
-        self.note_active_operations(resource, node, &operations);
+        self.note_active_operations(&history, &operations);
         self.settle_state(&history);
         self.apply_target_role(resource);
         let reached = self.rsc(resource).role;
@@ -66,18 +72,27 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Notes which recurring operations history shows as running.
-    fn note_active_operations(&mut self, resource: ResourceId, node: NodeIndex, operations: &[Record<'a>]) {
+    /// Notes which recurring operations history shows as running, and which of these shall be started afresh because their
+    /// failure has expired: not where the same history knows the operation by an older result.
+    fn note_active_operations(&mut self, history: &NodeHistory<'a>, operations: &[Record<'a>]) {
+        let (resource, node) = (history.resource, history.node);
         if !self.node(node).online {
             return;
         }
         let (start, stop) = record::active_range(operations);
+        let begin = start.unwrap_or(0);
+        for expired in &history.expired_recurring {
+            let first = operations.iter().skip(begin).find(|operation| operation.same_operation(expired));
+            if first.is_some_and(|first| first.element.node() == expired.element.node())
+                && expired.element.attribute("op-digest").is_some()
+            {
+                let task = self.task(expired.task);
+                self.stale_recurring.insert((resource, node, task, expired.interval_ms));
+            }
+        }
         for (at, operation) in operations.iter().enumerate() {
             let over = stop.is_some_and(|stop| start.is_some_and(|start| start < stop) && at <= stop);
-            if over
-                || start.is_some_and(|start| at < start)
-                || operation.interval_ms == 0
-                || operation.status == record::status::PENDING
+            if over || at < begin || operation.interval_ms == 0 || operation.status == record::status::PENDING
             {
                 continue;
             }
