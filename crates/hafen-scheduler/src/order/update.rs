@@ -27,12 +27,30 @@ impl Changed {
     }
 }
 
+/// A look at an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Visit {
+    action: ActionId,
+    /// Where a look goes on that made way for something more urgent.
+    rest: Option<Rest>,
+}
+
+/// What is left of a look at an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rest {
+    /// How many of the relations to what comes before it.
+    relations: usize,
+    changed: bool,
+    was_runnable: bool,
+    was_optional: bool,
+}
+
 /// Actions to look at again, the last one first. What is listed again moves to the front: which of several causes comes
 /// first decides which reason an action gets.
 #[derive(Debug, Default)]
 pub(crate) struct Worklist {
     /// An action may be here several times; all but the last are void.
-    open: Vec<ActionId>,
+    open: Vec<Visit>,
     listed: Vec<bool>,
 }
 
@@ -42,17 +60,18 @@ impl Worklist {
         if at >= self.listed.len() {
             self.listed.resize(at + 1, false);
         }
+        let visit = Visit { action, rest: None };
         let again = std::mem::replace(&mut self.listed[at], true);
-        if !again || self.open.last() != Some(&action) {
-            self.open.push(action);
+        if !again || self.open.last() != Some(&visit) {
+            self.open.push(visit);
         }
     }
 
-    fn pop(&mut self) -> Option<ActionId> {
+    fn pop(&mut self) -> Option<Visit> {
         loop {
-            let action = self.open.pop()?;
-            if std::mem::replace(&mut self.listed[action.0 as usize], false) {
-                return Some(action);
+            let visit = self.open.pop()?;
+            if visit.rest.is_some() || std::mem::replace(&mut self.listed[visit.action.0 as usize], false) {
+                return Some(visit);
             }
         }
     }
@@ -65,13 +84,14 @@ impl Cluster<'_> {
             self.worklist.push(ActionId(at));
         }
         let mut budget = self.actions.len().saturating_mul(ROUND_LIMIT);
-        while let Some(then) = self.worklist.pop() {
+        while let Some(visit) = self.worklist.pop() {
             if budget == 0 {
                 self.warnings.push("The ordering constraints contradict each other".to_owned());
                 return;
             }
             budget -= 1;
-            self.update_action(then);
+            let rest = visit.rest.unwrap_or_else(|| self.begin_visit(visit.action));
+            self.update_action(visit.action, rest);
         }
     }
 
@@ -86,10 +106,10 @@ impl Cluster<'_> {
         }
     }
 
-    fn update_action(&mut self, then: ActionId) {
-        let mut then_changed = false;
-        let was = (self.act(then).optional, self.act(then).runnable);
-        if self.act(then).needs_some {
+    fn begin_visit(&mut self, then: ActionId) -> Rest {
+        let known = self.act(then);
+        let (was_runnable, was_optional) = (known.runnable, known.optional);
+        if known.needs_some {
             // Judged anew by counting.
             let known = self.act_mut(then);
             known.runnable = false;
@@ -98,27 +118,42 @@ impl Cluster<'_> {
         }
         // A joint learns from its parts.
         self.flags_of(then, None);
+        let relations = self.act(then).before.len();
+        Rest { relations, changed: false, was_runnable, was_optional }
+    }
+
+    fn update_action(&mut self, then: ActionId, rest: Rest) {
+        let mut rest = rest;
+        let counts = self.act(then).needs_some;
         // The newest first, as everywhere in this walk.
-        for at in (0..self.act(then).before.len()).rev() {
-            let (first, flags) = self.act(then).before[at];
+        while rest.relations > 0 {
+            rest.relations -= 1;
+            let Some(&(first, flags)) = self.act(then).before.get(rest.relations) else { continue };
             if flags == 0 {
                 continue;
             }
             let (changed, disabled) = self.update_pair(first, then, flags);
             if disabled {
-                self.act_mut(then).before[at].1 = 0;
+                self.act_mut(then).before[rest.relations].1 = 0;
             }
-            then_changed |= changed.then;
+            rest.changed |= changed.then;
             if changed.first {
-                self.look_again_after(first);
+                if !counts {
+                    self.worklist.open.push(Visit { action: then, rest: Some(rest) });
+                }
                 self.look_again_at(first);
+                self.look_again_after(first);
+                if !counts {
+                    return;
+                }
             }
         }
-        if self.act(then).needs_some {
-            then_changed = was != (self.act(then).optional, self.act(then).runnable);
+        let known = self.act(then);
+        if counts {
+            rest.changed = (rest.was_optional, rest.was_runnable) != (known.optional, known.runnable);
         }
-        if then_changed {
-            if was.1 && !self.act(then).runnable {
+        if rest.changed {
+            if rest.was_runnable && !known.runnable {
                 self.block_colocation_dependents(then);
             }
             self.look_again_after(then);

@@ -136,7 +136,7 @@ impl Cluster<'_> {
                     xml.attribute("role", role);
                     xml.attribute("next-role", next_role);
                 }
-                xml.attribute("node", name(to));
+                xml.attribute(if change.has_roles() { "dest" } else { "node" }, name(to));
             }
             (Some(from), None) => {
                 if with_role {
