@@ -1,7 +1,7 @@
 //! Which word describes what a plan does to a resource.
 
 use super::{Change, Verb};
-use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
+use crate::model::{ActionId, Cluster, NodeIndex, Recovery, ResourceId, Role, Task, Variant};
 
 impl Cluster<'_> {
     pub(super) fn changes(&self) -> Vec<Change> {
@@ -22,10 +22,6 @@ impl Cluster<'_> {
         changes
     }
 
-    fn required(&self, action: ActionId) -> bool {
-        !self.act(action).optional
-    }
-
     fn add_changes(&self, changes: &mut Vec<Change>, resource: ResourceId) {
         let known = self.rsc(resource);
         let current = self.current_node(resource);
@@ -35,73 +31,118 @@ impl Cluster<'_> {
         }
         // Planning a recovery leaves a role of "stopped" on what is active.
         let role = if current.is_some() && known.role <= Role::Stopped { Role::Started } else { known.role };
-        let on =
-            |task: Task, node: Option<NodeIndex>| node.and_then(|node| self.action_on(resource, task, node));
-        let start = on(Task::Start, next);
-        let impossible = start.is_none_or(|start| !self.act(start).runnable);
-        let stops_at = if impossible { None } else { current };
-        let stop = match stops_at {
-            Some(node) => self.action_on(resource, Task::Stop, node),
-            None => self.actions_of(resource, Task::Stop, 0).next(),
+        let mut telling = Telling {
+            changes,
+            resource,
+            current,
+            next,
+            moved: matches!((current, next), (Some(current), Some(next)) if current != next),
+            role,
+            next_role: known.next_role,
+            start: next.and_then(|next| self.action_on(resource, Task::Start, next)),
+            stop: None,
         };
-        let stop = stop.or_else(|| {
-            let unexpected = known.recovery == crate::model::Recovery::StopUnexpected;
-            unexpected.then(|| self.actions_of(resource, Task::Stop, 0).next()).flatten()
-        });
-        let (promote, demote) = (on(Task::Promote, next), on(Task::Demote, next));
-        let mut add = |verb: Verb,
-                       from: Option<NodeIndex>,
-                       to: Option<NodeIndex>,
-                       action: Option<ActionId>,
-                       source: Option<ActionId>| {
-            let next_role = known.next_role;
-            changes.push(Change { resource, verb, from, to, action, source, role, next_role });
+        let possible = telling.start.is_some_and(|start| self.act(start).runnable);
+        telling.stop = match current {
+            Some(current) if possible => self.action_on(resource, Task::Stop, current).or_else(|| {
+                // It stays there, but stops elsewhere.
+                let unexpected = known.recovery == Recovery::StopUnexpected;
+                unexpected.then(|| self.actions_of(resource, Task::Stop, 0).next()).flatten()
+            }),
+            _ => self.actions_of(resource, Task::Stop, 0).next(),
         };
-        let moved = matches!((current, next), (Some(current), Some(next)) if current != next);
         if role == known.next_role {
-            let arrive = on(Task::MigrateFrom, next).filter(|action| self.act(*action).runnable);
-            let required = |action: Option<ActionId>| action.is_some_and(|action| self.required(action));
-            if let Some(arrive) = arrive.filter(|arrive| self.required(*arrive)) {
-                add(Verb::Migrate, current, next, start.or(Some(arrive)), None);
-            } else if known.reload {
-                add(Verb::Reload, current, next, start, None);
-            } else if !required(start) {
-                if required(demote) && required(promote) {
-                    add(Verb::RePromote, current, next, promote, demote);
-                }
-            } else if impossible {
-                let told = stop.filter(|stop| self.act(*stop).reason.is_some());
-                add(Verb::Stop, current, None, stop, told.or(start));
-            } else if moved {
-                add(if known.failed { Verb::Recover } else { Verb::Move }, current, next, stop, None);
-            } else if known.failed {
-                add(Verb::Recover, current, None, stop, None);
-            } else {
-                add(Verb::Restart, current, next, start, None);
-            }
-            return;
+            self.tell_same_role(&mut telling, possible);
+        } else {
+            self.tell_other_role(&mut telling, possible);
         }
-        let stopping = known.next_role <= Role::Stopped || start.is_some() && impossible;
+    }
+
+    fn is_required(&self, action: Option<ActionId>) -> bool {
+        action.is_some_and(|action| !self.act(action).optional)
+    }
+
+    /// Which of a stop and a start that replaces it knows why: the stop, if it has a reason.
+    fn who_knows(&self, stop: Option<ActionId>, start: Option<ActionId>) -> Option<ActionId> {
+        stop.filter(|stop| self.act(*stop).reason.is_some()).or(start)
+    }
+
+    fn tell_same_role(&self, telling: &mut Telling<'_>, possible: bool) {
+        let known = self.rsc(telling.resource);
+        let (current, next, start, stop) = (telling.current, telling.next, telling.start, telling.stop);
+        let there = |task: Task| next.and_then(|next| self.action_on(telling.resource, task, next));
+        let arrive = there(Task::MigrateFrom).filter(|arrive| self.act(*arrive).runnable);
+        if self.is_required(arrive) {
+            telling.add(Verb::Migrate, current, next, start.or(arrive), None);
+        } else if known.reload {
+            telling.add(Verb::Reload, current, next, start, None);
+        } else if !self.is_required(start) {
+            let (promote, demote) = (there(Task::Promote), there(Task::Demote));
+            if self.is_required(demote) && self.is_required(promote) {
+                telling.add(Verb::RePromote, current, next, promote, demote);
+            }
+        } else if !possible {
+            telling.add(Verb::Stop, current, None, stop, self.who_knows(stop, start));
+        } else if telling.moved {
+            telling.add(if known.failed { Verb::Recover } else { Verb::Move }, current, next, stop, None);
+        } else if known.failed {
+            telling.add(Verb::Recover, current, None, stop, None);
+        } else {
+            telling.add(Verb::Restart, current, next, start, None);
+        }
+    }
+
+    fn tell_other_role(&self, telling: &mut Telling<'_>, possible: bool) {
+        let known = self.rsc(telling.resource);
+        let (current, next, start, stop) = (telling.current, telling.next, telling.start, telling.stop);
+        let there = |task: Task| next.and_then(|next| self.action_on(telling.resource, task, next));
+        let stopping = known.next_role <= Role::Stopped || start.is_some() && !possible;
         if stop.is_some() && stopping {
             for &node in &known.running_on {
-                let stop = self.action_on(resource, Task::Stop, node);
-                let told = stop.filter(|stop| self.act(*stop).reason.is_some());
-                add(Verb::Stop, Some(node), None, stop, told.or(start));
+                let stop = self.action_on(telling.resource, Task::Stop, node);
+                telling.add(Verb::Stop, Some(node), None, stop, self.who_knows(stop, start));
             }
         } else if stop.is_some() && known.failed && known.stop_on_fail {
-            add(Verb::Recover, current, next, stop, start);
-        } else if moved {
-            add(Verb::Move, current, next, stop, None);
+            telling.add(Verb::Recover, current, next, stop, start);
+        } else if telling.moved {
+            telling.add(Verb::Move, current, next, stop, None);
         } else if known.reload {
-            add(Verb::Reload, current, next, start, None);
-        } else if stop.is_some_and(|stop| self.required(stop)) {
-            add(Verb::Restart, current, next, start, None);
-        } else if role == Role::Promoted {
-            add(Verb::Demote, current, next, demote, None);
+            telling.add(Verb::Reload, current, next, start, None);
+        } else if self.is_required(stop) {
+            telling.add(Verb::Restart, current, next, start, None);
+        } else if telling.role == Role::Promoted {
+            telling.add(Verb::Demote, current, next, there(Task::Demote), None);
         } else if known.next_role == Role::Promoted {
-            add(Verb::Promote, current, next, promote, None);
-        } else if role <= Role::Stopped && known.next_role > Role::Stopped {
-            add(Verb::Start, current, next, start, None);
+            telling.add(Verb::Promote, current, next, there(Task::Promote), None);
+        } else if telling.role <= Role::Stopped && known.next_role > Role::Stopped {
+            telling.add(Verb::Start, current, next, start, None);
         }
+    }
+}
+
+/// What is told about one resource.
+struct Telling<'c> {
+    changes: &'c mut Vec<Change>,
+    resource: ResourceId,
+    current: Option<NodeIndex>,
+    next: Option<NodeIndex>,
+    moved: bool,
+    role: Role,
+    next_role: Role,
+    start: Option<ActionId>,
+    stop: Option<ActionId>,
+}
+
+impl Telling<'_> {
+    fn add(
+        &mut self,
+        verb: Verb,
+        from: Option<NodeIndex>,
+        to: Option<NodeIndex>,
+        action: Option<ActionId>,
+        source: Option<ActionId>,
+    ) {
+        let &mut Telling { resource, role, next_role, .. } = self;
+        self.changes.push(Change { resource, verb, from, to, action, source, role, next_role });
     }
 }
