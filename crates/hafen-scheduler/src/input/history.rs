@@ -56,7 +56,12 @@ impl<'a> Cluster<'a> {
             }
         }
         if probed_nothing {
-            self.mask_probe_failure(history, found);
+            self.mask_probe_failure(history);
+            // It is told only of records that say where they come from.
+            if record.element.attribute("on_node").is_some() {
+                let name = self.shown_name(history.resource).to_owned();
+                self.failed_probes.entry(name).or_default().push((history.node, found));
+            }
             return;
         }
         match record.status {
@@ -99,9 +104,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// A probe that finds no agent proves that nothing runs, and that nothing can run there.
-    fn mask_probe_failure(&mut self, history: &mut NodeHistory<'a>, found: i32) {
-        let name = self.shown_name(history.resource).to_owned();
-        self.failed_probes.entry(name).or_default().push((history.node, found));
+    fn mask_probe_failure(&mut self, history: &mut NodeHistory<'a>) {
         self.rsc_mut(history.resource).role = Role::Stopped;
         self.ban_family(history.resource, Some(history.node));
     }

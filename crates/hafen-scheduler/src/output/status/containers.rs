@@ -148,22 +148,27 @@ impl Cluster<'_> {
         let known = self.rsc(clone);
         let first = known.children.first().map_or("", |instance| self.shown_name(*instance));
         let mut runs = vec![false; self.nodes.len()];
+        let mut asked = vec![false; self.nodes.len()];
         for member in self.family(clone) {
             for node in &self.rsc(member).running_on {
                 runs[node.at()] = true;
             }
+            for node in &self.rsc(member).known_on {
+                asked[node.at()] = true;
+            }
         }
-        // Where nothing is allowed anywhere, "nowhere" is told with all nodes.
-        let anywhere = known.allowed.iter().all(|weight| !weight.present);
+        // Where nodes have to be allowed one by one, that is not settled yet: those are told that have been asked.
+        let opted_in = known.allowed.iter().all(|weight| !weight.present);
         let mut lists: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for node in self.listed_nodes() {
-            if runs[node.at()] || !(anywhere || known.allowed[node.at()].present) {
+            let eligible = if opted_in { asked[node.at()] } else { known.allowed[node.at()].present };
+            if runs[node.at()] || !eligible {
                 continue;
             }
-            let state = if disabled {
-                "Stopped (disabled)".to_owned()
-            } else if let Some(reason) = self.probe_failure(first, Some(node)) {
+            let state = if let Some(reason) = self.probe_failure(first, Some(node)) {
                 format!("Stopped ({reason})")
+            } else if disabled {
+                "Stopped (disabled)".to_owned()
             } else {
                 "Stopped".to_owned()
             };
