@@ -245,6 +245,8 @@ impl<'a> Cluster<'a> {
             record.attribute("provider").filter(|provider| !provider.is_empty()).map(str::to_owned);
         resource.orphan = true;
         resource.stonith_device = class == "stonith";
+        // What is left of one can still fence.
+        self.have_stonith_devices |= class == "stonith";
         self.add_orphan_defaults(&mut resource);
         let handle = self.add_resource(resource);
         self.top.push(handle);
