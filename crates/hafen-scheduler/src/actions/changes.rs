@@ -189,30 +189,4 @@ impl<'a> Cluster<'a> {
         self.order(End::Action(reload), End::Task(resource, Task::Stop), relation);
         self.order(End::Action(reload), End::Task(resource, Task::Demote), relation);
     }
-
-    /// Notes which recurring operations history shows as running, and makes an action of each: it is older than all that
-    /// will be decided.
-    pub(crate) fn note_recurring(&mut self) {
-        let records: Vec<_> = self.history.iter().map(|((node, _), record)| (*node, *record)).collect();
-        let names = self.history_names();
-        for (node, history) in records {
-            if !self.node(node).online {
-                continue;
-            }
-            let operations = record::sorted(history);
-            let (start, stop) = record::active_range(&operations);
-            let from = if start < stop { stop.map_or(0, |stop| stop + 1) } else { start.unwrap_or(0) };
-            let known = history.attribute("id").and_then(|id| names.get(id));
-            for &resource in known.into_iter().flatten() {
-                for operation in operations.get(from..).unwrap_or_default() {
-                    if operation.interval_ms > 0 && operation.status != record::status::PENDING {
-                        let task = self.task(operation.task);
-                        let interval_ms = operation.interval_ms;
-                        self.active_recurring.insert((resource, node, task, interval_ms));
-                        self.action_for(Some(resource), task, interval_ms, Key::Operation, Some(node), true);
-                    }
-                }
-            }
-        }
-    }
 }

@@ -81,7 +81,8 @@ impl<'a> Cluster<'a> {
 
     /// How long a recurring operation may take, as its digest knows it.
     pub(crate) fn operation_timeout_ms(&self, resource: ResourceId, task: &str, interval_ms: u64) -> u64 {
-        self.operation_value(resource, task, interval_ms, "timeout")
+        self.operation_settings(resource, task, interval_ms)
+            .remove("timeout")
             .and_then(|text| score::parse_milliseconds(&text))
             .filter(|timeout_ms| *timeout_ms > 0)
             .unwrap_or(DEFAULT_TIMEOUT_MS)

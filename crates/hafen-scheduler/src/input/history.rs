@@ -44,6 +44,14 @@ impl<'a> Cluster<'a> {
         let found = record.rc;
         let expired = self.failure_expired(history, &record);
         self.judge(history, &mut record, expired);
+        if expired && probed_nothing && found != record.expected {
+            // So long ago that it is worth another probe.
+            let known = self.rsc_mut(history.resource);
+            if known.role <= Role::Stopped {
+                known.role = Role::Unknown;
+            }
+            return;
+        }
         if expired && record.rc != record.expected {
             let here = self.node(history.node);
             if record.interval_ms > 0 && here.online && !here.unclean {

@@ -91,13 +91,16 @@ impl<'a> Cluster<'a> {
             }
         }
         for (at, operation) in operations.iter().enumerate() {
-            let over = stop.is_some_and(|stop| start.is_some_and(|start| start < stop) && at <= stop);
+            let over = start < stop && stop.is_some_and(|stop| at <= stop);
             if over || at < begin || operation.interval_ms == 0 || operation.status == record::status::PENDING
             {
                 continue;
             }
             let task = self.task(operation.task);
-            self.active_recurring.insert((resource, node, task, operation.interval_ms));
+            let interval_ms = operation.interval_ms;
+            self.active_recurring.insert((resource, node, task, interval_ms));
+            // Its action is older than all that will be decided.
+            self.action_for(Some(resource), task, interval_ms, Key::Operation, Some(node), true);
         }
     }
 
