@@ -83,8 +83,10 @@ fn decode(values: Values, have_quorum: bool, had_quorum: bool) -> Properties {
         concurrent_fencing: flag("concurrent-fencing", true),
         startup_fencing: flag("startup-fencing", true),
         // Pacemaker detects it and says so; without a word the timeout alone says that it is meant.
-        watchdog: flag("have-watchdog", true)
-            && text("stonith-watchdog-timeout").is_some_and(|time| score::leading_integer(time) != Some(0)),
+        watchdog: text("have-watchdog").map_or_else(
+            || text("stonith-watchdog-timeout").is_some_and(|time| score::leading_integer(time) != Some(0)),
+            |present| score::parse_bool(present).unwrap_or(false),
+        ),
         maintenance: flag("maintenance-mode", false),
         managed_default: flag("is-managed-default", true),
         stop_all: flag("stop-all-resources", false),

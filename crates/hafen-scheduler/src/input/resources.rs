@@ -227,6 +227,21 @@ impl<'a> Cluster<'a> {
             interleave: flag("interleave", false),
             ..CloneOptions::default()
         };
+        if options.unique && self.has_only_anonymous_parts(element) {
+            // Such agents cannot tell instances on one node apart.
+            let all = i32::try_from(self.nodes.len()).unwrap_or(i32::MAX);
+            options.unique = false;
+            options.node_max = 1;
+            options.max = options.max.min(all);
+        }
+        let meta = &self.rsc(clone).meta;
+        let number = |names: &[&str], default: i32| {
+            names
+                .iter()
+                .find_map(|name| meta.get(*name))
+                .and_then(|text| score::parse(text))
+                .unwrap_or(default)
+        };
         if promotable {
             options.promoted_max = number(&["promoted-max", "master-max"], 1);
             options.promoted_node_max = number(&["promoted-node-max", "master-node-max"], 1);
@@ -238,6 +253,18 @@ impl<'a> Cluster<'a> {
             options.node_max = 1;
         }
         options
+    }
+
+    /// Whether any part of a clone is of a class whose agents know no parameters (`lsb`, `systemd` and similar).
+    fn has_only_anonymous_parts(&self, clone: Element<'a>) -> bool {
+        clone.descendants().any(|part| {
+            let template = part.attribute("template").and_then(|name| self.document.by_id(name));
+            part.name() == "primitive"
+                && part
+                    .attribute("class")
+                    .or_else(|| template.and_then(|template| template.attribute("class")))
+                    .is_some_and(|class| !matches!(class, "ocf" | "stonith"))
+        })
     }
 
     /// An orphan has only the defaults.
