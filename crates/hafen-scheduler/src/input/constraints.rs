@@ -355,7 +355,8 @@ impl<'a> Cluster<'a> {
                 primary_role: None,
                 node_attribute: None,
                 influence: true,
-                internal: false,
+                explicit: false,
+                rank: (0, 0),
             });
         }
     }

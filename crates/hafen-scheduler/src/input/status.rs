@@ -1,5 +1,6 @@
 //! The status section: what each node's history says about each resource.
 
+use crate::actions::Key;
 use hafen_cib::xml::Element;
 
 use super::history::{NodeHistory, OnFail};
