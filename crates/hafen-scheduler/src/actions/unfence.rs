@@ -122,7 +122,7 @@ impl<'a> Cluster<'a> {
             let known = self.rsc(device);
             let whole = format!("{}:{}:{},", known.id, known.type_, parameters_digest(&parameters));
             parameters
-                .retain(|name, _| !(fewer && name.starts_with("pcmk_")) && !SECRETS.contains(&name.as_str()));
+                .retain(|name, _| !(SECRETS.contains(&name.as_str()) || fewer && name.starts_with("pcmk_")));
             let open = format!("{}:{}:{},", known.id, known.type_, parameters_digest(&parameters));
             let knows = |name: &str, entry: &str| {
                 self.node(node).attributes.get(name).map(|entries| entries.contains(entry))

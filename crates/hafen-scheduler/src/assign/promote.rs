@@ -17,7 +17,7 @@ impl<'a> Cluster<'a> {
         let known = self.rsc(resource);
         if !known.children.is_empty() {
             let parts = known.children.iter().filter_map(|part| self.promotion_score(*part, node));
-            return parts.reduce(|sum, part| score::add(sum, part));
+            return parts.reduce(score::add);
         }
         if !self.counts_for_promotion(resource, node) {
             return None;

@@ -192,6 +192,7 @@ impl<'a> Cluster<'a> {
     /// With a placement strategy, what has the higher priority is placed first; then what prefers its place more.
     pub(crate) fn sort_by_need(&mut self) {
         let nodes = self.nodes_by_worth();
+        #[allow(clippy::type_complexity, reason = "a key to sort by, and what is sorted")]
         let mut keyed: Vec<(Reverse<(i32, i32, Vec<i32>)>, ResourceId)> = Vec::new();
         for resource in self.top.clone() {
             let table = self.scores_with_wishes(resource, Side::Dependent);

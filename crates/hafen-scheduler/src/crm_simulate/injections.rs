@@ -190,6 +190,7 @@ fn nodes(injections: &Injections, status: &mut Status<'_>, out: &mut Out) -> Res
     let online = [("in_ccm", "true"), ("crmd", "online"), ("join", "member"), ("expected", "member")];
     let offline = [("in_ccm", "false"), ("crmd", "offline"), ("join", "down"), ("expected", "down")];
     let lost = [("in_ccm", "false")];
+    #[allow(clippy::type_complexity, reason = "a table")]
     let kinds: [(&[String], &str, [&str; 2], &[(&str, &str)]); 3] = [
         (&injections.node_up, "Online", ["Bringing", " online"], &online),
         (&injections.node_down, "Offline", ["Taking", " offline"], &offline),

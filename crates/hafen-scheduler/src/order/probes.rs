@@ -92,6 +92,10 @@ impl Cluster<'_> {
                 continue;
             }
             let probes: Vec<ActionId> = self.actions_of(resource, Task::Monitor, 0).collect();
+            #[allow(
+                clippy::type_complexity,
+                reason = "what the last probe comes before, and what that leads to"
+            )]
             let mut last: Option<(Vec<(ActionId, u32)>, Vec<ActionId>)> = None;
             for probe in probes {
                 // The probes of a resource mostly come before the same actions.
