@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hafen_protocol::HostId;
 use hafen_protocol::message::Message;
+use hafen_scheduler::FenceAction;
 
 use super::Node;
 use super::plan::REPEAT_PAUSE_MS;
@@ -53,6 +54,15 @@ impl Node {
             driver.completed(&transition_key, Outcome::Done);
             return true;
         }
+        if let Firing::Fence { target, action, transition_key, .. } = &firing
+            && self.is_proven_down(*target)
+            && *action != FenceAction::On
+        {
+            // A record elsewhere still speaks of this host (half of a migration, say): nothing runs there any more, and to
+            // fence it again would only disturb its next start.
+            driver.completed(transition_key, Outcome::Done);
+            return true;
+        }
         if let Some(text) = self.forbidden_without_quorum(&firing) {
             if let Firing::Execute(order) = &firing {
                 driver.completed(&order.transition_key, Outcome::Failed(text));
@@ -94,6 +104,11 @@ impl Node {
             driver.abort("the bus has no room");
         }
         said
+    }
+
+    /// Whether a host is out of the cluster, and proven to run nothing.
+    fn is_proven_down(&self, host: HostId) -> bool {
+        self.replica.hosts.get(&host).is_some_and(|record| matches!(record.standing, Standing::Down { .. }))
     }
 
     /// Whether a step would end a recurring operation on a host that is no member at the coordinator's state.
