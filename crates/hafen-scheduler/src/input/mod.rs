@@ -1,5 +1,6 @@
 //! From the CIB to the model: what is configured, and what is known to have happened.
 
+pub(crate) mod blank;
 pub(crate) mod constraints;
 pub(crate) mod failures;
 pub(crate) mod history;

@@ -3,9 +3,9 @@
 use crate::actions::Key;
 use hafen_cib::xml::Element;
 
+use super::blank::blank;
 use super::history::{NodeHistory, OnFail};
 use super::record::{self, Record};
-use super::resources::blank;
 use crate::ledger::Cause;
 use crate::model::{Cluster, NodeIndex, Recovery, Requires, ResourceId, Role, Task, Variant};
 use crate::score::{self, INFINITY};
