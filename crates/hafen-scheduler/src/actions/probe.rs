@@ -51,6 +51,11 @@ impl<'a> Cluster<'a> {
             self.rsc_mut(clone).allowed[node.at()].present = false;
             return;
         }
+        // From here on instances are gone through by number, however their assignment sorted them.
+        let mut children = known.children.clone();
+        children.sort_by_key(|child| self.rsc(*child).instance);
+        self.rsc_mut(clone).children = children;
+        let known = self.rsc(clone);
         if known.unique {
             for at in 0..self.rsc(clone).children.len() {
                 self.probe(self.rsc(clone).children[at], node, probing);
