@@ -76,7 +76,7 @@ impl Cluster<'_> {
     fn why(&self, change: &Change) -> (Option<String>, bool) {
         let source = change.source.or(change.action);
         let reason = source.and_then(|source| self.reason_text(source));
-        (reason, change.action.is_some_and(|action| !self.act(action).runnable))
+        (reason, change.action.is_none_or(|action| !self.act(action).runnable))
     }
 
     /// Between which nodes and roles.
