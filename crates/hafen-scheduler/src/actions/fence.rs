@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, Requires, ResourceId, Task, Variant};
 use crate::order::relation::{ORDERED, UNRUNNABLE_FIRST_BLOCKS};
 
-/// Of a node that was never seen nothing is known that a delay could save.
-const UNSEEN: &str = "peer has not been seen by the cluster";
+/// Why a node is fenced that left: only then may both sides of a split shoot at each other, and a delay decide.
+const GONE: &str = "peer is no longer part of the cluster";
 
 /// What waits for fencings, or is implied by them, of all managed primitives.
 #[derive(Default)]
@@ -149,9 +149,7 @@ impl<'a> Cluster<'a> {
         let kind = self.properties.stonith_action.clone();
         let fencing = self.fence_action(node, &kind);
         let reason = self.node(node).fence_reason.clone();
-        if self.properties.priority_fencing_delay_seconds > 0
-            && reason.as_deref().is_some_and(|reason| reason.starts_with("peer ") && reason != UNSEEN)
-        {
+        if self.properties.priority_fencing_delay_seconds > 0 && reason.as_deref() == Some(GONE) {
             let delay_seconds = self.priority_delay_seconds(node);
             self.act_mut(fencing).meta.insert("priority_fencing_delay".into(), delay_seconds.to_string());
         }
