@@ -115,7 +115,6 @@ impl Cluster<'_> {
         self.add_group_colocations();
         self.order_anti_colocated();
         self.apply_tickets();
-        self.relate_fillers();
         self.create_internal_orders();
         self.check_history();
         self.assign_all();

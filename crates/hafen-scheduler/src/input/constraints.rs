@@ -6,10 +6,9 @@ use hafen_cib::xml::Element;
 
 use super::rules::{self, RuleInput};
 use crate::model::{
-    Cluster, Colocation, Discovery, Location, LossPolicy, NodeIndex, ResourceId, Role, Task, Ticket,
+    Cluster, Colocation, Discovery, Location, LossPolicy, NodeIndex, ResourceId, Role, Ticket,
     TicketConstraint, Variant,
 };
-use crate::order::{End, relation};
 use crate::score::{self, INFINITY};
 
 /// A resource set of a constraint.
@@ -330,35 +329,6 @@ impl<'a> Cluster<'a> {
             explicit: true,
             rank: (0, 0),
         });
-    }
-
-    /// What runs inside of another resource runs where that does, starts after it and stops before it.
-    pub(crate) fn relate_fillers(&mut self) {
-        for filler in self.resource_ids() {
-            let Some(container) = self.rsc(filler).container else { continue };
-            self.order(
-                End::Task(container, Task::Start),
-                End::Task(filler, Task::Start),
-                relation::FIRST_IMPLIES_THEN | relation::UNRUNNABLE_FIRST_BLOCKS,
-            );
-            self.order(
-                End::Task(filler, Task::Stop),
-                End::Task(container, Task::Stop),
-                relation::THEN_IMPLIES_FIRST,
-            );
-            self.add_colocation(Colocation {
-                id: "#resource-with-container".to_owned(),
-                dependent: filler,
-                primary: container,
-                score: INFINITY,
-                dependent_role: None,
-                primary_role: None,
-                node_attribute: None,
-                influence: true,
-                explicit: false,
-                rank: (0, 0),
-            });
-        }
     }
 
     pub(crate) fn add_colocation(&mut self, colocation: Colocation) {
