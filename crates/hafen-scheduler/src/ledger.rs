@@ -373,3 +373,6 @@ impl Cluster<'_> {
         (source.to_owned(), None, reason)
     }
 }
+
+#[cfg(test)]
+mod tests;
