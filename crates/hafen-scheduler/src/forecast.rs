@@ -139,7 +139,7 @@ pub fn forecast(cib: &Cib, now: u64, lost_hosts: &[String]) -> Forecast {
 
 impl Cluster<'_> {
     /// The name under which interchangeable instances are one.
-    fn shared_name(&self, resource: ResourceId) -> String {
+    pub(crate) fn shared_name(&self, resource: ResourceId) -> String {
         let known = self.rsc(resource);
         let anonymous = self.clone_of(resource).is_some_and(|clone| !self.rsc(clone).unique);
         if anonymous { base_name(&known.id).to_owned() } else { known.id.clone() }
@@ -259,7 +259,7 @@ impl Cluster<'_> {
         reasons
     }
 
-    fn unavailable(&self, node: NodeIndex) -> Option<&'static str> {
+    pub(crate) fn unavailable(&self, node: NodeIndex) -> Option<&'static str> {
         let known = self.node(node);
         Some(match () {
             () if known.unclean => "the host's state is not known: it has to be fenced",

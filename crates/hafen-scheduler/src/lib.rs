@@ -6,6 +6,7 @@ pub mod budget;
 mod build;
 pub mod crm_simulate;
 pub mod date;
+pub mod explain;
 mod fencing;
 pub mod forecast;
 #[doc(hidden)]

@@ -1,0 +1,365 @@
+//! What would change the decision, found by scheduling variations of the CIB.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hafen_cib::Cib;
+
+use super::candidates::{from_hosts, from_ledger, general, hindrances, sticking, stopped_primaries};
+use super::{Edit, words};
+use crate::date::Seconds;
+use crate::input::status::base_name;
+use crate::ledger::{Ledger, Measure};
+use crate::model::{Cluster, NodeIndex, ResourceId, Role, Task, Variant};
+use crate::run::{self, Options};
+use crate::score::INFINITY;
+
+/// How often the scheduler is run for one explanation, at most.
+pub const RUNS_MAXIMUM: usize = 64;
+
+/// What would happen under another condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counterfactual {
+    /// The condition.
+    pub edit: Edit,
+    /// It in words.
+    pub condition: String,
+    /// What would happen, in words.
+    pub outcome: String,
+    /// Where what was asked about would run then.
+    pub hosts: Vec<String>,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) counterfactuals: Vec<Counterfactual>,
+    pub(super) runs: usize,
+    pub(super) complete: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    host: String,
+    promoted: bool,
+    waits: bool,
+}
+
+/// Where everything of interest is to run; interchangeable instances are one.
+type Places = BTreeMap<String, Vec<Place>>;
+
+impl Cluster<'_> {
+    fn places_of_interest(&self, names: &BTreeSet<String>) -> Places {
+        let mut places: Places = names.iter().map(|name| (name.clone(), Vec::new())).collect();
+        for resource in self.resource_ids() {
+            let known = self.rsc(resource);
+            let Some(node) = known.assigned_to.filter(|_| known.next_role.is_active()) else { continue };
+            if known.variant != Variant::Primitive {
+                continue;
+            }
+            let Some(here) = places.get_mut(&self.shared_name(resource)) else { continue };
+            let waits = !known.running_on.contains(&node)
+                && known.actions.iter().map(|action| self.act(*action)).any(|action| {
+                    action.task == Task::Start && action.node == Some(node) && !action.runnable
+                });
+            let promoted = known.next_role == Role::Promoted;
+            here.push(Place { host: self.node(node).uname.clone(), promoted, waits });
+        }
+        for here in places.values_mut() {
+            here.sort();
+        }
+        places
+    }
+}
+
+struct Search<'s> {
+    cib: &'s Cib,
+    now: Seconds,
+    names: BTreeSet<String>,
+    base: Places,
+    running: BTreeMap<String, BTreeSet<String>>,
+    tried: BTreeMap<Edit, Option<Places>>,
+    found: Found,
+    host: Option<String>,
+}
+
+impl Search<'_> {
+    /// Where everything would be; nothing when there is nothing to change, or no run left.
+    fn places(&mut self, edit: &Edit) -> Option<Places> {
+        if let Some(known) = self.tried.get(edit) {
+            return known.clone();
+        }
+        if self.found.runs >= RUNS_MAXIMUM {
+            self.found.complete = false;
+            return None;
+        }
+        let places = edit.apply(self.cib).map(|changed| {
+            self.found.runs += 1;
+            let mut cluster = run::unpack(&changed, self.now, Options::default());
+            cluster.run_all();
+            cluster.places_of_interest(&self.names)
+        });
+        self.tried.insert(edit.clone(), places.clone());
+        places
+    }
+
+    /// Whether an edit changes what is of interest: where a host is asked about, what comes to run there.
+    fn changes(&mut self, edit: &Edit) -> bool {
+        let Some(places) = self.places(edit) else { return false };
+        match &self.host {
+            Some(host) if !is_there(&self.base, host) => is_there(&places, host),
+            _ => places != self.base && !self.goes_on_without(edit, &places),
+        }
+    }
+
+    /// Whether a host is lost, and its instances with it, and nothing takes their place.
+    fn goes_on_without(&self, edit: &Edit, places: &Places) -> bool {
+        let Edit::Lost { host } = edit else { return false };
+        self.base.iter().all(|(name, before)| {
+            let left: Vec<&Place> = before.iter().filter(|place| place.host != *host).collect();
+            (!left.is_empty() || before.is_empty())
+                && places.get(name).is_some_and(|then| then.iter().collect::<Vec<_>>() == left)
+        })
+    }
+
+    fn attempt(&mut self, edit: Edit) -> bool {
+        let counts = self.changes(&edit);
+        if counts && let Some(places) = self.places(&edit) {
+            let hosts: BTreeSet<&String> = places.values().flatten().map(|place| &place.host).collect();
+            let counterfactual = Counterfactual {
+                condition: edit.words(),
+                outcome: self.outcome(&places),
+                hosts: hosts.into_iter().cloned().collect(),
+                edit,
+            };
+            if !self.found.counterfactuals.contains(&counterfactual) {
+                self.found.counterfactuals.push(counterfactual);
+            }
+        }
+        counts
+    }
+
+    /// The least value at which an edit has an effect, if it has one at the greatest. Effects are taken to grow with the
+    /// value. `guess` is where the scores say that it should be.
+    fn least(&mut self, edit: &dyn Fn(i64) -> Edit, smallest: i64, greatest: i64, guess: i64) -> Option<i64> {
+        if !self.changes(&edit(greatest)) {
+            return None;
+        }
+        let (mut without, mut with) = (smallest - 1, greatest);
+        for near in [guess, guess + 1, guess - 1] {
+            if near > without && near < with {
+                if self.changes(&edit(near)) { with = near } else { without = near }
+            }
+        }
+        while with - without > 1 && self.found.runs < RUNS_MAXIMUM {
+            let middle = without + (with - without) / 2;
+            if self.changes(&edit(middle)) { with = middle } else { without = middle }
+        }
+        (with - without <= 1).then_some(with)
+    }
+
+    fn outcome(&self, places: &Places) -> String {
+        let mut sentences: Vec<(String, Vec<String>)> = Vec::new();
+        for (name, then) in places {
+            let before = self.base.get(name).map(Vec::as_slice).unwrap_or_default();
+            if before == then.as_slice() {
+                continue;
+            }
+            let words = self.difference(name, before, then);
+            match sentences.iter_mut().find(|(known, _)| *known == words) {
+                Some((_, names)) => names.push(name.clone()),
+                None => sentences.push((words, vec![name.clone()])),
+            }
+        }
+        let text = sentences.into_iter().map(|(words, names)| format!("{} {words}", words::list(&names)));
+        text.collect::<Vec<_>>().join("; ")
+    }
+
+    fn difference(&self, name: &str, before: &[Place], then: &[Place]) -> String {
+        let hosts = |places: &[Place]| places.iter().map(|place| place.host.clone()).collect::<Vec<_>>();
+        let promoted = |places: &[Place]| {
+            let those = places.iter().filter(|place| place.promoted);
+            those.map(|place| place.host.clone()).collect::<Vec<_>>()
+        };
+        let (had, has) = (hosts(before), hosts(then));
+        let gained: Vec<String> = has.iter().filter(|host| !had.contains(host)).cloned().collect();
+        let lost: Vec<String> = had.iter().filter(|host| !has.contains(host)).cloned().collect();
+        let none = BTreeSet::new();
+        let running = self.running.get(name).unwrap_or(&none);
+        let mut parts = Vec::new();
+        if !gained.is_empty() {
+            let to = words::list(&gained);
+            let waits = then.iter().any(|place| gained.contains(&place.host) && place.waits);
+            parts.push(match () {
+                () if gained.iter().all(|host| running.contains(host)) => format!("would stay on {to}"),
+                () if !lost.is_empty() && had.len() > 1 => {
+                    format!("would run on {to} instead of {}", words::list(&lost))
+                }
+                () if waits => format!("would have its place on {to}, and wait"),
+                () if running.is_empty() => format!("would start on {to}"),
+                () if had.len() > 1 || (lost.is_empty() && !had.is_empty()) => {
+                    format!("would also run on {to}")
+                }
+                () => format!("would move to {to}"),
+            });
+        } else if !lost.is_empty() {
+            parts.push(match has.is_empty() {
+                true => "would run nowhere".to_owned(),
+                false => format!("would not run on {}", words::list(&lost)),
+            });
+        }
+        let (was, is) = (promoted(before), promoted(then));
+        if was != is {
+            parts.push(match (was.is_empty(), is.is_empty()) {
+                (_, true) => "would be promoted nowhere".to_owned(),
+                (true, false) => format!("would be promoted on {}", words::list(&is)),
+                (false, false) => {
+                    format!("would be promoted on {} instead of {}", words::list(&is), words::list(&was))
+                }
+            });
+        }
+        if parts.is_empty() {
+            let waits = then.iter().any(|place| place.waits);
+            let more = if has.len() == had.len() { "as planned" } else { "in another number" };
+            parts.push(match (waits, running.is_empty()) {
+                (true, _) => "would have to wait".to_owned(),
+                (false, true) => format!("would start on {}", words::list(&has)),
+                (false, false) => format!("would run on {}, {more}", words::list(&has)),
+            });
+        }
+        parts.join(", and ")
+    }
+}
+
+fn is_there(places: &Places, host: &str) -> bool {
+    places.values().flatten().any(|place| place.host == host && !place.waits)
+}
+
+/// Looks for what would change where the parts run.
+pub(super) fn search(
+    cib: &Cib,
+    now: Seconds,
+    cluster: &Cluster<'_>,
+    parts: &[ResourceId],
+    host: Option<NodeIndex>,
+    ledger: &Ledger,
+) -> Found {
+    let names: BTreeSet<String> = parts.iter().map(|part| cluster.shared_name(*part)).collect();
+    let mut running: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for part in parts {
+        let hosts = cluster.rsc(*part).running_on.iter().map(|node| cluster.node(*node).uname.clone());
+        running.entry(cluster.shared_name(*part)).or_default().extend(hosts);
+    }
+    let mut search = Search {
+        cib,
+        now,
+        base: cluster.places_of_interest(&names),
+        names,
+        running,
+        tried: BTreeMap::new(),
+        found: Found { complete: true, ..Found::default() },
+        host: host.map(|node| cluster.node(node).uname.clone()),
+    };
+    for edit in general(cluster, parts).into_iter().chain(stopped_primaries(cluster, parts, ledger)) {
+        search.attempt(edit);
+    }
+    try_stickiness(&mut search, cluster, parts);
+    let specific = from_ledger(cluster, parts, ledger, search.host.as_deref());
+    for edit in &specific {
+        search.attempt(edit.clone());
+    }
+    let states = from_hosts(cluster, parts, search.host.as_deref());
+    for edit in &states {
+        search.attempt(edit.clone());
+    }
+    try_room(&mut search, cluster, parts);
+    if let Some(asked) = search.host.clone() {
+        try_preference(&mut search, cluster, parts, &asked, ledger);
+        if search.found.counterfactuals.is_empty() && !is_there(&search.base, &asked) {
+            let mut all = hindrances(cluster, parts, ledger, &asked);
+            all.extend(states);
+            let top = cluster.rsc(cluster.top_of(parts[0])).id.clone();
+            all.push(Edit::Prefer { resource: top, host: asked, score: INFINITY });
+            search.attempt(Edit::All(all));
+        }
+    }
+    search.found
+}
+
+fn try_stickiness(search: &mut Search<'_>, cluster: &Cluster<'_>, parts: &[ResourceId]) {
+    let sticking = sticking(cluster, parts);
+    let held = sticking.iter().map(|part| cluster.rsc(*part).stickiness).max().unwrap_or(0);
+    if held <= 0 || search.running.values().all(BTreeSet::is_empty) {
+        return;
+    }
+    let primitives: Vec<String> =
+        sticking.iter().map(|part| base_name(&cluster.rsc(*part).id).to_owned()).collect();
+    let edit = |less: i64| Edit::StickinessUnder {
+        primitives: primitives.clone(),
+        bound: i32::try_from(i64::from(held) - less + 1).unwrap_or(1),
+    };
+    let known = cluster.rsc(parts[0]);
+    let guess = known.assigned_to.map_or(0, |node| {
+        let others =
+            cluster.node_indices().filter(|other| *other != node && cluster.node(*other).available());
+        let best = others.map(|other| known.allowed[other.at()].score).max().unwrap_or(-INFINITY);
+        i64::from(known.assigned_score) - i64::from(best)
+    });
+    if let Some(less) = search.least(&edit, 1, i64::from(held), guess) {
+        search.attempt(edit(less));
+    }
+}
+
+/// Where nothing was placed for want of room: how much would do.
+fn try_room(search: &mut Search<'_>, cluster: &Cluster<'_>, parts: &[ResourceId]) {
+    if cluster.properties.placement == crate::model::Placement::Default {
+        return;
+    }
+    for part in parts {
+        let known = cluster.rsc(*part);
+        for (name, need) in known.utilization.iter().filter(|(_, need)| *need > 0) {
+            for node in &cluster.nodes {
+                let asked =
+                    search.host.as_deref().map_or(known.assigned_to.is_none(), |host| node.uname == host);
+                let chosen = known.assigned_to.is_some_and(|at| cluster.node(at).uname == node.uname);
+                if !asked || chosen || !node.available() {
+                    continue;
+                }
+                let configured = search.cib.configured_node(&node.uname);
+                let has = configured
+                    .and_then(|node| node.utilization().get(name).and_then(crate::score::leading_integer))
+                    .unwrap_or(0);
+                let edit = |amount: i64| Edit::Room { host: node.uname.clone(), name: name.clone(), amount };
+                if let Some(amount) = search.least(&edit, has + 1, has.saturating_add(*need), *need) {
+                    search.attempt(edit(amount));
+                }
+            }
+        }
+    }
+}
+
+/// How much a location constraint would have to prefer the host.
+fn try_preference(
+    search: &mut Search<'_>,
+    cluster: &Cluster<'_>,
+    parts: &[ResourceId],
+    host: &str,
+    ledger: &Ledger,
+) {
+    if is_there(&search.base, host) {
+        return;
+    }
+    // The first member draws the others.
+    let first = sticking(cluster, parts).first().copied().unwrap_or(parts[0]);
+    let known = cluster.rsc(first);
+    let top = cluster.rsc(cluster.top_of(parts[0])).id.clone();
+    let there = ledger.score(&known.id, host, Measure::Placement);
+    let guess = i64::from(known.assigned_score) - i64::from(there);
+    let edit = |score: i64| Edit::Prefer {
+        resource: top.clone(),
+        host: host.to_owned(),
+        score: i32::try_from(score).unwrap_or(INFINITY),
+    };
+    if let Some(score) = search.least(&edit, 1, i64::from(INFINITY), guess) {
+        search.attempt(edit(score));
+    }
+}
