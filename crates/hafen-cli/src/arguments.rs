@@ -10,7 +10,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use net::{NetCommand, NetShape, NetUp};
 pub(crate) use safety::{
-    BudgetArguments, CheckArguments, FenceAdd, FenceCommand, QuorumArguments, QuorumCommand, Vouch,
+    BudgetArguments, CheckArguments, ExplainArguments, FenceAdd, FenceCommand, QuorumArguments,
+    QuorumCommand, Vouch,
 };
 pub(crate) use setup::{FilesCommand, InitArguments, JoinArguments, TuneArguments};
 
@@ -119,6 +120,11 @@ pub(crate) enum Command {
     /// How long it takes until everything of a lost host runs again, and what takes longest
     #[command(after_help = "Examples:\n  hafen budget\n  hafen budget host2 --json")]
     Budget(BudgetArguments),
+    /// Why a resource runs where it runs, or why it does not run; and what would change that
+    #[command(after_help = "Each condition that is named was tried out on a copy of the cluster.\n\n\
+        Examples:\n  hafen explain vm1\n  hafen explain vm1 --host host3\n  hafen explain vm1 --at 17\n  \
+        hafen explain vm1 --file cib.xml --json")]
+    Explain(ExplainArguments),
     /// A whole cluster on this machine, to try things out
     #[command(subcommand)]
     Lab(LabCommand),

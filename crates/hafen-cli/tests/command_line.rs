@@ -64,6 +64,25 @@ fn wrong_input_is_65_or_66_before_anything_is_asked() {
 }
 
 #[test]
+fn explanations_of_a_file_need_no_daemon() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../hafen-scheduler/explain/stickiness/cib.xml");
+    let output = hafen(&["explain", "vm1", "--host", "host3", "--file", file]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("if resource-stickiness of vm1 were under 50"),
+        "{text}"
+    );
+    let output = hafen(&["explain", "vm1", "--file", file, "--json"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"planned_on\": \"host2\""));
+    for (words, hint) in [(["vmm1", "--host", "host3"], "vm1?"), (["vm1", "--host", "hots3"], "host3?")] {
+        let (status, said) = refusal(&[&["explain", "--file", file][..], &words].concat());
+        assert!(status == 65 && said.contains(hint), "{status}: {said}");
+    }
+    let (status, said) = refusal(&["explain", "vm1", "--at", "7"]);
+    assert!(status == 65 && said.contains("pe-input-7.xml"), "{status}: {said}");
+}
+
+#[test]
 fn an_agent_is_chosen_by_the_folder_of_its_link() {
     let folder = tempfile::tempdir().expect("a folder");
     let agents = folder.path().join("resource.d/hafen");

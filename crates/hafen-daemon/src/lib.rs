@@ -21,4 +21,5 @@ mod storage;
 
 pub use config::{BusConfig, DaemonConfig, HostEntry, WatchdogSettings};
 pub use error::DaemonError;
+pub use log::saved_input;
 pub use shell::run;

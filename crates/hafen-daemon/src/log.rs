@@ -148,9 +148,15 @@ fn append(folder: &Path, event: &Event) -> io::Result<()> {
 }
 
 fn save(folder: &Path, number: u64, xml: &str) -> io::Result<()> {
-    let folder: PathBuf = folder.join("pengine");
-    fs::create_dir_all(&folder)?;
-    crate::memory::replace(&folder.join(format!("pe-input-{}.xml", number % INPUTS_MAXIMUM)), xml.as_bytes())
+    fs::create_dir_all(folder.join("pengine"))?;
+    crate::memory::replace(&saved_input(folder, number), xml.as_bytes())
+}
+
+/// Where a coordinator saves the input of a transition, below its `store_dir`. Numbers share a file with those that are a
+/// hundred away.
+#[must_use]
+pub fn saved_input(store_dir: &Path, number: u64) -> PathBuf {
+    store_dir.join("pengine").join(format!("pe-input-{}.xml", number % INPUTS_MAXIMUM))
 }
 
 #[cfg(test)]

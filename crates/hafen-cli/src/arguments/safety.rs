@@ -1,4 +1,4 @@
-//! The command line of `hafen fence`, `hafen quorum`, `hafen check` and `hafen budget`.
+//! The command line of `hafen fence`, `hafen quorum`, `hafen check`, `hafen budget` and `hafen explain`.
 
 use clap::{Args, Subcommand};
 
@@ -127,6 +127,24 @@ pub(crate) struct CheckArguments {
     /// Only what is wrong
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The resource: a primitive, a group with its members, a clone with its instances
+    pub(crate) resource: String,
+    /// Why this host, or why not (the daemon is then this host's own, or the first of the lab that answers)
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Option<String>,
+    /// As it was decided in this transition, from the input that its coordinator saved
+    #[arg(long, value_name = "TRANSITION", conflicts_with = "file")]
+    pub(crate) at: Option<u64>,
+    /// Of a CIB in a file, with its status; - for standard input
+    #[arg(long, value_name = "CIB")]
+    pub(crate) file: Option<std::path::PathBuf>,
+    /// As JSON, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

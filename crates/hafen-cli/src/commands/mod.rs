@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod demo;
 mod events;
+mod explain;
 mod fence;
 mod files;
 mod lab;
@@ -42,6 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Quorum(arguments) => quorum::run(arguments, connection),
         Command::Check(arguments) => check::run(&arguments),
         Command::Budget(arguments) => budget::run(&arguments, connection),
+        Command::Explain(arguments) => explain::run(&arguments, connection),
         Command::Net(command) => net::run(command, connection),
         Command::Daemon { config } => process::daemon(&config),
         Command::Executor(options) => process::executor(options),
