@@ -162,14 +162,15 @@ impl<'a> Cluster<'a> {
     }
 
     fn add_matching(&mut self, work: &mut [Weight], source: ResourceId, via: Via, asking: Asking) {
-        let wishes = self.wishes_of(source, via.colocation);
+        let adjusted = self.with_group_locations(source, via.colocation);
         let cause = Cause::Wish { colocation: via.colocation, of: source };
         for node in self.node_indices() {
             let weight = &mut work[node.at()];
             if !weight.present || weight.score == CUT {
                 continue;
             }
-            let wish = wishes[node.at()];
+            let table = adjusted.as_ref().unwrap_or(&self.rsc(source).allowed);
+            let wish = self.wish_for(table, via.colocation, node);
             // A dependent that keeps away from the primary does not drive it to where it cannot run itself.
             if via.factor < 0.0 && wish < 0 {
                 continue;
@@ -189,24 +190,19 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// A resource's score for each node; of nodes that are one for the colocation, the best.
-    fn wishes_of(&self, source: ResourceId, at: usize) -> Vec<i32> {
-        let colocation = &self.colocations[at];
-        let adjusted = self.with_group_locations(source, at);
-        let table = adjusted.as_ref().unwrap_or(&self.rsc(source).allowed);
+    /// A resource's score for a node, from its table; of nodes that are one for the colocation, the best.
+    fn wish_for(&self, table: &[Weight], at: usize, node: NodeIndex) -> i32 {
         let own = |node: NodeIndex| {
             let weight = table[node.at()];
             if weight.present && self.node(node).available() { weight.score } else { -INFINITY }
         };
+        let colocation = &self.colocations[at];
         match colocation.node_attribute.as_deref() {
-            None | Some("#uname") => self.node_indices().map(own).collect(),
-            Some(_) => self
-                .node_indices()
-                .map(|node| {
-                    let alike = |other: &NodeIndex| self.same_place(colocation, node, *other);
-                    self.node_indices().filter(alike).map(own).max().unwrap_or(-INFINITY)
-                })
-                .collect(),
+            None | Some("#uname") => own(node),
+            Some(_) => {
+                let alike = |other: &NodeIndex| self.same_place(colocation, node, *other);
+                self.node_indices().filter(alike).map(own).max().unwrap_or(-INFINITY)
+            }
         }
     }
 
