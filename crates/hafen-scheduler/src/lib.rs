@@ -30,7 +30,7 @@ pub use forecast::{Fate, Forecast, Hindrance, ResourceForecast, forecast};
 pub use ledger::{Change, Decision, Entry, Ledger, Measure, Reason};
 pub use lint::{Problem, lint};
 pub use plan::{
-    Action, ActionKind, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef, TransitionKey,
+    Action, ActionKind, Attributes, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef, TransitionKey,
     transition_magic,
 };
 pub use run::{Options, Report, report, schedule};

@@ -1,9 +1,14 @@
 //! The plan: what the scheduler decided, as data that a driver carries out and that prints as Pacemaker's transition graph.
 
-use std::collections::BTreeMap;
+mod attributes;
+
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::ledger::Ledger;
+
+pub use attributes::Attributes;
 
 /// Everything that should happen next, with its order.
 ///
@@ -95,7 +100,7 @@ pub enum ActionKind {
     /// An agent's operation on `Action::node`, run by that node's executor.
     Resource {
         /// The resource.
-        resource: ResourceRef,
+        resource: Arc<ResourceRef>,
         /// `start`, `stop`, `monitor`, `migrate_to`, `migrate_from`, `promote`, `demote`, `notify`, `reload-agent`,
         /// `delete` (forget the history) or `cancel` (of a recurring monitor; `operation_key` names what to cancel).
         task: String,
@@ -124,14 +129,14 @@ pub enum ActionKind {
         /// Its key.
         operation_key: String,
         /// The resource it is about, where it is about one.
-        resource: Option<ResourceRef>,
+        resource: Option<Arc<ResourceRef>>,
         /// Children of a `maintenance` element: node ids whose maintenance mode changes, with its new value.
         maintenance: Vec<(String, bool)>,
     },
     /// Fencing; `Action::node` is the target too.
     Fence {
         /// Whom.
-        target: NodeRef,
+        target: Arc<NodeRef>,
         /// How.
         action: FenceAction,
     },
@@ -145,9 +150,9 @@ pub struct Action {
     /// What to do.
     pub kind: ActionKind,
     /// Where; `None` for pseudo actions.
-    pub node: Option<NodeRef>,
+    pub node: Option<Arc<NodeRef>>,
     /// Another node whose controller executes the action for `node` (a guest's or remote node's host).
-    pub router: Option<NodeRef>,
+    pub router: Option<Arc<NodeRef>>,
     /// Actions that must be complete before this one begins, ordered.
     pub inputs: Vec<u32>,
     /// The synapse's priority; higher ones continue after an abort.
@@ -157,7 +162,7 @@ pub struct Action {
     /// Nodes that are down when this action is complete.
     pub downed: Vec<String>,
     /// The graph's `attributes`: the resource's parameters, and `CRM_meta_*`.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Attributes,
 }
 
 /// A transition key: `ACTION:TRANSITION:EXPECTED_RC:UUID`.
@@ -223,12 +228,14 @@ impl Plan {
 impl Action {
     /// The key under which history and events know this action.
     #[must_use]
-    pub fn operation_key(&self) -> String {
+    pub fn operation_key(&self) -> Cow<'_, str> {
         match &self.kind {
             ActionKind::Resource { operation_key, .. }
             | ActionKind::Pseudo { operation_key, .. }
-            | ActionKind::Cluster { operation_key, .. } => operation_key.clone(),
-            ActionKind::Fence { target, action } => format!("stonith-{}-{}", target.uname, action.as_str()),
+            | ActionKind::Cluster { operation_key, .. } => operation_key.into(),
+            ActionKind::Fence { target, action } => {
+                format!("stonith-{}-{}", target.uname, action.as_str()).into()
+            }
         }
     }
 

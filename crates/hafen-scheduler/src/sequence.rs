@@ -63,7 +63,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::ActionKind;
+    use crate::plan::{ActionKind, Attributes};
 
     fn plan(inputs: &[&[u32]]) -> Plan {
         let actions = inputs
@@ -78,7 +78,7 @@ mod tests {
                 priority: 0,
                 can_fail: false,
                 downed: Vec::new(),
-                attributes: std::collections::BTreeMap::new(),
+                attributes: Attributes::default(),
             })
             .collect();
         Plan { actions, ..Plan::default() }

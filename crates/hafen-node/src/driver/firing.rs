@@ -94,7 +94,7 @@ pub(super) fn firing(action: &Action, key: &str, now: Now) -> Result<Option<Firi
             }
         }
         ActionKind::Cluster { task, resource, .. } => {
-            cluster(action, task, resource.as_ref(), transition_key)
+            cluster(action, task, resource.as_deref(), transition_key)
         }
     }
 }
@@ -129,11 +129,11 @@ fn execute(action: &Action, host: HostId, transition_key: String, now: Now) -> R
     };
     let mut parameters = BTreeMap::new();
     let mut meta = BTreeMap::new();
-    for (name, value) in &action.attributes {
+    for (name, value) in action.attributes.iter() {
         match name.strip_prefix(META_PREFIX) {
-            Some(name) => drop(meta.insert(name.to_owned(), value.clone())),
+            Some(name) => drop(meta.insert(name.to_owned(), value.to_owned())),
             None if name == "crm_feature_set" => {}
-            None => drop(parameters.insert(name.clone(), value.clone())),
+            None => drop(parameters.insert(name.to_owned(), value.to_owned())),
         }
     }
     Ok(Firing::Execute(Box::new(Execute {

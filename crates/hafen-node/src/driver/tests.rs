@@ -1,6 +1,7 @@
 //! Plans made by hand, driven.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hafen_scheduler::{Action, FenceAction, NodeRef, ResourceRef};
 use proptest::prelude::*;
@@ -23,11 +24,11 @@ fn now(monotonic_ms: u64) -> Now {
     Now { monotonic_ms, wall_ms: 1_700_000_000_000 + monotonic_ms }
 }
 
-fn node(host: u32) -> NodeRef {
-    NodeRef { id: host.to_string(), uname: format!("host{host}") }
+fn node(host: u32) -> Arc<NodeRef> {
+    Arc::new(NodeRef { id: host.to_string(), uname: format!("host{host}") })
 }
 
-fn action(id: u32, kind: ActionKind, node: Option<NodeRef>, inputs: &[u32]) -> Action {
+fn action(id: u32, kind: ActionKind, node: Option<Arc<NodeRef>>, inputs: &[u32]) -> Action {
     Action {
         id,
         kind,
@@ -40,19 +41,20 @@ fn action(id: u32, kind: ActionKind, node: Option<NodeRef>, inputs: &[u32]) -> A
         attributes: BTreeMap::from([
             ("CRM_meta_timeout".to_owned(), "20000".to_owned()),
             ("state".to_owned(), "/run/x".to_owned()),
-        ]),
+        ])
+        .into(),
     }
 }
 
 fn operation(id: u32, resource: &str, task: &str, host: u32, inputs: &[u32]) -> Action {
     let kind = ActionKind::Resource {
-        resource: ResourceRef {
+        resource: Arc::new(ResourceRef {
             id: resource.into(),
             long_id: None,
             class: "ocf".into(),
             provider: Some("hafen".into()),
             type_: "qemu".into(),
-        },
+        }),
         task: task.into(),
         interval_ms: 0,
         timeout_ms: 20_000,

@@ -69,7 +69,7 @@ impl Driver {
         let explain = |action: &hafen_scheduler::Action| {
             Some(Waiting {
                 action: action.id,
-                operation_key: action.operation_key(),
+                operation_key: action.operation_key().into_owned(),
                 node: action.node.as_ref().map(|node| node.uname.clone()),
                 reason: self.waits_for(action.id, &action.inputs)?,
             })

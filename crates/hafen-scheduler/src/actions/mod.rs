@@ -321,6 +321,7 @@ impl<'a> Cluster<'a> {
     }
 }
 
+pub(crate) use attributes::Shared;
 pub use digests::parameters_digest;
 pub(crate) use reason::{Loss, Reason};
 pub(crate) use settings::Settings;

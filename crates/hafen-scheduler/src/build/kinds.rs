@@ -1,5 +1,6 @@
 //! What an action of the plan is, and what it is about.
 
+use crate::actions::Shared;
 use crate::input::status::base_name;
 use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Task};
 use crate::plan::{ActionKind, FenceAction, NodeRef, ResourceRef};
@@ -10,7 +11,7 @@ impl Cluster<'_> {
         NodeRef { id: node.id.clone(), uname: node.uname.clone() }
     }
 
-    fn resource_ref(&self, resource: ResourceId) -> ResourceRef {
+    pub(crate) fn resource_ref(&self, resource: ResourceId) -> ResourceRef {
         let known = self.rsc(resource);
         let anonymous = known.instance.is_some() && !known.unique;
         let (id, long_id) = if known.orphan && known.history_id != known.id {
@@ -35,7 +36,7 @@ impl Cluster<'_> {
         }
     }
 
-    pub(crate) fn kind_of(&self, action: ActionId) -> ActionKind {
+    pub(crate) fn kind_of(&self, action: ActionId, shared: &mut Shared) -> ActionKind {
         let known = self.act(action);
         let task = known.task;
         let name = self.task_name(task).to_owned();
@@ -51,7 +52,7 @@ impl Cluster<'_> {
         }
         match (task, known.node, known.resource) {
             (Task::Fence, Some(node), _) => ActionKind::Fence {
-                target: self.node_ref(node),
+                target: shared.node(self, node),
                 action: match known.meta.get("stonith_action").map(String::as_str) {
                     Some("off") => FenceAction::Off,
                     Some("on") => FenceAction::On,
@@ -61,13 +62,13 @@ impl Cluster<'_> {
             (Task::ClearFailcount | Task::Shutdown | Task::LrmDelete, _, resource) => ActionKind::Cluster {
                 task: name,
                 operation_key: self.printed_key(action).0,
-                resource: resource.map(|resource| self.resource_ref(resource)),
+                resource: resource.map(|resource| shared.resource(self, resource)),
                 maintenance: Vec::new(),
             },
             (_, _, Some(resource)) => {
                 let (operation_key, internal_operation_key) = self.printed_key(action);
                 ActionKind::Resource {
-                    resource: self.resource_ref(resource),
+                    resource: shared.resource(self, resource),
                     task: name,
                     interval_ms: known.interval_ms,
                     timeout_ms: known.settings.timeout_ms,

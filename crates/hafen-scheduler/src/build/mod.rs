@@ -6,6 +6,7 @@ mod select;
 
 pub(crate) use cycles::break_cycles;
 
+use crate::actions::Shared;
 use crate::model::{ActionId, Cluster, ResourceId, Task, Variant};
 use crate::plan::{Action, GraphParameters, Plan};
 use crate::score;
@@ -22,7 +23,9 @@ impl<'a> Cluster<'a> {
         for (action, number) in wanted.iter().zip(1..) {
             numbers[action.0 as usize] = number;
         }
-        let actions = wanted.iter().map(|action| self.plan_action(*action, &numbers, &is_wanted)).collect();
+        let mut shared = Shared::default();
+        let mut plan = |action: &ActionId| self.plan_action(*action, &numbers, &is_wanted, &mut shared);
+        let actions = wanted.iter().map(&mut plan).collect();
         let recheck_after =
             self.next_change.0.and_then(|moment| u64::try_from(moment.saturating_sub(self.now)).ok());
         Plan {
@@ -73,18 +76,24 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    fn plan_action(&mut self, action: ActionId, numbers: &[u32], is_wanted: &[bool]) -> Action {
+    fn plan_action(
+        &mut self,
+        action: ActionId,
+        numbers: &[u32],
+        is_wanted: &[bool],
+        shared: &mut Shared,
+    ) -> Action {
         let inputs = self.inputs_of(action, is_wanted);
         let known = self.act(action);
         let number = |action: ActionId| numbers.get(action.0 as usize).copied().unwrap_or(0);
         let mut inputs: Vec<u32> = inputs.into_iter().map(number).collect();
         inputs.sort_unstable();
-        let node = known.node.filter(|_| !known.pseudo).map(|node| self.node_ref(node));
+        let node = known.node.filter(|_| !known.pseudo).map(|node| shared.node(self, node));
         let target = known.task == Task::Fence;
         let priority = known.resource.map_or(0, |resource| self.rsc(resource).priority).max(known.priority);
         Action {
             id: number(action),
-            kind: self.kind_of(action),
+            kind: self.kind_of(action, shared),
             node,
             router: None,
             inputs,
@@ -97,7 +106,7 @@ impl<'a> Cluster<'a> {
             } else {
                 Vec::new()
             },
-            attributes: self.attributes_of(action),
+            attributes: self.attributes_of(action, shared),
         }
     }
 }

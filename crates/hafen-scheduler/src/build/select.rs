@@ -1,6 +1,6 @@
 //! Which actions are part of the plan, and on which of the others each waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::model::{ActionId, Cluster, Task, Variant};
 use crate::order::relation;
@@ -67,12 +67,17 @@ impl Cluster<'_> {
         false
     }
 
-    /// What stands before an action. Several relations between the same two actions count as one that means it all.
-    pub(crate) fn relations_before(&self, then: ActionId) -> BTreeMap<ActionId, u32> {
-        let mut relations: BTreeMap<ActionId, u32> = BTreeMap::new();
-        for (first, flags) in &self.act(then).before {
-            *relations.entry(*first).or_default() |= flags;
-        }
+    /// What stands before an action, in the order of the actions. Several relations between the same two actions count as one that means it all.
+    pub(crate) fn relations_before(&self, then: ActionId) -> Vec<(ActionId, u32)> {
+        let mut relations = self.act(then).before.clone();
+        relations.sort_unstable_by_key(|(first, _)| *first);
+        relations.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 |= next.1;
+            }
+            same
+        });
         relations
     }
 

@@ -120,7 +120,7 @@ impl Player<'_> {
                 return false;
             }
         };
-        let meta = |name: &str| action.attributes.get(&format!("CRM_meta_{name}")).map(String::as_str);
+        let meta = |name: &str| action.attributes.get(&format!("CRM_meta_{name}"));
         let mut outcome = Outcome {
             task,
             interval_ms: *interval_ms,

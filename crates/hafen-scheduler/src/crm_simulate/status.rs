@@ -6,6 +6,7 @@ use hafen_cib::{Cib, Document, Element, NodeId};
 
 use crate::actions::parameters_digest;
 use crate::input::nvpairs::Values;
+use crate::plan::Attributes;
 
 /// Who writes, in `crm-debug-origin`.
 const ORIGIN: &str = "crm_simulate";
@@ -41,7 +42,7 @@ pub(super) struct Outcome<'a> {
     /// From where to where, of a migration.
     pub(super) migration: Option<(&'a str, &'a str)>,
     /// The parameters that the agent was given, as far as they are known.
-    pub(super) parameters: Option<&'a BTreeMap<String, String>>,
+    pub(super) parameters: Option<&'a Attributes>,
 }
 
 impl Outcome<'_> {
@@ -430,12 +431,12 @@ fn entries(name: &str, outcome: &Outcome<'_>) -> Vec<String> {
 }
 
 /// The digest of what an agent was given: of the meta-attributes only the timeout of recurring operations.
-fn digest(parameters: &BTreeMap<String, String>, interval_ms: u64) -> String {
+fn digest(parameters: &Attributes, interval_ms: u64) -> String {
     let mut kept = Values::new();
-    for (name, value) in parameters {
+    for (name, value) in parameters.iter() {
         let timeout = interval_ms > 0 && name == "CRM_meta_timeout";
         if timeout || !name.starts_with("CRM_meta_") && name != "crm_feature_set" {
-            kept.insert(name.clone(), value.clone());
+            kept.insert(name.to_owned(), value.to_owned());
         }
     }
     parameters_digest(&kept)

@@ -42,6 +42,14 @@ pub(crate) fn unpack(
     }
 }
 
+/// Whether any set of a kind below `parent` holds only where its rule does.
+pub(crate) fn have_rules(parent: Element<'_>, kind: &str) -> bool {
+    parent.children_named(kind).any(|set| {
+        let target = set.attribute("id-ref").and_then(|id| set.document().by_id(id)).unwrap_or(set);
+        target.child("rule").is_some()
+    })
+}
+
 fn take(set: Element<'_>, into: &mut Values) {
     let holder = set.child("attributes").unwrap_or(set);
     for pair in holder.children_named("nvpair") {

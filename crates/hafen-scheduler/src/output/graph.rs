@@ -70,21 +70,18 @@ fn element(text: &mut String, action: &Action, whole: bool) {
         ActionKind::Cluster { resource, .. } => ("crm_event", resource.as_ref()),
         ActionKind::Fence { .. } => ("crm_event", None),
     };
-    let _ = write!(
-        text,
-        "<{tag} id=\"{}\" operation=\"{}\" operation_key=\"{}\"",
-        action.id,
-        escape(action.task()),
-        escape(&action.operation_key())
-    );
+    let _ = write!(text, "<{tag} id=\"{}\"", action.id);
+    attribute(text, "operation", action.task());
+    attribute(text, "operation_key", &action.operation_key());
     if let ActionKind::Resource { internal_operation_key: Some(key), .. } = &action.kind {
-        let _ = write!(text, " internal_operation_key=\"{}\"", escape(key));
+        attribute(text, "internal_operation_key", key);
     }
     if let Some(node) = &action.node {
-        let _ = write!(text, " on_node=\"{}\" on_node_uuid=\"{}\"", escape(&node.uname), escape(&node.id));
+        attribute(text, "on_node", &node.uname);
+        attribute(text, "on_node_uuid", &node.id);
     }
     if let Some(router) = &action.router {
-        let _ = write!(text, " router_node=\"{}\"", escape(&router.uname));
+        attribute(text, "router_node", &router.uname);
     }
     if !whole {
         text.push_str("/>\n");
@@ -95,14 +92,16 @@ fn element(text: &mut String, action: &Action, whole: bool) {
         primitive(text, resource);
     }
     text.push_str("        <attributes");
-    for (name, value) in &action.attributes {
-        let _ = write!(text, " {}=\"{}\"", name, escape(value));
+    for (name, value) in action.attributes.iter() {
+        attribute(text, name, value);
     }
     text.push_str(" crm_feature_set=\"3.20.0\"/>\n");
     if !action.downed.is_empty() {
         text.push_str("        <downed>\n");
         for node in &action.downed {
-            let _ = writeln!(text, "          <node id=\"{}\"/>", escape(node));
+            text.push_str("          <node");
+            attribute(text, "id", node);
+            text.push_str("/>\n");
         }
         text.push_str("        </downed>\n");
     }
@@ -111,12 +110,10 @@ fn element(text: &mut String, action: &Action, whole: bool) {
     {
         text.push_str("        <maintenance>\n");
         for (node, value) in maintenance {
-            let _ = writeln!(
-                text,
-                "          <node id=\"{}\" maintenance=\"{}\"/>",
-                escape(node),
-                u8::from(*value)
-            );
+            text.push_str("          <node");
+            attribute(text, "id", node);
+            attribute(text, "maintenance", if *value { "1" } else { "0" });
+            text.push_str("/>\n");
         }
         text.push_str("        </maintenance>\n");
     }
@@ -124,31 +121,70 @@ fn element(text: &mut String, action: &Action, whole: bool) {
 }
 
 fn primitive(text: &mut String, resource: &ResourceRef) {
-    let _ = write!(text, "        <primitive id=\"{}\"", escape(&resource.id));
+    text.push_str("        <primitive");
+    attribute(text, "id", &resource.id);
     if let Some(long_id) = &resource.long_id {
-        let _ = write!(text, " long-id=\"{}\"", escape(long_id));
+        attribute(text, "long-id", long_id);
     }
-    let _ = write!(text, " class=\"{}\"", escape(&resource.class));
+    attribute(text, "class", &resource.class);
     if let Some(provider) = &resource.provider {
-        let _ = write!(text, " provider=\"{}\"", escape(provider));
+        attribute(text, "provider", provider);
     }
-    let _ = writeln!(text, " type=\"{}\"/>", escape(&resource.type_));
+    attribute(text, "type", &resource.type_);
+    text.push_str("/>\n");
+}
+
+/// Writes an attribute, and the space before it.
+fn attribute(text: &mut String, name: &str, value: &str) {
+    text.push(' ');
+    text.push_str(name);
+    text.push_str("=\"");
+    push_escaped(text, value);
+    text.push('"');
+}
+
+/// Writes a text as an attribute's value.
+fn push_escaped(text: &mut String, mut value: &str) {
+    while let Some((at, replacement)) = first_special(value) {
+        text.push_str(&value[..at]);
+        text.push_str(replacement);
+        value = &value[at + 1..];
+    }
+    text.push_str(value);
+}
+
+/// The place of the first character that does not stand for itself in a value, and what is written for it.
+fn first_special(value: &str) -> Option<(usize, &'static str)> {
+    value.bytes().enumerate().find_map(|(at, byte)| {
+        let replacement = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\n' => "&#10;",
+            b'\t' => "&#9;",
+            b'\r' => "&#13;",
+            _ => return None,
+        };
+        Some((at, replacement))
+    })
 }
 
 /// A text as an attribute's value.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push_str("&#10;"),
-            '\t' => escaped.push_str("&#9;"),
-            '\r' => escaped.push_str("&#13;"),
-            other => escaped.push(other),
-        }
-    }
+    push_escaped(&mut escaped, text);
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_markup_is_made_of_is_escaped() {
+        assert_eq!(escape("a<b>&\"c\"\n\t\r é"), "a&lt;b&gt;&amp;&quot;c&quot;&#10;&#9;&#13; é");
+        assert_eq!(escape("plain"), "plain");
+        assert_eq!(escape(""), "");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::{Action, ActionKind, Plan};
+use crate::plan::{Action, ActionKind, Attributes, Plan};
 
 impl Plan {
     /// The list of actions as `crm_simulate -S` words them.
@@ -69,7 +69,7 @@ mod tests {
             priority: 0,
             can_fail: false,
             downed: Vec::new(),
-            attributes: std::collections::BTreeMap::new(),
+            attributes: Attributes::default(),
         }
     }
 

@@ -52,7 +52,7 @@ fn nothing_to_do(cib: &Cib, now: u64) -> Option<String> {
     let plan = hafen_scheduler::schedule(cib, now);
     // A failure that has expired by time alone is cleared at the coordinator's next recheck.
     let left = plan.actions.iter().filter(|action| action.task() != "clear_failcount");
-    let names: Vec<String> = left.take(6).map(|action| action.operation_key()).collect();
+    let names: Vec<String> = left.take(6).map(|action| action.operation_key().into_owned()).collect();
     if names.is_empty() {
         return None;
     }
