@@ -129,7 +129,7 @@ impl Edit {
             Edit::Clear { host, name } => format!("{host} were not in {name}"),
             Edit::Healthy { host } => format!("{host} were healthy"),
             Edit::Online { host } => format!("{host} were online"),
-            Edit::Lost { host } => format!("{host} were lost, and fenced"),
+            Edit::Lost { host } => format!("{host} were lost and fenced"),
             Edit::Cleanup { resource, host } => {
                 format!("the failures of {resource} on {host} were cleaned up")
             }

@@ -149,7 +149,10 @@ pub fn explain(cib: &Cib, now: u64, resource: &str, host: Option<&str>) -> Resul
     cluster.run_all();
     let parts = cluster.parts_of(resource);
     if parts.is_empty() {
-        let nearest = nearest::nearest(resource, cluster.resources.iter().map(|known| known.id.as_str()));
+        let nearest = nearest::nearest(
+            resource,
+            cluster.resources.iter().flat_map(|known| [base_name(&known.id), known.id.as_str()]),
+        );
         return Err(Unknown::Resource { name: resource.to_owned(), nearest });
     }
     let asked_host = match host {

@@ -1,9 +1,9 @@
 //! A primitive's scores, host by host, out of the ledger.
 
 use super::{Contribution, Standing, words};
-use crate::ledger::{Entry, Ledger, Measure};
+use crate::ledger::{Entry, Ledger, Measure, Reason};
 use crate::model::{Cluster, NodeIndex, ResourceId};
-use crate::score::INFINITY;
+use crate::score::{self, INFINITY};
 
 impl Cluster<'_> {
     /// Where a resource, or all that is in it, is to run.
@@ -62,7 +62,7 @@ impl Cluster<'_> {
                     after,
                     source: entry.source.clone(),
                     rule: entry.rule.clone(),
-                    reason: words::reason(entry, &|name| self.placed(name)),
+                    reason: self.told(resource, node, entry, false),
                 }
             })
             .collect::<Vec<_>>()
@@ -81,6 +81,41 @@ impl Cluster<'_> {
             contributions,
             promotion_contributions,
         }
+    }
+
+    /// Why a score changed, with the figures behind it; `ban`: as the rest of "it may not run there: ...".
+    fn told(&self, resource: ResourceId, node: NodeIndex, entry: &Entry, ban: bool) -> String {
+        let figures = match entry.reason {
+            Reason::FailureThreshold => self.failures_in_figures(resource, node),
+            Reason::Capacity => self.lack_in_figures(resource, node),
+            _ => None,
+        };
+        figures.unwrap_or_else(|| match ban {
+            true => words::ban(entry, &|name| self.placed(name)),
+            false => words::reason(entry, &|name| self.placed(name)),
+        })
+    }
+
+    /// Nothing where it is another part of the same clone that failed.
+    fn failures_in_figures(&self, resource: ResourceId, node: NodeIndex) -> Option<String> {
+        let count = self.recorded_failures(resource, node).count;
+        let threshold = self.rsc(resource).migration_threshold;
+        let (failures, allowed) = (score::text(count), score::text(threshold));
+        (count >= threshold)
+            .then(|| format!("its failure count there is {failures}, and its migration-threshold {allowed}"))
+    }
+
+    /// Nothing where it would fit alone, but not with what has to run with it.
+    fn lack_in_figures(&self, resource: ResourceId, node: NodeIndex) -> Option<String> {
+        let capacity = &self.node(node).utilization;
+        let left = |name: &str| {
+            capacity.iter().find(|(known, _)| known == name).map_or(0, |(_, amount)| *amount)
+        };
+        let needs = self.rsc(resource).utilization.iter();
+        let lacking = needs.filter(|(name, need)| *need > left(name));
+        let lacking: Vec<String> =
+            lacking.map(|(name, need)| format!("{need} of {name}, and {} is left", left(name))).collect();
+        (!lacking.is_empty()).then(|| format!("it needs {} (utilization)", lacking.join("; ")))
     }
 
     /// What keeps a primitive from a host, in words: the host's state, else what bans it, else what outweighs.
@@ -110,7 +145,8 @@ impl Cluster<'_> {
         let bans = negative.iter().any(|entry| amount(entry) <= -INFINITY);
         let mut causes: Vec<String> = Vec::new();
         for entry in negative.into_iter().filter(|entry| !bans || amount(entry) <= -INFINITY) {
-            let cause = words::ban(entry, &|name| self.placed(name));
+            let Some(node) = self.node_by_name(&standing.host) else { continue };
+            let cause = self.told(resource, node, entry, true);
             if !causes.contains(&cause) && causes.len() < CAUSES_MAXIMUM {
                 causes.push(cause);
             }

@@ -107,6 +107,8 @@ impl Search<'_> {
         let Some(places) = self.places(edit) else { return false };
         match &self.host {
             Some(host) if !is_there(&self.base, host) => is_there(&places, host),
+            // To wait elsewhere is no change that anybody would ask about.
+            _ if all_wait(&self.base) && all_wait(&places) => false,
             _ => places != self.base && !self.goes_on_without(edit, &places),
         }
     }
@@ -194,7 +196,7 @@ impl Search<'_> {
                 () if !lost.is_empty() && had.len() > 1 => {
                     format!("would run on {to} instead of {}", words::list(&lost))
                 }
-                () if waits => format!("would have its place on {to}, and wait"),
+                () if waits => format!("would be placed on {to}, but have to wait"),
                 () if running.is_empty() => format!("would start on {to}"),
                 () if had.len() > 1 || (lost.is_empty() && !had.is_empty()) => {
                     format!("would also run on {to}")
@@ -234,6 +236,10 @@ fn is_there(places: &Places, host: &str) -> bool {
     places.values().flatten().any(|place| place.host == host && !place.waits)
 }
 
+fn all_wait(places: &Places) -> bool {
+    places.values().any(|places| !places.is_empty()) && places.values().flatten().all(|place| place.waits)
+}
+
 /// Looks for what would change where the parts run.
 pub(super) fn search(
     cib: &Cib,
@@ -259,8 +265,10 @@ pub(super) fn search(
         found: Found { complete: true, ..Found::default() },
         host: host.map(|node| cluster.node(node).uname.clone()),
     };
-    for edit in general(cluster, parts).into_iter().chain(stopped_primaries(cluster, parts, ledger)) {
-        search.attempt(edit);
+    let mut general = general(cluster, parts);
+    general.extend(stopped_primaries(cluster, parts, ledger));
+    for edit in &general {
+        search.attempt(edit.clone());
     }
     try_stickiness(&mut search, cluster, parts);
     let specific = from_ledger(cluster, parts, ledger, search.host.as_deref());
@@ -275,11 +283,11 @@ pub(super) fn search(
     if let Some(asked) = search.host.clone() {
         try_preference(&mut search, cluster, parts, &asked, ledger);
         if search.found.counterfactuals.is_empty() && !is_there(&search.base, &asked) {
-            let mut all = hindrances(cluster, parts, ledger, &asked);
-            all.extend(states);
+            let mut all = general;
+            all.extend(hindrances(cluster, parts, ledger, &asked));
+            all.extend(states.into_iter().filter(|edit| !matches!(edit, Edit::Lost { .. })));
             let top = cluster.rsc(cluster.top_of(parts[0])).id.clone();
-            all.push(Edit::Prefer { resource: top, host: asked, score: INFINITY });
-            search.attempt(Edit::All(all));
+            try_together(&mut search, all, &top, &asked);
         }
     }
     search.found
@@ -306,6 +314,34 @@ fn try_stickiness(search: &mut Search<'_>, cluster: &Cluster<'_>, parts: &[Resou
     });
     if let Some(less) = search.least(&edit, 1, i64::from(held), guess) {
         search.attempt(edit(less));
+    }
+}
+
+/// What has to change together for it to run on the host: as little as does.
+fn try_together(search: &mut Search<'_>, mut needed: Vec<Edit>, resource: &str, host: &str) {
+    let prefer = |score: i64| Edit::Prefer {
+        resource: resource.to_owned(),
+        host: host.to_owned(),
+        score: i32::try_from(score).unwrap_or(INFINITY),
+    };
+    needed.push(prefer(i64::from(INFINITY)));
+    if !search.changes(&Edit::All(needed.clone())) {
+        return;
+    }
+    let mut at = 0;
+    while at < needed.len() && needed.len() > 1 {
+        let mut fewer = needed.clone();
+        fewer.remove(at);
+        if search.changes(&Edit::All(fewer.clone())) { needed = fewer } else { at += 1 }
+    }
+    if matches!(needed.last(), Some(Edit::Prefer { .. })) {
+        needed.pop();
+        let with = |score: i64| Edit::All(needed.iter().cloned().chain([prefer(score)]).collect());
+        if let Some(score) = search.least(&with, 1, i64::from(INFINITY), 1) {
+            search.attempt(with(score));
+        }
+    } else {
+        search.attempt(Edit::All(needed));
     }
 }
 

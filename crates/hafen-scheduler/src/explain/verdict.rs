@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use hafen_cib::Element;
+
 use super::{Part, Standing, words};
+use crate::input::status::base_name;
 use crate::ledger::Ledger;
 use crate::model::{ActionId, Cluster, NoQuorumPolicy, NodeIndex, ResourceId, Role, Task};
 use crate::order::relation::UNRUNNABLE_FIRST_BLOCKS;
@@ -307,7 +310,7 @@ impl Cluster<'_> {
     fn why_impossible(&self, action: ActionId) -> Vec<String> {
         let mut sentences: Vec<String> = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut at = action;
+        let (mut at, mut shown) = (action, action);
         while seen.insert(at) && sentences.len() < WAITS_NAMED_MAXIMUM {
             let known = self.act(at);
             let first = known
@@ -316,13 +319,17 @@ impl Cluster<'_> {
                 .find(|(first, flags)| flags & UNRUNNABLE_FIRST_BLOCKS != 0 && !self.act(*first).runnable)
                 .map(|(first, _)| *first);
             let Some(first) = first else {
+                let stopped = known.resource.and_then(|resource| self.target_role(resource));
                 let reason = match (self.reason_text(at), known.node) {
+                    (_, None) if stopped == Some(Role::Stopped) => {
+                        "it is configured to be stopped (target-role=Stopped)".to_owned()
+                    }
                     _ if !self.properties.have_quorum => "there is no quorum".to_owned(),
                     (_, Some(node)) if self.unavailable(node).is_some() => {
                         self.unavailable(node).unwrap_or_default().to_owned()
                     }
                     (Some(reason), _) => reason,
-                    (None, None) => "it is placed nowhere".to_owned(),
+                    (None, None) => "it can run nowhere".to_owned(),
                     (None, Some(_)) => "it is not possible now".to_owned(),
                 };
                 sentences
@@ -330,12 +337,34 @@ impl Cluster<'_> {
                 break;
             };
             if !self.act(first).pseudo {
-                let (this, other) = (self.step_name(at), self.step_name(first));
-                sentences.push(words::sentence(&format!("{this} waits for {other}.")));
+                let (this, other) = (self.step_name(shown), self.step_name(first));
+                let by = self.order_constraint(first, shown).map(|id| format!(" (order constraint {id})"));
+                let sentence = format!("{this} waits for {other}{}.", by.unwrap_or_default());
+                sentences.push(words::sentence(&sentence));
+                shown = first;
             }
             at = first;
         }
         sentences
+    }
+
+    /// The order constraint that relates the resources of two actions, or what contains them.
+    fn order_constraint(&self, first: ActionId, then: ActionId) -> Option<String> {
+        let names = |action: ActionId| {
+            let chain = std::iter::successors(self.act(action).resource, |id| self.rsc(*id).parent);
+            chain.map(|id| base_name(&self.rsc(id).id).to_owned()).collect::<BTreeSet<_>>()
+        };
+        let (first, then) = (names(first), names(then));
+        let in_set = |order: &Element<'_>, names: &BTreeSet<String>| {
+            let mut members = order.descendants().filter(|part| part.name() == "resource_ref");
+            members.any(|member| member.id().is_some_and(|id| names.contains(id)))
+        };
+        let related = |order: &Element<'_>| match (order.attribute("first"), order.attribute("then")) {
+            (Some(one), Some(other)) => first.contains(one) && then.contains(other),
+            _ => in_set(order, &first) && in_set(order, &then),
+        };
+        let mut orders = self.document.root().descendants().filter(|part| part.name() == "rsc_order");
+        orders.find(related)?.id().map(str::to_owned)
     }
 
     fn step_name(&self, action: ActionId) -> String {

@@ -39,7 +39,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// What a node's attributes say about failures of a primitive.
-    fn recorded_failures(&self, resource: ResourceId, node: NodeIndex) -> Failures {
+    pub(crate) fn recorded_failures(&self, resource: ResourceId, node: NodeIndex) -> Failures {
         let failures = &self.node(node).failures;
         if failures.is_empty() {
             return Failures::default();

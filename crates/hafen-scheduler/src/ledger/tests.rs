@@ -89,4 +89,8 @@ fn entries_name_their_cause() {
     assert_eq!(ledger.decision("vm").and_then(|decision| decision.node.as_deref()), Some("b"));
     let silent = crate::run::report(&cib, 1_700_000_000, Options::default());
     assert!(silent.plan.ledger.entries.is_empty() && silent.scores.is_empty());
+    let mut cluster = unpack(&cib, 1_700_000_000, Options::default());
+    cluster.run_all();
+    let kept = (cluster.journal.notes.capacity(), cluster.journal.decisions.capacity());
+    assert_eq!(kept, (0, 0), "nobody asks: nothing is allocated");
 }
