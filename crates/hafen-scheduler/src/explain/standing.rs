@@ -108,9 +108,8 @@ impl Cluster<'_> {
     /// Nothing where it would fit alone, but not with what has to run with it.
     fn lack_in_figures(&self, resource: ResourceId, node: NodeIndex) -> Option<String> {
         let capacity = &self.node(node).utilization;
-        let left = |name: &str| {
-            capacity.iter().find(|(known, _)| known == name).map_or(0, |(_, amount)| *amount)
-        };
+        let left =
+            |name: &str| capacity.iter().find(|(known, _)| known == name).map_or(0, |(_, amount)| *amount);
         let needs = self.rsc(resource).utilization.iter();
         let lacking = needs.filter(|(name, need)| *need > left(name));
         let lacking: Vec<String> =
