@@ -12,7 +12,7 @@ use super::links::{self, Gate, Links};
 use super::worker::{Command, Report, Worker};
 use crate::streams::Streams;
 
-/// A Corosync that has not answered for this long is taken for lost.
+/// A Corosync that has not answered for this long, and does not wait for a quorum device, is taken for lost.
 const HANG: Duration = Duration::from_secs(3);
 
 /// How often that is looked at.
@@ -67,7 +67,7 @@ async fn receive(
                 if pulse.beats() != beats {
                     (beats, moved) = (pulse.beats(), Instant::now());
                 }
-                let error = match (pulse.was_given_up(), moved.elapsed() >= HANG) {
+                let error = match (pulse.was_given_up(), moved.elapsed() >= HANG + pulse.synchronising()) {
                     (true, _) => CorosyncError::StreamStuck,
                     (_, true) => CorosyncError::Hangs,
                     _ => continue,

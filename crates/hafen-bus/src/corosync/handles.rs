@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use hafen_protocol::{HostId, RingId};
 use hafen_sys::ReadableDescriptor;
@@ -16,6 +17,12 @@ use super::nodelist::{self, NodeList};
 
 /// Corosync holds this file while it runs, and removes it when it is stopped in good order.
 const PID_FILE: &str = "/run/corosync.pid";
+
+/// Corosync's own default of `quorum.device.sync_timeout`, in milliseconds.
+const SYNC_TIMEOUT_MS_DEFAULT: u64 = 30_000;
+
+/// Whatever is configured, a Corosync that is silent for longer is taken for lost, in milliseconds.
+const SYNC_TIMEOUT_MS_MAXIMUM: u64 = 120_000;
 
 /// Events that one call takes at most from each connection.
 const DISPATCHES_MAXIMUM: usize = 64;
@@ -251,6 +258,20 @@ impl Handles {
             Ok(_) | Err(CsError::CsErrTryAgain) => Ok(()),
             Err(error) => Err(self.loss("ask about quorum", error)),
         }
+    }
+
+    /// How long Corosync may answer nothing while it synchronises: with a quorum device, it waits for that one's vote
+    /// (`quorum.device.sync_timeout`, see corosync-qdevice(8)).
+    pub(super) fn synchronising(&self) -> Duration {
+        if cmap::get(&self.cmap, "quorum.device.model").is_err() {
+            return Duration::ZERO;
+        }
+        let configured = match cmap::get(&self.cmap, "quorum.device.sync_timeout") {
+            Ok(cmap::Data::UInt32(number)) => Some(u64::from(number)),
+            Ok(cmap::Data::String(text)) => text.parse().ok(),
+            _ => None,
+        };
+        Duration::from_millis(configured.unwrap_or(SYNC_TIMEOUT_MS_DEFAULT).min(SYNC_TIMEOUT_MS_MAXIMUM))
     }
 
     /// The configured hosts.

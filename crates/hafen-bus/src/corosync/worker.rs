@@ -69,9 +69,16 @@ pub(super) struct Pulse {
     beats: AtomicU64,
     reset: AtomicBool,
     given_up: AtomicBool,
+    /// How long the thread may stand still because Corosync synchronises, in milliseconds.
+    synchronising_ms: AtomicU64,
 }
 
 impl Pulse {
+    /// How long Corosync may be silent for a reason: while it waits for its quorum device's vote.
+    pub(super) fn synchronising(&self) -> Duration {
+        Duration::from_millis(self.synchronising_ms.load(Ordering::Relaxed))
+    }
+
     /// Changes whenever the thread moves.
     pub(super) fn beats(&self) -> u64 {
         self.beats.load(Ordering::Relaxed)
@@ -261,6 +268,8 @@ impl Thread {
             Err(error) => return End::Lost(error),
         };
         self.corosync = corosync_process();
+        let synchronising = u64::try_from(handles.synchronising().as_millis()).unwrap_or(u64::MAX);
+        self.pulse.synchronising_ms.store(synchronising, Ordering::Relaxed);
         match handles.node_list() {
             Ok(list) => self.report_hosts(list),
             Err(error) => return End::Lost(error),

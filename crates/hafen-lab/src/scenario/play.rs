@@ -15,7 +15,7 @@ const SETTLE_SECONDS: u64 = 180;
 /// How long `wait-event` waits.
 const EVENT_LIMIT: Duration = Duration::from_secs(120);
 /// Events that are shown after a failure.
-const EVENTS_SHOWN: usize = 60;
+const EVENTS_SHOWN: usize = 120;
 /// Names the number of rounds of scenarios that play something again and again (`repeat $rounds`).
 const ROUNDS_VARIABLE: &str = "HAFEN_ROUNDS";
 /// That number where nothing else is said.

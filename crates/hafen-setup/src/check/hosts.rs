@@ -193,6 +193,9 @@ fn files(situation: &Situation, conf: &CorosyncConf, lines: &mut Lines) {
     );
 }
 
+/// After this long a Corosync that answers nothing is taken for lost, in milliseconds.
+const HANG_MS: u64 = 3000;
+
 fn watchdogs(situation: &Situation, lines: &mut Lines) {
     let timeout_ms =
         situation.cib.as_ref().map_or(0, |cib| cib.property_timeout_ms("stonith-watchdog-timeout"));
@@ -229,6 +232,21 @@ fn watchdogs(situation: &Situation, lines: &mut Lines) {
     ];
     for (hosts, what, mend) in cases.into_iter().filter(|(hosts, _, _)| !hosts.is_empty()) {
         lines.advice(Topic::Watchdog, format!("on {}: {what}", hosts.join(", ")), mend);
+    }
+    let sync_ms = situation.conf.as_ref().and_then(CorosyncConf::quorum_device_sync_timeout_ms);
+    if let Some(sync_ms) = sync_ms
+        .filter(|&sync_ms| timeout_ms != 0 && u64::try_from(timeout_ms).unwrap_or(0) <= sync_ms + HANG_MS)
+    {
+        lines.error(
+            Topic::Watchdog,
+            "a host may learn that its quorum is lost after the others take it for reset by its watchdog",
+            format!(
+                "Corosync waits up to {} s for the quorum device: set stonith-watchdog-timeout to {} s or more, or \
+                 sync_timeout in corosync.conf to less",
+                sync_ms.div_ceil(1000),
+                (sync_ms + 2 * HANG_MS).div_ceil(1000)
+            ),
+        );
     }
     if timeout_ms != 0 {
         lines.ok_unless_told(

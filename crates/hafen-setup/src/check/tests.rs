@@ -106,7 +106,7 @@ fn a_healthy_cluster_has_a_line_for_every_topic_and_no_worse_than_advice() {
 #[test]
 fn whatever_is_wrong_is_said_with_what_mends_it() {
     type Break = fn(&mut Situation);
-    let cases: [(Break, Topic, Level, &str); 24] = [
+    let cases: [(Break, Topic, Level, &str); 25] = [
         (
             |s| second(s).check.names.get_mut("host3").expect("known").clear(),
             Topic::Names,
@@ -232,6 +232,23 @@ fn whatever_is_wrong_is_said_with_what_mends_it() {
             Topic::Watchdog,
             Level::Error,
             "which is not there",
+        ),
+        (
+            |s| {
+                s.conf
+                    .as_mut()
+                    .expect("a configuration")
+                    .top("quorum")
+                    .section_mut("device")
+                    .set("model", "net");
+                s.cib = Some(Cib::parse(&CIB.replace(
+                    "<crm_config/>",
+                    r#"<crm_config><cluster_property_set id="o"><nvpair id="o-w" name="stonith-watchdog-timeout" value="20s"/></cluster_property_set></crm_config>"#,
+                )).expect("a CIB"));
+            },
+            Topic::Watchdog,
+            Level::Error,
+            "after the others take it for reset",
         ),
         (
             |s| s.daemon = Some(DaemonView { silent: Some("refused".into()), ..DaemonView::default() }),

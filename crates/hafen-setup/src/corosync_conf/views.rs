@@ -106,6 +106,13 @@ impl CorosyncConf {
         self.root.sections("quorum").any(|quorum| quorum.section("device").is_some())
     }
 
+    /// How long Corosync waits for its quorum device's vote when the ring changes, in milliseconds (`sync_timeout`; 30 s
+    /// unless it is written). None without a device.
+    pub fn quorum_device_sync_timeout_ms(&self) -> Option<u64> {
+        let device = self.root.sections("quorum").find_map(|quorum| quorum.section("device"))?;
+        Some(device.get("sync_timeout").and_then(|text| text.parse().ok()).unwrap_or(30_000))
+    }
+
     /// Sets `two_node` as the number of hosts and a quorum device demand.
     pub fn derive_two_node(&mut self) {
         let two = self.nodes().len() == 2 && !self.has_quorum_device();
