@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::{Action, ActionKind, Attributes, Plan};
+use crate::plan::{Action, ActionKind, Plan};
 
 impl Plan {
     /// The list of actions as `crm_simulate -S` words them.
@@ -69,7 +69,7 @@ mod tests {
             priority: 0,
             can_fail: false,
             downed: Vec::new(),
-            attributes: Attributes::default(),
+            attributes: crate::plan::Attributes::default(),
         }
     }
 
