@@ -40,7 +40,7 @@ pub(super) async fn run(
 /// Delivers what the thread tells, until it ends.
 async fn receive(
     mut reports: mpsc::Receiver<Report>,
-    pulse: &super::worker::Pulse,
+    pulse: &super::pulse::Pulse,
     gate: &Gate,
     links: &Links,
 ) {

@@ -20,7 +20,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::nodelist::NodeList;
-use super::worker::Pulse;
+use super::pulse::Pulse;
 use crate::streams::{BoxStream, StreamTransport};
 
 /// Bytes that may wait for one receiver (192 MiB). Who sends more into a stream that does not move loses the view.

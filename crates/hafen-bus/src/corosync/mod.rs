@@ -10,6 +10,7 @@ mod handles;
 mod links;
 mod nodelist;
 mod packet;
+mod pulse;
 mod worker;
 
 use hafen_protocol::{Delivery, HostId, MemberId, Transmission};

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +14,7 @@ use super::CorosyncError;
 use super::group::{Group, Input, Output};
 use super::handles::{Event, Handles, Sent, corosync_process, ending};
 use super::nodelist::NodeList;
+use super::pulse::Pulse;
 
 /// The first wait before Corosync is tried again; it doubles up to `BACKOFF_MAXIMUM`.
 const BACKOFF_MINIMUM: Duration = Duration::from_millis(50);
@@ -61,43 +61,6 @@ pub(super) enum Report {
     Hosts(NodeList),
     /// The thread moves again: what follows is new.
     Reset,
-}
-
-/// Whether the thread moves.
-#[derive(Debug, Default)]
-pub(super) struct Pulse {
-    beats: AtomicU64,
-    reset: AtomicBool,
-    given_up: AtomicBool,
-    /// How long the thread may stand still because Corosync synchronises, in milliseconds.
-    synchronising_ms: AtomicU64,
-}
-
-impl Pulse {
-    /// How long Corosync may be silent for a reason: while it waits for its quorum device's vote.
-    pub(super) fn synchronising(&self) -> Duration {
-        Duration::from_millis(self.synchronising_ms.load(Ordering::Relaxed))
-    }
-
-    /// Changes whenever the thread moves.
-    pub(super) fn beats(&self) -> u64 {
-        self.beats.load(Ordering::Relaxed)
-    }
-
-    /// Everything that the thread knows is taken for lost; it answers by `Report::Reset`.
-    pub(super) fn reset(&self) {
-        self.reset.store(true, Ordering::Relaxed);
-    }
-
-    /// A stream gives its view up.
-    pub(super) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether a stream has given its view up since this was asked last.
-    pub(super) fn was_given_up(&self) -> bool {
-        self.given_up.swap(false, Ordering::Relaxed)
-    }
 }
 
 /// The thread's other end. It ends when this is dropped.
@@ -232,7 +195,7 @@ impl Thread {
             if begin.elapsed() >= END_PATIENCE {
                 return CorosyncError::Gone;
             }
-            self.beat();
+            self.pulse.beat();
             sleep(END_INTERVAL).await;
         }
     }
@@ -241,7 +204,7 @@ impl Thread {
     async fn rest(&mut self, pause: Duration) -> bool {
         let end = Instant::now() + pause;
         loop {
-            self.beat();
+            self.pulse.beat();
             let wake = end.min(Instant::now() + PULSE_INTERVAL);
             tokio::select! {
                 () = sleep_until(wake) => {
@@ -269,7 +232,7 @@ impl Thread {
         };
         self.corosync = corosync_process();
         let synchronising = u64::try_from(handles.synchronising().as_millis()).unwrap_or(u64::MAX);
-        self.pulse.synchronising_ms.store(synchronising, Ordering::Relaxed);
+        self.pulse.set_synchronising(synchronising);
         match handles.node_list() {
             Ok(list) => self.report_hosts(list),
             Err(error) => return End::Lost(error),
@@ -290,7 +253,7 @@ impl Thread {
 
     /// Does everything that can be done without waiting.
     fn turn(&mut self, handles: &mut Handles, duties: &mut Duties) -> Result<Option<End>, CorosyncError> {
-        self.beat();
+        self.pulse.beat();
         self.heed_reset();
         let (events, more) = handles.dispatch(self.outbox_bytes < OUTBOX_BYTES_MAXIMUM)?;
         duties.more = more;
@@ -472,7 +435,7 @@ impl Thread {
 
     /// The daemon was told that the view is lost: what was known before means nothing.
     fn heed_reset(&mut self) {
-        if self.pulse.reset.swap(false, Ordering::Relaxed) {
+        if self.pulse.was_reset() {
             tracing::warn!("the engine begins anew");
             self.outbox.retain(|report| matches!(report, Report::Hosts(_)));
             self.outbox_bytes = 0;
@@ -480,10 +443,6 @@ impl Thread {
             self.group.handle(now, Input::Reset);
             self.report(Report::Reset);
         }
-    }
-
-    fn beat(&self) {
-        self.pulse.beats.fetch_add(1, Ordering::Relaxed);
     }
 
     fn now(&self) -> Now {
