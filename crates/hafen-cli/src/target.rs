@@ -1,6 +1,6 @@
 //! Which daemon a command speaks to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hafen_client::{Client, SOCKET_PATH, SOCKET_VARIABLE};
@@ -25,6 +25,16 @@ pub(crate) fn connect(connection: &Connection) -> anyhow::Result<Client> {
     }
     let (_, client) = Lab::open(&layout)?.any_client(timeout)?;
     Ok(client)
+}
+
+/// The lab whose hosts a command speaks to, where it does not speak to this host's own daemon.
+pub(crate) fn of_lab(connection: &Connection) -> anyhow::Result<Option<Lab>> {
+    let layout = Layout::chosen(connection.lab.as_deref());
+    let own = std::env::var_os(SOCKET_VARIABLE).is_some() || Path::new(SOCKET_PATH).exists();
+    if own || !layout.spec().exists() {
+        return Ok(None);
+    }
+    Ok(Some(Lab::open(&layout)?))
 }
 
 /// Who asks, for the record of changes.

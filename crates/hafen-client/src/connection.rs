@@ -63,6 +63,14 @@ impl Client {
         }
     }
 
+    /// What the scheduler was given for a transition that this daemon planned.
+    pub fn transition_input(&mut self, number: u64) -> Result<String, ClientError> {
+        match self.request(Request::TransitionInput { number })? {
+            Reply::Xml { xml } => Ok(xml),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
     /// Changes the configuration, all or nothing, and waits until the change is acknowledged. What to tell the user.
     pub fn change(
         &mut self,

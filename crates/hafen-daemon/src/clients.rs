@@ -13,7 +13,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 
-use crate::log::SharedEvents;
+use crate::log::{self, SharedEvents};
 
 /// Connections at the same time; more are closed at once.
 const CONNECTIONS_MAXIMUM: usize = 128;
@@ -38,6 +38,7 @@ pub(crate) enum ClientEvent {
 #[derive(Clone)]
 struct Surroundings {
     requests: mpsc::Sender<ClientEvent>,
+    store_dir: Arc<Path>,
     events: Arc<SharedEvents>,
     latest: watch::Receiver<u64>,
 }
@@ -45,6 +46,7 @@ struct Surroundings {
 /// Listens; the events come out of the receiver.
 pub(crate) fn start(
     socket: &Path,
+    store_dir: &Path,
     events: Arc<SharedEvents>,
     latest: watch::Receiver<u64>,
 ) -> io::Result<mpsc::Receiver<ClientEvent>> {
@@ -55,7 +57,10 @@ pub(crate) fn start(
     let listener = UnixListener::bind(socket)?;
     fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
     let (requests, receiver) = mpsc::channel(REQUESTS_MAXIMUM);
-    tokio::spawn(accept(listener, Surroundings { requests, events, latest }));
+    tokio::spawn(accept(
+        listener,
+        Surroundings { requests, store_dir: Arc::from(store_dir), events, latest },
+    ));
     Ok(receiver)
 }
 
@@ -101,6 +106,12 @@ async fn converse(connection: u64, stream: UnixStream, surroundings: Surrounding
                     Ok(Numbered { number, body: Request::Events { after, follow } }) => {
                         return send_events(number, after, follow, &mut reader, &mut write, surroundings).await;
                     }
+                    Ok(Numbered { number, body: Request::TransitionInput { number: transition } }) => {
+                        let folder = Arc::clone(&surroundings.store_dir);
+                        let found = tokio::task::spawn_blocking(move || log::input(&folder, transition)).await?;
+                        let body = found.map_or_else(|error| no_input(transition, &error), |xml| Reply::Xml { xml });
+                        send(&mut write, &Numbered { number, body }).await?;
+                    }
                     Ok(Numbered { number, body: request }) => {
                         let event = ClientEvent::Asked { connection, number, request, answers: answers.clone() };
                         surroundings.requests.send(event).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
@@ -114,6 +125,14 @@ async fn converse(connection: u64, stream: UnixStream, surroundings: Surrounding
             Some(answer) = answered.recv() => send(&mut write, &answer).await?,
         }
     }
+}
+
+fn no_input(transition: u64, error: &io::Error) -> Reply {
+    Reply::Failed(Failure {
+        kind: "not-found".to_owned(),
+        message: format!("this host has no input of a transition {transition} ({error})"),
+        mend: "Ask the host that was coordinator then, by the number that its event `plan` has".to_owned(),
+    })
 }
 
 fn no_request(error: &serde_json::Error) -> Reply {

@@ -21,5 +21,4 @@ mod storage;
 
 pub use config::{BusConfig, DaemonConfig, HostEntry, WatchdogSettings};
 pub use error::DaemonError;
-pub use log::saved_input;
 pub use shell::run;

@@ -16,8 +16,8 @@ const EVENTS_IN_MEMORY_MAXIMUM: usize = 4096;
 const FILE_BYTES_MAXIMUM: u64 = 1 << 20;
 /// What waits to be written; more is left out of the file, and the file says so.
 const WAITING_MAXIMUM: usize = 512;
-/// Saved inputs are numbered modulo this (Pacemaker's `pe-input-series-max`, within the bounds of a small store).
-const INPUTS_MAXIMUM: u64 = 100;
+/// Saved inputs that are kept (as Pacemaker's `pe-input-series-max`, within the bounds of a small store).
+const INPUTS_MAXIMUM: usize = 100;
 
 /// The event log: what clients read, and the way into the file.
 pub(crate) struct EventLog {
@@ -148,15 +148,24 @@ fn append(folder: &Path, event: &Event) -> io::Result<()> {
 }
 
 fn save(folder: &Path, number: u64, xml: &str) -> io::Result<()> {
-    fs::create_dir_all(folder.join("pengine"))?;
-    crate::memory::replace(&saved_input(folder, number), xml.as_bytes())
+    let inputs = folder.join("pengine");
+    fs::create_dir_all(&inputs)?;
+    crate::memory::replace(&input_path(folder, number), xml.as_bytes())?;
+    let known = fs::read_dir(&inputs)?.filter_map(Result::ok);
+    let mut known: Vec<_> =
+        known.filter_map(|file| Some((file.metadata().ok()?.modified().ok()?, file.path()))).collect();
+    known.sort();
+    let surplus = known.len().saturating_sub(INPUTS_MAXIMUM);
+    known[..surplus].iter().try_for_each(|(_, path)| fs::remove_file(path))
 }
 
-/// Where a coordinator saves the input of a transition, below its `store_dir`. Numbers share a file with those that are a
-/// hundred away.
-#[must_use]
-pub fn saved_input(store_dir: &Path, number: u64) -> PathBuf {
-    store_dir.join("pengine").join(format!("pe-input-{}.xml", number % INPUTS_MAXIMUM))
+/// The input of a transition that this host planned.
+pub(crate) fn input(folder: &Path, number: u64) -> io::Result<String> {
+    fs::read_to_string(input_path(folder, number))
+}
+
+fn input_path(folder: &Path, number: u64) -> PathBuf {
+    folder.join("pengine").join(format!("pe-input-{number}.xml"))
 }
 
 #[cfg(test)]
@@ -214,7 +223,24 @@ mod tests {
     fn saved_inputs_carry_their_time() {
         assert_eq!(dated("<cib epoch=\"1\"/>".into(), 7), "<cib execution-date=\"7\" epoch=\"1\"/>");
         let folder = tempfile::tempdir().expect("a folder");
-        save(folder.path(), INPUTS_MAXIMUM + 3, "<cib/>").expect("saved");
-        assert!(folder.path().join("pengine/pe-input-3.xml").exists());
+        save(folder.path(), 3, "<cib/>").expect("saved");
+        assert_eq!(input(folder.path(), 3).expect("it is there"), "<cib/>");
+    }
+
+    #[test]
+    fn the_newest_inputs_are_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A daemon that was started anew counts from 1 again.
+        for number in (500..520).chain(1..=INPUTS_MAXIMUM as u64) {
+            save(folder.path(), number, "<cib/>").expect("saved");
+            let file = File::open(input_path(folder.path(), number)).expect("it is there");
+            let moment =
+                std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000 + number % 500);
+            file.set_modified(moment + std::time::Duration::from_secs(u64::from(number < 500) * 100))
+                .expect("dated");
+        }
+        assert_eq!(fs::read_dir(folder.path().join("pengine")).expect("a folder").count(), INPUTS_MAXIMUM);
+        assert!(input(folder.path(), 519).is_err());
+        assert!(input(folder.path(), 1).is_ok());
     }
 }

@@ -153,8 +153,8 @@ impl Shell {
             .map_err(DaemonError::system("open the log in", &config.store_dir))?;
         let (events, latest) = log.reader();
         let socket = config.socket();
-        let clients =
-            clients::start(&socket, events, latest).map_err(DaemonError::system("listen at", &socket))?;
+        let clients = clients::start(&socket, &config.store_dir, events, latest)
+            .map_err(DaemonError::system("listen at", &socket))?;
         let storage = storage::start(config.state_dir());
         Ok(Self {
             node,

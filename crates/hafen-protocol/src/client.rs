@@ -105,6 +105,12 @@ pub enum Request {
         /// Fence it.
         real: bool,
     },
+    /// What the scheduler was given for a transition that this host's daemon planned; answered by the shell of the
+    /// daemon, `Reply::Xml`.
+    TransitionInput {
+        /// The transition's number, as its event told it. A daemon counts from its start.
+        number: u64,
+    },
     /// Events after a number; answered by the shell of the daemon, again and again if `follow`.
     Events {
         /// Only those after this number.

@@ -1,14 +1,12 @@
 //! `hafen explain`: why a resource runs where it runs, or why it does not run.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use hafen_cib::Cib;
-use hafen_daemon::{DaemonConfig, saved_input};
-use hafen_lab::Layout;
 use hafen_scheduler::explain::{Contribution, Counterfactual, Explanation, Part, Standing, explain};
 use hafen_scheduler::{Change, score};
 use serde_json::{Value, json};
@@ -16,9 +14,6 @@ use serde_json::{Value, json};
 use crate::arguments::{Connection, ExplainArguments};
 use crate::exit::WrongInput;
 use crate::target;
-
-/// Where a host's daemon has its configuration.
-const DAEMON_CONFIG: &str = "/etc/hafen/daemon.json";
 
 pub(super) fn run(arguments: &ExplainArguments, connection: &Connection) -> anyhow::Result<ExitCode> {
     // `--host` is the host that is asked about, not the one that is spoken to.
@@ -58,34 +53,34 @@ fn read(file: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The saved input of a transition: on this host, or on a host of the lab.
+/// The saved input of a transition, of the host that planned it: in a lab of any host, else of this one. Each host counts
+/// for itself: the newest input with this number is meant.
 fn past(number: u64, connection: &Connection) -> anyhow::Result<String> {
-    let mut configs = vec![PathBuf::from(DAEMON_CONFIG)];
-    let mut hosts = Vec::new();
-    if let Ok(status) = target::connect(connection).and_then(|mut client| Ok(client.status()?)) {
-        let layout = Layout::chosen(connection.lab.as_deref());
-        hosts.extend(status.hosts.iter().map(|host| host.name.clone()));
-        configs.extend(hosts.iter().map(|host| layout.daemon_config(host)));
-    }
-    let mut newest = None;
-    for config in configs {
-        let Ok(config) = DaemonConfig::load(&config) else { continue };
-        let file = saved_input(&config.store_dir, number);
-        let Ok(changed) = std::fs::metadata(&file).and_then(|known| known.modified()) else { continue };
-        if newest.as_ref().is_none_or(|(moment, _)| changed > *moment) {
-            newest = Some((changed, file));
+    let timeout = Duration::from_secs(connection.timeout_seconds.into());
+    let lab = target::of_lab(connection)?;
+    let mut found = None;
+    let mut refusal = None;
+    let clients = match &lab {
+        Some(lab) => {
+            lab.spec().hosts.iter().filter_map(|host| lab.client(&host.name, timeout).ok()).collect()
+        }
+        None => vec![target::connect(connection)?],
+    };
+    for mut client in clients {
+        match client.transition_input(number) {
+            Ok(xml) => found = found.max(Some((execution_date(&xml), xml))),
+            Err(error) => refusal = Some(error),
         }
     }
-    if let Some((_, file)) = newest {
-        return read(&file);
+    match (found, refusal) {
+        (Some((_, xml)), _) => Ok(xml),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Err(WrongInput("no host of the lab answers".to_owned()).into()),
     }
-    let others = if hosts.is_empty() { String::new() } else { format!(" ({})", hosts.join(", ")) };
-    Err(WrongInput(format!(
-        "the input of transition {number} is not on this host: the host that was coordinator then has it. \
-         Ask there{others}, or copy its {} here and give it with --file",
-        saved_input(Path::new(""), number).display()
-    ))
-    .into())
+}
+
+fn execution_date(xml: &str) -> Option<u64> {
+    Cib::parse(xml).ok()?.root().attribute("execution-date")?.parse().ok()
 }
 
 fn to_json(explanation: &Explanation, at: Option<u64>, now: u64) -> Value {

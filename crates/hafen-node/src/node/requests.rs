@@ -127,8 +127,8 @@ impl Node {
                 let text = "fence drills are done by the shell of the daemon".to_string();
                 self.refuse(request, "invalid", text, "ask the daemon's socket");
             }
-            Request::Events { .. } => {
-                let text = "events are kept by the shell of the daemon".to_string();
+            Request::Events { .. } | Request::TransitionInput { .. } => {
+                let text = "events and inputs are kept by the shell of the daemon".to_string();
                 self.refuse(request, "invalid", text, "ask the daemon's socket");
             }
         }
