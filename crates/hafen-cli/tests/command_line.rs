@@ -78,8 +78,12 @@ fn explanations_of_a_file_need_no_daemon() {
         let (status, said) = refusal(&[&["explain", "--file", file][..], &words].concat());
         assert!(status == 65 && said.contains(hint), "{status}: {said}");
     }
-    let (status, said) = refusal(&["explain", "vm1", "--at", "7"]);
-    assert!(status == 65 && said.contains("pe-input-7.xml"), "{status}: {said}");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_hafen")).args(["explain", "vm1"]).env("CIB_file", file).output();
+    let text = String::from_utf8_lossy(&output.expect("hafen runs").stdout).into_owned();
+    assert!(text.contains("host2"), "{text}");
+    let (status, said) = refusal(&["explain", "vm1", "--at", "7", "-x", file]);
+    assert!(status == 64 && said.contains("--at"), "{status}: {said}");
 }
 
 #[test]

@@ -139,8 +139,8 @@ pub(crate) struct ExplainArguments {
     /// As it was decided in this transition, from the input that its coordinator saved
     #[arg(long, value_name = "TRANSITION", conflicts_with = "file")]
     pub(crate) at: Option<u64>,
-    /// Of a CIB in a file, with its status; - for standard input
-    #[arg(long, value_name = "CIB")]
+    /// Of a CIB in a file, with its status; - for standard input (default: what `CIB_file` names in the environment)
+    #[arg(long, short = 'x', value_name = "CIB")]
     pub(crate) file: Option<std::path::PathBuf>,
     /// As JSON, for programs
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! `hafen explain`: why a resource runs where it runs, or why it does not run.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,13 +15,18 @@ use crate::arguments::{Connection, ExplainArguments};
 use crate::exit::WrongInput;
 use crate::target;
 
+/// The environment's word for the CIB that Pacemaker's tools are to take.
+const FILE_VARIABLE: &str = "CIB_file";
+
 pub(super) fn run(arguments: &ExplainArguments, connection: &Connection) -> anyhow::Result<ExitCode> {
     // `--host` is the host that is asked about, not the one that is spoken to.
     let connection =
         Connection { host: None, lab: connection.lab.clone(), timeout_seconds: connection.timeout_seconds };
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (source, date) = match (&arguments.file, arguments.at) {
-        (Some(file), _) => (read(file)?, None),
+    let named = || std::env::var_os(FILE_VARIABLE).filter(|file| !file.is_empty()).map(PathBuf::from);
+    let file = arguments.file.clone().or_else(|| arguments.at.is_none().then(named).flatten());
+    let (source, date) = match (file, arguments.at) {
+        (Some(file), _) => (read(&file)?, None),
         (None, Some(number)) => (past(number, &connection)?, None),
         (None, None) => (target::connect(&connection)?.cib(true)?, Some(clock)),
     };
