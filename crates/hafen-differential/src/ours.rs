@@ -19,5 +19,6 @@ pub fn ask(source: &str) -> Result<Answer, String> {
     let run = || report(&cib, now, Options { sanitized: true, scores: true, ..Options::default() });
     let report =
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|_| "panicked".to_owned())?;
-    Answer::read(&report.plan.to_graph_xml(1, None), &report.scores.join("\n"))
+    let rows: Vec<_> = report.scores.iter().map(ToString::to_string).collect();
+    Answer::read(&report.plan.to_graph_xml(1, None), &rows.join("\n"))
 }

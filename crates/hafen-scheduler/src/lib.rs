@@ -29,6 +29,7 @@ pub use fencing::{FencingFacts, fencing_facts};
 pub use forecast::{Fate, Forecast, Hindrance, ResourceForecast, forecast};
 pub use ledger::{Change, Decision, Entry, Ledger, Measure, Reason};
 pub use lint::{Problem, lint};
+pub use output::scores::ScoreRow;
 pub use plan::{
     Action, ActionKind, Attributes, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef, TransitionKey,
     transition_magic,

@@ -13,6 +13,8 @@ use crate::input::nvpairs::Values;
 use crate::input::rules::NextChange;
 use crate::ledger::Journal;
 use crate::order::{Order, Worklist};
+pub(crate) use crate::output::scores::Amounts;
+use crate::output::scores::ScoreRow;
 
 /// A node's place in `Cluster::nodes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,9 +111,6 @@ pub(crate) struct Properties {
     pub(crate) node_pending_timeout_seconds: i64,
     pub(crate) priority_fencing_delay_seconds: i64,
 }
-
-/// Amounts of what is limited, in the order of the configuration.
-pub(crate) type Amounts = Vec<(String, i64)>;
 
 /// A cluster member.
 #[derive(Clone, Debug, Default)]
@@ -401,10 +400,11 @@ pub(crate) struct Cluster<'a> {
     pub(crate) have_stonith_devices: bool,
     pub(crate) warnings: Vec<String>,
     pub(crate) journal: Journal,
-    pub(crate) scores_text: Vec<String>,
-    /// Whether the text of the scores is wanted.
+    /// What `crm_simulate -s` and `-U` print, in the order in which it came up.
+    pub(crate) score_rows: Vec<ScoreRow>,
+    /// Whether the scores are wanted.
     pub(crate) want_scores: bool,
-    /// Whether the text of capacities is wanted.
+    /// Whether capacities are wanted.
     pub(crate) want_utilization: bool,
     /// Nothing is started or stopped: fencing is enabled, and there is no device.
     pub(crate) hold_still: bool,

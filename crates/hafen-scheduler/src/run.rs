@@ -10,6 +10,7 @@ use crate::input::{properties, rules::NextChange};
 use crate::ledger::Journal;
 use crate::model::Cluster;
 use crate::order::Worklist;
+use crate::output::scores::ScoreRow;
 use crate::plan::{ActionKind, Plan};
 
 /// What a run may be asked for beside the plan.
@@ -30,8 +31,8 @@ pub struct Options {
 pub struct Report {
     /// The plan.
     pub plan: Plan,
-    /// The lines of `crm_simulate -s` and `-U`, in the order in which they came up.
-    pub scores: Vec<String>,
+    /// What `crm_simulate -s` and `-U` tell, in the order in which it came up.
+    pub scores: Vec<ScoreRow>,
 }
 
 /// Decides what the cluster does next. `now` is in seconds since 1970.
@@ -51,7 +52,7 @@ pub fn schedule(cib: &Cib, now: u64) -> Plan {
 pub fn report(cib: &Cib, now: u64, options: Options) -> Report {
     let mut cluster = unpack(cib, i64::try_from(now).unwrap_or(i64::MAX), options);
     cluster.run_all();
-    let scores = std::mem::take(&mut cluster.scores_text);
+    let scores = std::mem::take(&mut cluster.score_rows);
     let plan = cluster.build_plan();
     Report { plan, scores }
 }
@@ -86,7 +87,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         have_stonith_devices: false,
         warnings: Vec::new(),
         journal: Journal::new(options.explain),
-        scores_text: Vec::new(),
+        score_rows: Vec::new(),
         want_scores: options.scores,
         want_utilization: options.utilization,
         hold_still: false,

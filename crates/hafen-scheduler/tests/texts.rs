@@ -1,4 +1,5 @@
-//! What `crm_simulate -S` prints: a folder a case, with a CIB and Pacemaker's own text and XML.
+//! What `crm_simulate` prints: a folder a case, with a CIB, Pacemaker's own text and XML, and the command line where that
+//! is not `-S`.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests read files")]
 
 use std::path::Path;
@@ -20,8 +21,9 @@ fn every_text_is_pacemakers() {
         let source = std::fs::read_to_string(case.join("cib.xml")).expect("a CIB");
         let cib = Cib::parse(&source).expect("a CIB");
         for (file, format) in [("text", None), ("xml", Some("--output-as=xml"))] {
-            let words = ["-x", "cib.xml", "-S"].into_iter().chain(format).map(str::to_owned);
-            let arguments = Arguments::parse(words).expect("a command line");
+            let switches = std::fs::read_to_string(case.join("arguments")).unwrap_or("-S".to_owned());
+            let words = ["-x", "cib.xml"].into_iter().chain(switches.split_whitespace()).chain(format);
+            let arguments = Arguments::parse(words.map(str::to_owned)).expect("a command line");
             let expected = std::fs::read_to_string(case.join(file)).expect("an expectation");
             assert_eq!(run(&arguments, &cib, NOW).text, expected, "{} as {file}", case.display());
         }

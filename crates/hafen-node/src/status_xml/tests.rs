@@ -194,7 +194,7 @@ fn what_runs_on_a_host_that_is_left_alone_starts_nowhere_else() {
             let plan = hafen_scheduler::schedule(&cib, 1_687_308_400);
             let started = plan.actions.iter().any(|action| action.operation_key() == "dummy_start_0");
             let fenced = plan.actions.iter().any(|action| action.task() == "stonith");
-            assert_eq!(started && !fenced, starts, "fencing {fencing}, {standing:?}: {}", plan.to_text());
+            assert_eq!(started && !fenced, starts, "fencing {fencing}, {standing:?}: {plan:?}");
         }
     }
 }

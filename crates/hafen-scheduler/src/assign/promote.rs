@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::input::status::base_name;
 use crate::ledger::{Cause, Change};
 use crate::model::{Cluster, NoQuorumPolicy, NodeIndex, ResourceId, Role, Variant};
+use crate::output::scores::ScoreRow;
 use crate::score::{self, INFINITY};
 
 use super::lists::Side;
@@ -295,12 +296,9 @@ impl<'a> Cluster<'a> {
         if !self.want_scores {
             return;
         }
-        let place = match self.location(instance) {
-            Some((node, _)) => format!("on {}", self.node(node).uname),
-            None => "(inactive)".to_owned(),
-        };
+        let node = self.location(instance).map(|(node, _)| self.node(node).uname.clone());
         let known = self.rsc(instance);
-        let row = format!("{} promotion score {place}: {}", known.id, score::text(known.promotion_index));
-        self.scores_text.push(row);
+        let row = ScoreRow::Promotion { resource: known.id.clone(), node, score: known.promotion_index };
+        self.score_rows.push(row);
     }
 }

@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 
 use crate::model::{Cluster, NodeIndex, Placement, Requires, ResourceId};
-use crate::score::{self, INFINITY};
+use crate::output::scores::ScoreRow;
+use crate::score::INFINITY;
 
 impl<'a> Cluster<'a> {
     /// The nodes of a resource's table, best first: score, then load, then where it runs, then name.
@@ -66,8 +67,8 @@ impl<'a> Cluster<'a> {
         first
     }
 
-    /// Adds a resource's scores, and those of its parts, to the text.
-    pub(crate) fn show_scores(&mut self, resource: ResourceId, label: &str) {
+    /// Adds a resource's scores, and those of its parts, to what is shown.
+    pub(crate) fn show_scores(&mut self, resource: ResourceId, function: &'static str) {
         #[cfg(test)]
         self.check_journal(resource);
         if !self.want_scores {
@@ -80,11 +81,11 @@ impl<'a> Cluster<'a> {
                 continue;
             }
             for (weight, node) in known.allowed.iter().zip(&self.nodes).filter(|(weight, _)| weight.present) {
-                let score = score::text(weight.score);
-                rows.push(format!("{label}: {} allocation score on {}: {score}", known.id, node.uname));
+                let (resource, node) = (known.id.clone(), node.uname.clone());
+                rows.push(ScoreRow::Assignment { function, resource, node, score: weight.score });
             }
         }
-        self.scores_text.extend(rows);
+        self.score_rows.extend(rows);
     }
 
     /// Whether the journal tells the scores that a resource has.

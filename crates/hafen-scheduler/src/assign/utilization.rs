@@ -4,7 +4,8 @@ use std::cmp::{Ordering, Reverse};
 
 use crate::hash_order::hash_order;
 use crate::ledger::Cause;
-use crate::model::{Amounts, Cluster, NodeIndex, Placement, ResourceId, Variant};
+use crate::model::{Amounts, Cluster, Node, NodeIndex, Placement, ResourceId, Variant};
+use crate::output::scores::ScoreRow;
 use crate::score::INFINITY;
 
 use super::colocation::Affects;
@@ -208,16 +209,16 @@ impl<'a> Cluster<'a> {
         self.top = keyed.into_iter().map(|(_, resource)| resource).collect();
     }
 
-    pub(crate) fn show_capacities(&mut self, when: &str) {
+    pub(crate) fn show_capacities(&mut self, when: &'static str) {
         if !self.want_utilization {
             return;
         }
-        let mut rows = Vec::new();
-        for node in &self.nodes {
-            let amounts = amounts_in_words(&node.utilization);
-            rows.push(format!("{when}: {} capacity:{amounts}", node.uname));
-        }
-        self.scores_text.extend(rows);
+        let row = |node: &Node| ScoreRow::Capacity {
+            when,
+            node: node.uname.clone(),
+            amounts: in_order(&node.utilization),
+        };
+        self.score_rows.extend(self.nodes.iter().map(row));
     }
 
     pub(crate) fn show_utilization(&mut self, resource: ResourceId, node: NodeIndex) {
@@ -225,14 +226,16 @@ impl<'a> Cluster<'a> {
             return;
         }
         let known = self.rsc(resource);
-        let amounts = amounts_in_words(&known.utilization);
-        let (id, uname) = (&known.id, &self.node(node).uname);
-        let row = format!("pcmk__assign_resource: {id} utilization on {uname}:{amounts}");
-        self.scores_text.push(row);
+        let row = ScoreRow::Utilization {
+            resource: known.id.clone(),
+            node: self.node(node).uname.clone(),
+            amounts: in_order(&known.utilization),
+        };
+        self.score_rows.push(row);
     }
 }
 
-fn amounts_in_words(amounts: &Amounts) -> String {
+fn in_order(amounts: &Amounts) -> Amounts {
     let order = hash_order(amounts.iter().map(|(name, _)| name.as_str()));
-    order.into_iter().map(|at| format!(" {}={}", amounts[at].0, amounts[at].1)).collect()
+    order.into_iter().map(|at| amounts[at].clone()).collect()
 }

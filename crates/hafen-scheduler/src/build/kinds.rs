@@ -82,7 +82,7 @@ impl Cluster<'_> {
     }
 
     /// The key that history knows, and the scheduler's own where it differs.
-    fn printed_key(&self, action: ActionId) -> (String, Option<String>) {
+    pub(crate) fn printed_key(&self, action: ActionId) -> (String, Option<String>) {
         let known = self.act(action);
         let Some(resource) = known.resource else { return (self.key_of(action), None) };
         let resource = self.rsc(resource);

@@ -3,6 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::model::{ActionId, Cluster, Task};
+use crate::order::relation;
+
+/// Relations that hold only where the two actions are on the same node.
+const DEPENDS_ON_PLACE: u32 = relation::IF_ON_SAME_NODE_OR_TARGET | relation::IF_REQUIRED_ON_SAME_NODE;
 
 impl Cluster<'_> {
     /// The transition graph in the language of Graphviz, after the plan was built; with `all`, actions that nothing
@@ -29,9 +33,11 @@ impl Cluster<'_> {
             let inputs = if in_plan[then] { self.inputs_as_related(action, &in_plan) } else { Vec::new() };
             for (first, flags) in self.relations_before(action) {
                 let from = first.0 as usize;
+                // An order by load or place that does not hold here is none.
+                let moot = flags == 0 || in_plan[then] && flags & DEPENDS_ON_PLACE == flags;
                 let style = match () {
                     () if inputs.contains(&first) => "bold",
-                    () if flags == 0 => continue,
+                    () if moot => continue,
                     () if all || drawn[from] && drawn[then] => "dashed",
                     () => continue,
                 };
@@ -65,9 +71,11 @@ impl Cluster<'_> {
                 let kind = known.meta.get("stonith_action").map_or("reboot", String::as_str);
                 format!("stonith '{kind}' {node}")
             }
-            (_, Some(node)) => format!("{} {node}", self.key_of(action)),
-            (_, None) if known.pseudo => self.key_of(action),
-            (_, None) => format!("{} <none>", self.key_of(action)),
+            (Task::Shutdown, Some(node)) => format!("do_shutdown {node}"),
+            (Task::Cancel, Some(node)) => format!("Cancel {} {node}", self.printed_key(action).0),
+            (_, Some(node)) => format!("{} {node}", self.printed_key(action).0),
+            (_, None) if known.pseudo => self.printed_key(action).0,
+            (_, None) => format!("{} <none>", self.printed_key(action).0),
         };
         name.replace('"', "'")
     }

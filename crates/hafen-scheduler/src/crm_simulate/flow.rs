@@ -164,6 +164,7 @@ impl Flow<'_> {
             Ok(planned) => planned,
             Err(agents) => {
                 self.inject(&agents, cib, clock)?;
+                self.say_date(cib, now);
                 let cluster = run::unpack(cib, seconds(now), options(self.arguments));
                 self.save_input(cib)?;
                 self.plan(cluster, now)?
@@ -289,23 +290,26 @@ impl Flow<'_> {
 
     fn say_scores(&mut self, cluster: &Cluster<'_>) {
         let (scores, utilization) = (self.arguments.show_scores, self.arguments.show_utilization);
-        let title = match (scores, utilization) {
+        let (title, element) = match (scores, utilization) {
             (false, false) => return,
-            (true, false) => "Assignment Scores",
-            (false, true) => "Utilization Information",
-            (true, true) => "Assignment Scores and Utilization Information",
+            (true, false) => ("Assignment Scores", "allocations"),
+            (false, true) => ("Utilization Information", "utilizations"),
+            (true, true) => ("Assignment Scores and Utilization Information", "allocations_utilizations"),
         };
         if !self.out.quiet {
             self.out.spacer();
             self.out.line(format_args!("{title}:"));
         }
-        for row in &cluster.scores_text {
+        self.out.start(element, &[]);
+        for row in &cluster.score_rows {
             if self.out.quiet {
                 self.out.raw(format_args!("{row}\n"));
             } else {
                 self.out.item(format_args!("{row}"));
             }
+            self.out.elements(&row.to_xml());
         }
+        self.out.end();
     }
 
     fn write_or_fail(&mut self, file: &str, content: &str) -> Result<(), u8> {

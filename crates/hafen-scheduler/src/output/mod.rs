@@ -2,8 +2,8 @@
 
 mod graph;
 pub(crate) mod names;
+pub(crate) mod scores;
 pub(crate) mod status;
-mod summary;
 pub(crate) mod transition;
 pub(crate) mod xml;
 
