@@ -396,6 +396,8 @@ pub(crate) struct Cluster<'a> {
     pub(crate) history: BTreeMap<(NodeIndex, String), Element<'a>>,
     /// By the name of a resource: where a probe found that it cannot work, and with which result.
     pub(crate) failed_probes: BTreeMap<String, Vec<(NodeIndex, i32)>>,
+    /// Operations whose failure counts, by the node that recorded them.
+    pub(crate) failed_operations: Vec<(NodeIndex, Element<'a>)>,
     pub(crate) unfencing: bool,
     pub(crate) have_stonith_devices: bool,
     pub(crate) warnings: Vec<String>,

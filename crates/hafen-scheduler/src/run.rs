@@ -83,6 +83,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         orders: Vec::new(),
         history: BTreeMap::new(),
         failed_probes: BTreeMap::new(),
+        failed_operations: Vec::new(),
         unfencing: false,
         have_stonith_devices: false,
         warnings: Vec::new(),
@@ -116,6 +117,8 @@ impl Cluster<'_> {
         self.add_group_colocations();
         self.order_anti_colocated();
         self.apply_tickets();
+        // A failure count that a changed definition clears counts this once.
+        self.apply_criteria();
         self.create_internal_orders();
         self.check_history();
         self.assign_all();

@@ -24,6 +24,10 @@ fn every_text_is_pacemakers() {
             let switches = std::fs::read_to_string(case.join("arguments")).unwrap_or("-S".to_owned());
             let words = ["-x", "cib.xml"].into_iter().chain(switches.split_whitespace()).chain(format);
             let arguments = Arguments::parse(words.map(str::to_owned)).expect("a command line");
+            // Pacemaker 3.0.0 loses what follows upon injections in XML: there is nothing to compare with.
+            if file == "xml" && switches.contains("-d ") {
+                continue;
+            }
             let expected = std::fs::read_to_string(case.join(file)).expect("an expectation");
             assert_eq!(run(&arguments, &cib, NOW).text, expected, "{} as {file}", case.display());
         }

@@ -20,7 +20,6 @@ pub(crate) const DEPTH_LIMIT: usize = 800;
 impl<'a> Cluster<'a> {
     /// Assigns everything.
     pub(crate) fn assign_all(&mut self) {
-        self.apply_criteria();
         if self.properties.placement != Placement::Default {
             self.sort_by_need();
         }

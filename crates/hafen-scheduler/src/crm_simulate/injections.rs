@@ -207,6 +207,9 @@ fn nodes(injections: &Injections, status: &mut Status<'_>, out: &mut Out) -> Res
                 .host(node, None)
                 .map_err(|unknown| Refused { message: unknown.0, status: super::exit::NO_SUCH_OBJECT })?;
             status.set_membership(state, values, "crm_simulate");
+            if word == "Offline" {
+                status.forget(node, state);
+            }
         }
     }
     Ok(())

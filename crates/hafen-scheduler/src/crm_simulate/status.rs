@@ -150,9 +150,15 @@ impl<'a> Status<'a> {
         let state = self.host(name, id)?;
         let down = [("in_ccm", "false"), ("crmd", "offline"), ("join", "down"), ("expected", "down")];
         self.set_membership(state, &down, "simulate_fencing_action");
-        for name in ["lrm", "transient_attributes"] {
+        self.forget(name, state);
+        Ok(())
+    }
+
+    /// What was known of a host that is down is void.
+    pub(super) fn forget(&mut self, name: &str, state: NodeId) {
+        for kind in ["lrm", "transient_attributes"] {
             let old: Vec<NodeId> =
-                self.document().element(state).children_named(name).map(Element::node).collect();
+                self.document().element(state).children_named(kind).map(Element::node).collect();
             let any = !old.is_empty();
             for old in old {
                 self.document().remove(old);
@@ -164,7 +170,6 @@ impl<'a> Status<'a> {
         if let Some(host) = self.hosts.get_mut(name) {
             host.resources = None;
         }
-        Ok(())
     }
 
     /// The history of a resource on a host, made if it is missing.

@@ -96,6 +96,7 @@ impl<'a> Cluster<'a> {
         let contained_stop = on_fail == OnFail::RestartContainer && record.task == "stop";
         if on_fail == OnFail::Ignore || contained_stop {
             // Ignored: taken for what was expected.
+            self.note_failed_operation(history.node, record);
             self.unpack_success(history, record, record.expected);
             self.rsc_mut(history.resource).failure_ignored = true;
             if contained_stop && history.on_fail <= OnFail::Restart {
@@ -278,6 +279,7 @@ impl<'a> Cluster<'a> {
     fn unpack_failure(&mut self, history: &mut NodeHistory<'a>, record: &Record<'a>, on_fail: OnFail) {
         let (resource, node) = (history.resource, history.node);
         history.last_failure = Some(*record);
+        self.note_failed_operation(node, record);
         history.on_fail = history.on_fail.max(on_fail);
         match record.task {
             "stop" => self.ban(resource, node, Cause::FailedStop),
@@ -302,6 +304,14 @@ impl<'a> Cluster<'a> {
             self.mark_active(resource);
         }
         self.apply_role_after_failure(resource, record, on_fail);
+    }
+
+    /// Keeps a failure for those who ask what failed; what a node that has gone did is of no interest.
+    fn note_failed_operation(&mut self, node: NodeIndex, record: &Record<'a>) {
+        let known = self.node(node);
+        if known.online || !known.shutdown {
+            self.failed_operations.push((node, record.element));
+        }
     }
 
     /// What the resource may become after a failure.

@@ -1,9 +1,12 @@
 //! The state of a cluster as `crm_simulate` shows it, before and after a transition.
 
+mod attributes;
 mod containers;
+mod failures;
 mod nodes;
 mod primitive;
 mod probes;
+mod results;
 mod words;
 mod xml;
 
@@ -90,6 +93,21 @@ impl<'a> Cluster<'a> {
         }
         for top in shown {
             self.show_resource(&mut out, 2, top, how);
+        }
+        if options.attributes {
+            out.gap();
+            out.item(1, "Node Attributes:");
+            self.list_attributes(&mut out, 2);
+        }
+        if options.fail_counts {
+            out.gap();
+            out.item(1, "Migration Summary:");
+            self.list_failure_counts(&mut out, 2);
+            if !self.failed_operations.is_empty() {
+                out.gap();
+                out.item(1, "Failed Resource Actions:");
+                self.list_failed_operations(&mut out, 2);
+            }
         }
         out.text
     }

@@ -55,7 +55,7 @@ impl Cluster<'_> {
             && let Some(reason) = self.probe_failure(self.shown_name(resource), node)
         {
             words.push_str(" (");
-            words.push_str(&reason);
+            words.push_str(reason);
             words.push_str(") ");
         }
         let marks = self.marks(resource, node, how);

@@ -25,6 +25,15 @@ impl Cluster<'_> {
             }
             xml.close();
         }
+        if options.attributes {
+            self.attributes_xml(&mut xml);
+        }
+        if options.fail_counts {
+            self.failure_counts_xml(&mut xml);
+            if !self.failed_operations.is_empty() {
+                self.failed_operations_xml(&mut xml);
+            }
+        }
         xml.finish()
     }
 

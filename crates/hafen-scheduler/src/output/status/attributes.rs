@@ -1,0 +1,92 @@
+//! The attributes of nodes, as far as they are an administrator's or an agent's.
+
+use super::Listing;
+use crate::model::{Cluster, NodeIndex};
+use crate::output::xml::XmlWriter;
+use crate::score;
+
+/// What a ping says about a node: the attribute's value where all of its hosts answer.
+struct Expected(i64);
+
+struct Attribute<'c> {
+    name: &'c str,
+    value: &'c str,
+    expected: Option<Expected>,
+}
+
+impl Cluster<'_> {
+    pub(super) fn list_attributes(&self, out: &mut Listing, depth: usize) {
+        for (node, attributes) in self.shown_attributes() {
+            out.item(depth, &format!("Node: {}:", self.node(node).uname));
+            for Attribute { name, value, expected } in attributes {
+                let reached = score::leading_integer(value).unwrap_or(0);
+                let remark = match expected {
+                    Some(_) if reached <= 0 => "\t: Connectivity is lost".to_owned(),
+                    Some(Expected(all)) if reached < all => {
+                        format!("\t: Connectivity is degraded (Expected={all})")
+                    }
+                    _ => String::new(),
+                };
+                out.item(depth + 1, &format!("{name:<32}\t: {value:<10}{remark}"));
+            }
+        }
+    }
+
+    pub(super) fn attributes_xml(&self, xml: &mut XmlWriter) {
+        xml.open("node_attributes");
+        for (node, attributes) in self.shown_attributes() {
+            xml.open("node");
+            xml.attribute("name", &self.node(node).uname);
+            for Attribute { name, value, expected } in attributes {
+                xml.open("attribute");
+                xml.attribute("name", name);
+                xml.attribute("value", value);
+                if let Some(Expected(all)) = expected {
+                    xml.attribute("expected", &all.to_string());
+                }
+                xml.close();
+            }
+            xml.close();
+        }
+        xml.close();
+    }
+
+    fn shown_attributes(&self) -> Vec<(NodeIndex, Vec<Attribute<'_>>)> {
+        let mut shown = Vec::new();
+        for node in self.listed_nodes().into_iter().filter(|node| self.node(*node).online) {
+            let attributes: Vec<_> = self
+                .node(node)
+                .attributes
+                .iter()
+                .filter(|(name, _)| !is_the_clusters(name))
+                .map(|(name, value)| Attribute { name, value, expected: self.expected_of_ping(node, name) })
+                .collect();
+            if !attributes.is_empty() {
+                shown.push((node, attributes));
+            }
+        }
+        shown
+    }
+
+    /// The value of an attribute if all hosts answer to the ping that keeps it, and runs on the node.
+    fn expected_of_ping(&self, node: NodeIndex, attribute: &str) -> Option<Expected> {
+        self.node(node).running.iter().find_map(|resource| {
+            let known = self.rsc(*resource);
+            if !matches!(known.type_.as_str(), "ping" | "pingd") {
+                return None;
+            }
+            let parameters = self.parameters(*resource, Some(node));
+            let name = parameters.get("name").map_or("pingd", String::as_str);
+            let hosts = parameters.get("host_list").filter(|_| name == attribute)?;
+            let hosts = i64::try_from(hosts.split_whitespace().count()).unwrap_or(i64::MAX);
+            let multiplier = parameters.get("multiplier").and_then(|text| score::leading_integer(text));
+            Some(Expected(hosts.saturating_mul(multiplier.unwrap_or(1))))
+        })
+    }
+}
+
+/// Whether an attribute tells only the cluster something.
+fn is_the_clusters(name: &str) -> bool {
+    matches!(name, "shutdown" | "standby" | "terminate")
+        || ["#", "fail-count", "last-failure"].iter().any(|prefix| name.starts_with(prefix))
+}
