@@ -1,6 +1,8 @@
 //! One operation of a history: what its result says about the resource.
 
-use super::record::{Record, rc, status};
+use super::record::{Record, key_of, rc, status};
+use hafen_cib::xml::Element;
+
 use crate::ledger::Cause;
 use crate::model::{Cluster, NodeIndex, ResourceId, Role, Task};
 
@@ -31,10 +33,7 @@ pub(crate) struct NodeHistory<'a> {
 impl<'a> Cluster<'a> {
     pub(crate) fn unpack_operation(&mut self, history: &mut NodeHistory<'a>, mut record: Record<'a>) {
         if record.id.is_empty()
-            || !matches!(
-                record.task,
-                "monitor" | "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from"
-            )
+            || matches!(record.task, "" | "notify")
             || !(status::PENDING..=status::NO_SECRETS).contains(&record.status)
             || record.status == status::CANCELLED
         {
@@ -120,6 +119,9 @@ impl<'a> Cluster<'a> {
 
     /// Settles what an operation's result means, seen from what was expected of it.
     fn judge(&mut self, history: &mut NodeHistory<'a>, record: &mut Record<'a>, expired: bool) {
+        if matches!(record.rc, rc::DEGRADED | rc::DEGRADED_PROMOTED) {
+            self.note_failed_operation(history.node, record);
+        }
         record.rc = match record.rc {
             rc::DEGRADED => rc::OK,
             rc::DEGRADED_PROMOTED => rc::PROMOTED,
@@ -306,10 +308,11 @@ impl<'a> Cluster<'a> {
         self.apply_role_after_failure(resource, record, on_fail);
     }
 
-    /// Keeps a failure for those who ask what failed; what a node that has gone did is of no interest.
+    /// Keeps a failure for those who ask what failed; an operation may stand in its history twice.
     fn note_failed_operation(&mut self, node: NodeIndex, record: &Record<'a>) {
-        let known = self.node(node);
-        if known.online || !known.shutdown {
+        let same =
+            |(at, known): &(NodeIndex, Element<'a>)| *at == node && key_of(*known) == key_of(record.element);
+        if self.node(node).online && !self.failed_operations.iter().any(same) {
             self.failed_operations.push((node, record.element));
         }
     }

@@ -109,6 +109,11 @@ impl<'a> Record<'a> {
     }
 }
 
+/// The name of an operation (`RESOURCE_TASK_INTERVAL`); old histories have it in the id.
+pub(crate) fn key_of(operation: Element<'_>) -> &str {
+    operation.attribute("operation_key").or(operation.attribute("id")).unwrap_or_default()
+}
+
 /// The result that a transition key (`ACTION:TRANSITION:RESULT:UUID`) names as success.
 fn expected_rc(key: &str) -> Option<i32> {
     let mut parts = key.splitn(4, ':');

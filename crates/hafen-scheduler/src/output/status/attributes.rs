@@ -16,8 +16,13 @@ struct Attribute<'c> {
 
 impl Cluster<'_> {
     pub(super) fn list_attributes(&self, out: &mut Listing, depth: usize) {
-        for (node, attributes) in self.shown_attributes() {
-            out.item(depth, &format!("Node: {}:", self.node(node).uname));
+        let shown = self.shown_attributes();
+        if !shown.is_empty() {
+            out.gap();
+            out.item(depth, "Node Attributes:");
+        }
+        for (node, attributes) in shown {
+            out.item(depth + 1, &format!("Node: {}:", self.node(node).uname));
             for Attribute { name, value, expected } in attributes {
                 let reached = score::leading_integer(value).unwrap_or(0);
                 let remark = match expected {
@@ -27,14 +32,18 @@ impl Cluster<'_> {
                     }
                     _ => String::new(),
                 };
-                out.item(depth + 1, &format!("{name:<32}\t: {value:<10}{remark}"));
+                out.item(depth + 2, &format!("{name:<32}\t: {value:<10}{remark}"));
             }
         }
     }
 
     pub(super) fn attributes_xml(&self, xml: &mut XmlWriter) {
+        let shown = self.shown_attributes();
+        if shown.is_empty() {
+            return;
+        }
         xml.open("node_attributes");
-        for (node, attributes) in self.shown_attributes() {
+        for (node, attributes) in shown {
             xml.open("node");
             xml.attribute("name", &self.node(node).uname);
             for Attribute { name, value, expected } in attributes {

@@ -3,6 +3,7 @@
 use super::Listing;
 use super::results::{execution_status, exit_status};
 use crate::date::{Fields, Seconds};
+use crate::input::record::key_of;
 use crate::model::{Cluster, NodeIndex, ResourceId};
 use crate::output::escape;
 use crate::output::xml::XmlWriter;
@@ -116,10 +117,6 @@ fn small(operation: Element<'_>, name: &str) -> i32 {
     number(operation, name).and_then(|number| i32::try_from(number).ok()).unwrap_or(0)
 }
 
-fn key_of<'a>(operation: Element<'a>) -> &'a str {
-    operation.attribute("operation_key").or(operation.attribute("id")).unwrap_or_default()
-}
-
 fn failure_in_words(node: &str, operation: Element<'_>) -> String {
     let rc = small(operation, "rc-code");
     let status = execution_status(small(operation, "op-status"));
@@ -146,7 +143,9 @@ fn failure_in_words(node: &str, operation: Element<'_>) -> String {
 fn failure_xml(xml: &mut XmlWriter, node: &str, operation: Element<'_>) {
     let rc = small(operation, "rc-code");
     xml.open("failure");
-    xml.attribute("op_key", key_of(operation));
+    // Old histories have ids only.
+    let label = if operation.attribute("operation_key").is_some() { "op_key" } else { "id" };
+    xml.attribute(label, key_of(operation));
     xml.attribute("node", node);
     xml.attribute("exitstatus", exit_status(rc));
     // Pacemaker escapes it twice.

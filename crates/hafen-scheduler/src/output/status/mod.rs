@@ -95,11 +95,9 @@ impl<'a> Cluster<'a> {
             self.show_resource(&mut out, 2, top, how);
         }
         if options.attributes {
-            out.gap();
-            out.item(1, "Node Attributes:");
-            self.list_attributes(&mut out, 2);
+            self.list_attributes(&mut out, 1);
         }
-        if options.fail_counts {
+        if options.fail_counts && self.nodes.iter().any(|node| node.online) {
             out.gap();
             out.item(1, "Migration Summary:");
             self.list_failure_counts(&mut out, 2);

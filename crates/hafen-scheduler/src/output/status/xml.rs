@@ -28,7 +28,7 @@ impl Cluster<'_> {
         if options.attributes {
             self.attributes_xml(&mut xml);
         }
-        if options.fail_counts {
+        if options.fail_counts && self.nodes.iter().any(|node| node.online) {
             self.failure_counts_xml(&mut xml);
             if !self.failed_operations.is_empty() {
                 self.failed_operations_xml(&mut xml);
