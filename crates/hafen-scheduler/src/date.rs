@@ -95,68 +95,105 @@ impl Fields {
     }
 }
 
-fn number(text: &str, digits: usize) -> Option<(i64, &str)> {
-    let bytes = text.as_bytes();
-    if bytes.len() < digits || !bytes[..digits].iter().all(u8::is_ascii_digit) {
+/// A whole number at the beginning of a text, as C's `scanf` reads it: blanks are skipped, a sign may come first, and no more
+/// than `width` characters count. Gives what follows, too.
+fn number(text: &str, width: usize) -> Option<(i64, &str)> {
+    let text = text.trim_ascii_start();
+    let signed = usize::from(text.starts_with(['+', '-']));
+    let digits = text.bytes().skip(signed).take(width.saturating_sub(signed)).take_while(u8::is_ascii_digit);
+    let (number, rest) = text.split_at_checked(signed + digits.count())?;
+    Some((number.parse::<i32>().ok()?.into(), rest))
+}
+
+/// Up to three numbers with something between them.
+fn numbers(text: &str, widths: [usize; 3], between: [&str; 2]) -> Vec<i64> {
+    let (mut found, mut rest) = (Vec::new(), text);
+    for (at, width) in widths.into_iter().enumerate() {
+        let Some((value, after)) = number(rest, width) else { break };
+        found.push(value);
+        let Some(after) = between.get(at).and_then(|between| after.strip_prefix(between)) else { break };
+        rest = after;
+    }
+    found
+}
+
+const ANY_WIDTH: usize = 20;
+
+/// A day, in days since 1970: `2023-11-14`, `20231114`, `2023-318` or `2023-W46-2`.
+fn parse_day(text: &str) -> Option<i64> {
+    let dashed = numbers(text, [ANY_WIDTH; 3], ["-", "-"]);
+    let day = match dashed[..] {
+        [year, month, day] => return civil_day(year, month, day),
+        [year, day] if year > 0 => {
+            let limit = if is_leap(year) { 366 } else { 365 };
+            return (1..=limit).contains(&day).then(|| days_from_civil(year, 1, 1) + day - 1);
+        }
+        _ => numbers(text, [ANY_WIDTH; 3], ["-W", "-"]),
+    };
+    if let [year, week, day] = day[..] {
+        let weeks = (first_week(year + 1) - first_week(year)) / 7;
+        let known = year > 0 && (1..=weeks).contains(&week) && (1..=7).contains(&day);
+        return known.then(|| first_week(year) + (week - 1) * 7 + day - 1);
+    }
+    match numbers(text, [4, 2, 2], ["", ""])[..] {
+        [year, month, day] => civil_day(year, month, day),
+        _ => None,
+    }
+}
+
+fn civil_day(year: i64, month: i64, day: i64) -> Option<i64> {
+    if year < 1 || !(1..=12).contains(&month) {
         return None;
     }
-    Some((text[..digits].parse().ok()?, &text[digits..]))
+    let first = days_from_civil(year, month, 1);
+    let last = days_from_civil(year, month + 1, 1) - first;
+    (1..=last).contains(&day).then(|| first + day - 1)
 }
 
-fn parse_day(text: &str) -> Option<(i64, &str)> {
-    let (year, rest) = number(text, 4)?;
-    if let Some(week_part) = rest.strip_prefix("-W").or_else(|| rest.strip_prefix('W')) {
-        let (week, rest) = number(week_part, 2)?;
-        let rest = rest.strip_prefix('-').unwrap_or(rest);
-        let (day, rest) = number(rest, 1).unwrap_or((1, rest));
-        if !(1..=53).contains(&week) || !(1..=7).contains(&day) {
-            return None;
-        }
-        return Some((first_week(year) + (week - 1) * 7 + day - 1, rest));
+/// A time of day in seconds: `22:13:20`, `221320`, or less of it.
+fn parse_clock(text: &str) -> Option<Seconds> {
+    let mut found = numbers(text, [ANY_WIDTH; 3], [":", ":"]);
+    if found.len() < 2 {
+        found = numbers(text, [2; 3], ["", ""]);
     }
-    let dashed = rest.strip_prefix('-');
-    let rest = dashed.unwrap_or(rest);
-    let run = rest.bytes().take_while(u8::is_ascii_digit).count();
-    if run == 3 {
-        let (day, rest) = number(rest, 3)?;
-        let limit = if is_leap(year) { 366 } else { 365 };
-        return (1..=limit).contains(&day).then(|| (days_from_civil(year, 1, 1) + day - 1, rest));
+    let hour = *found.first()?;
+    let (minute, second) = (found.get(1).copied().unwrap_or(0), found.get(2).copied().unwrap_or(0));
+    let valid = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second);
+    (valid || hour == 24 && minute == 0 && second == 0).then_some(hour * 3600 + minute * 60 + second)
+}
+
+/// The offset from UTC that follows a time of day after a blank. One that is attached to the time does not count: so it is
+/// with Pacemaker.
+fn parse_offset(clock: &str) -> Option<Seconds> {
+    let zone = clock.split_once(' ').map_or("", |(_, zone)| zone).trim_ascii_start();
+    match zone.bytes().next() {
+        Some(b'-') => parse_clock(&zone[1..]).map(|offset| -offset),
+        Some(b'+') => parse_clock(&zone[1..]),
+        Some(b'0'..=b'9') => parse_clock(zone),
+        _ => Some(0),
     }
-    let (month, rest) = number(rest, 2)?;
-    let rest = rest.strip_prefix('-').unwrap_or(rest);
-    let (day, rest) = number(rest, 2)?;
-    ((1..=12).contains(&month) && (1..=31).contains(&day)).then(|| (days_from_civil(year, month, day), rest))
 }
 
-fn parse_clock(text: &str) -> Option<(i64, &str)> {
-    let (hour, rest) = number(text, 2)?;
-    let rest = rest.strip_prefix(':').unwrap_or(rest);
-    let Some((minute, rest)) = number(rest, 2) else { return Some((hour * 3600, rest)) };
-    let rest = rest.strip_prefix(':').unwrap_or(rest);
-    let (second, rest) = number(rest, 2).unwrap_or((0, rest));
-    (hour <= 24 && minute < 60 && second < 61).then_some((hour * 3600 + minute * 60 + second, rest))
-}
-
-/// Reads a date with or without time and zone; `None` when the text is none.
+/// Reads a date with or without time and zone; a time alone is one of the day of `now`. `None` when the text is none.
 #[must_use]
-pub fn parse(text: &str) -> Option<Seconds> {
-    let text = text.trim();
-    let (days, rest) = parse_day(text)?;
-    let rest = rest.trim_start_matches('T').trim_start();
-    if rest.is_empty() {
+pub fn parse(text: &str, now: Seconds) -> Option<Seconds> {
+    if text.split_once(' ').map_or(text, |(word, _)| word).eq_ignore_ascii_case("epoch") {
+        return Some(0);
+    }
+    let (days, clock) = if let Some(clock) = text.strip_prefix('T') {
+        (now.div_euclid(86_400), clock)
+    } else if text.as_bytes().get(2) == Some(&b':') {
+        (now.div_euclid(86_400), text)
+    } else if text.starts_with(char::is_whitespace) {
+        return None;
+    } else {
+        let clock = text.split_once([' ', 'T']).map_or("", |(_, clock)| clock);
+        (parse_day(text)?, clock)
+    };
+    if clock.is_empty() || clock.starts_with(char::is_whitespace) {
         return Some(days * 86_400);
     }
-    let (clock, rest) = parse_clock(rest)?;
-    let zone = rest.trim();
-    let offset = match zone.as_bytes().first() {
-        None | Some(b'Z') => 0,
-        Some(sign @ (b'+' | b'-')) => {
-            let (seconds, _) = parse_clock(&zone[1..])?;
-            if *sign == b'-' { -seconds } else { seconds }
-        }
-        Some(_) => return None,
-    };
-    Some(days * 86_400 + clock - offset)
+    Some(days * 86_400 + parse_clock(clock)? - parse_offset(clock)?)
 }
 
 /// A span of time whose months and years depend on where it begins.
@@ -185,7 +222,7 @@ impl Span {
 /// Reads an ISO 8601 duration, taking a month as 30 and a year as 365 days.
 #[must_use]
 pub fn parse_duration_seconds(text: &str) -> Option<u64> {
-    let rest = text.strip_prefix('P')?;
+    let rest = text.trim_end().strip_prefix('P')?;
     let (mut seconds, mut in_time, mut digits) = (0_i64, false, String::new());
     for letter in rest.chars() {
         if letter.is_ascii_digit() {
@@ -217,17 +254,68 @@ pub fn parse_duration_seconds(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    /// As `iso8601 -d` reads them.
     #[test]
     fn dates_in_their_forms() {
-        assert_eq!(parse("1970-01-02"), Some(86_400));
-        assert_eq!(parse("2005-020"), Some(days_from_civil(2005, 1, 20) * 86_400));
-        assert_eq!(parse("2005-020T12:30"), Some(days_from_civil(2005, 1, 20) * 86_400 + 45_000));
-        assert_eq!(
-            parse("2014-05-07 00:28:00+02:00"),
-            Some(days_from_civil(2014, 5, 7) * 86_400 - 7200 + 1680)
-        );
-        assert_eq!(parse("2009-W53-7"), Some(days_from_civil(2010, 1, 3) * 86_400));
-        assert_eq!(parse("yesterday"), None);
+        let day = |year, month, day| days_from_civil(year, month, day) * 86_400;
+        let at = |clock| Some(day(2023, 11, 14) + clock);
+        let now = day(2026, 11, 25) + 5;
+        for (text, moment) in [
+            ("1970-01-02", Some(86_400)),
+            ("2005-020T12:30", Some(day(2005, 1, 20) + 45_000)),
+            ("2023-11-14 22:13:20", at(80_000)),
+            ("2023-11-14T22:13:20+01:00", at(80_000)),
+            ("2023-11-14 22:13:20 +01:00", at(76_400)),
+            ("2023-11-14T22:13:20 -0130", at(85_400)),
+            ("2023-11-14T22:13:20 01:00", at(76_400)),
+            ("2023-11-14T22 +01:00", at(75_601)),
+            ("20231114T221320", at(80_000)),
+            ("2023-318", at(0)),
+            ("2023-W46-2 10:00", at(36_000)),
+            ("2023-11-14T24:00:00", at(86_400)),
+            ("2023-11-14T22:13:20.5", at(80_000)),
+            ("2023-11-14  22:13:20", at(0)),
+            ("2023-11-14t22:13:20", at(0)),
+            ("2023-1-1", Some(day(2023, 1, 1))),
+            ("2023-11", Some(day(2023, 1, 11))),
+            ("2020-W53-7", Some(day(2021, 1, 3))),
+            ("22:13", Some(day(2026, 11, 25) + 79_980)),
+            ("T2213", Some(day(2026, 11, 25) + 79_980)),
+            ("epoch", Some(0)),
+        ] {
+            assert_eq!(parse(text, now), moment, "{text}");
+        }
+        for text in [
+            "",
+            "x",
+            "yesterday",
+            "2023",
+            "2023318",
+            "2023W462",
+            "2023-W46",
+            "2023-W53-1",
+            "2023-02-30",
+            "2023-366",
+            "2023-13-01",
+            "  2023-11-14",
+            "2023/11/14",
+            "-2023-11-14",
+            "0000-01-01",
+            "1700000000",
+            "epochx",
+            "2:13",
+            "2023-11-14T25:00",
+            "2023-11-14T22:60",
+            "2023-11-14T24:00:01",
+            "2023-11-14T22-13-20",
+            "2023-11-14 x",
+            "2023-11-14 T22:13",
+            "2023-11-14T22:13:20 +25:00",
+            "2023-11-14T22:13:20 +x",
+            "99999999999-01-01",
+        ] {
+            assert_eq!(parse(text, now), None, "{text}");
+        }
     }
 
     #[test]

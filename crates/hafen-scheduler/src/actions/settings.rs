@@ -144,7 +144,9 @@ impl<'a> Cluster<'a> {
             return;
         }
         let interval = i64::try_from(interval_ms / 1000).unwrap_or(i64::MAX);
-        let Some(origin) = values.get("interval-origin").and_then(|text| date::parse(text)) else { return };
+        let Some(origin) = values.get("interval-origin").and_then(|text| date::parse(text, self.now)) else {
+            return;
+        };
         if interval == 0 {
             return;
         }

@@ -93,7 +93,7 @@ fn options(arguments: &Arguments) -> Options {
 
 /// The time for which is planned.
 fn now(arguments: &Arguments, cib: &Cib, clock: u64) -> u64 {
-    let given = arguments.date.as_deref().map(date::parse);
+    let given = arguments.date.as_deref().map(|date| date::parse(date, seconds(clock)));
     let seconds = match given {
         Some(date) => date.and_then(|date| u64::try_from(date).ok()),
         None => cib.root().attribute("execution-date").and_then(|text| text.trim().parse().ok()),

@@ -185,8 +185,8 @@ pub(crate) fn compare_versions(left: &str, right: &str) -> Ordering {
 
 fn date_holds(condition: Element<'_>, input: &RuleInput<'_>, next: &mut NextChange) -> bool {
     let now = input.now;
-    let start = condition.attribute("start").and_then(date::parse);
-    let end = condition.attribute("end").and_then(date::parse);
+    let start = condition.attribute("start").and_then(|text| date::parse(text, now));
+    let end = condition.attribute("end").and_then(|text| date::parse(text, now));
     match condition.attribute("operation").unwrap_or("in_range") {
         "gt" => {
             let Some(start) = start else { return false };
@@ -257,11 +257,10 @@ fn spec_matches(spec: Element<'_>, now: Seconds) -> bool {
 }
 
 fn in_range(range: &str, value: i64) -> bool {
-    match range.split_once('-') {
-        None => score::leading_integer(range) == Some(value),
-        Some((low, high)) => {
-            score::leading_integer(low).is_none_or(|low| value >= low)
-                && score::leading_integer(high).is_none_or(|high| value <= high)
-        }
-    }
+    let Some((low, high)) = range.split_once('-') else {
+        return score::leading_integer(range) == Some(value);
+    };
+    // An end that is left out is open; one that is no number makes the range void.
+    let holds = |end: &str, test: &dyn Fn(i64) -> bool| end.is_empty() || end.trim().parse().is_ok_and(test);
+    holds(low, &|low| value >= low) && holds(high, &|high| value <= high)
 }
