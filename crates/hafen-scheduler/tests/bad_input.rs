@@ -90,11 +90,6 @@ fn damaged_cases_do_not_panic() {
     let mut cases: Vec<_> =
         std::fs::read_dir(folder).expect("cases").map(|entry| entry.expect("an entry").path()).collect();
     cases.sort();
-    let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut random = move |limit: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(state >> 33).unwrap_or(0) % limit.max(1)
-    };
     let words = [
         "",
         "0",
@@ -112,11 +107,19 @@ fn damaged_cases_do_not_panic() {
     ];
     for case in cases {
         let source = std::fs::read_to_string(case.join("cib.xml")).expect("a CIB");
+        // Each case has a stream of its own: a new case does not change what becomes of the others.
+        let mut state = source.bytes().fold(0x9e37_79b9_7f4a_7c15_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let mut random = move |limit: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap_or(0) % limit.max(1)
+        };
         let values: Vec<(usize, usize)> = source
             .match_indices("=\"")
             .filter_map(|(at, _)| source[at + 2..].find('"').map(|length| (at + 2, at + 2 + length)))
             .collect();
-        for _ in 0..60 {
+        for _ in 0..200 {
             let mut damaged = source.clone();
             let mut spots: Vec<usize> = (0..1 + random(4)).map(|_| random(values.len())).collect();
             spots.sort_unstable();
@@ -127,7 +130,11 @@ fn damaged_cases_do_not_panic() {
             }
             if let Ok(cib) = Cib::parse(&damaged) {
                 let plan = schedule(&cib, 1_700_000_000);
-                assert_eq!(lint(&plan), Vec::new(), "{}", case.display());
+                // What breaks its schema is refused before it comes here; it must only not panic.
+                if !hafen_cib::schema::validate(&cib).is_empty() {
+                    continue;
+                }
+                assert_eq!(lint(&plan), Vec::new(), "{}:\n{damaged}", case.display());
             }
         }
     }
