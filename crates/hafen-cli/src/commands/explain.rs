@@ -128,5 +128,7 @@ fn contribution(step: &Contribution) -> Value {
 }
 
 fn counterfactual(found: &Counterfactual) -> Value {
-    json!({"if": found.condition, "then": found.outcome, "hosts": found.hosts})
+    json!({
+        "if": found.condition, "then": found.outcome, "hosts": found.hosts, "side_effects": found.side_effects,
+    })
 }

@@ -1,6 +1,6 @@
 //! An explanation for people, within 80 columns.
 
-use super::{Contribution, Explanation, Part, Standing};
+use super::{Contribution, Counterfactual, Explanation, Part, Standing};
 use crate::ledger::Change;
 use crate::score;
 
@@ -29,7 +29,12 @@ impl Explanation {
             text += &wrapped("", note);
         }
         for counterfactual in &self.counterfactuals {
-            text += &wrapped("  - ", &format!("{} if {}.", counterfactual.outcome, counterfactual.condition));
+            let Counterfactual { outcome, condition, side_effects, .. } = counterfactual;
+            let besides = match side_effects.as_str() {
+                "" => String::new(),
+                effects => format!(" (and {effects})"),
+            };
+            text += &wrapped("  - ", &format!("{outcome} if {condition}{besides}."));
         }
         if !self.complete {
             text += &wrapped("  ", &format!("(The search ended after {} runs of the scheduler.)", self.runs));

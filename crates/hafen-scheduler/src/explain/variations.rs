@@ -25,6 +25,8 @@ pub struct Counterfactual {
     pub condition: String,
     /// What would happen, in words.
     pub outcome: String,
+    /// What would happen to others that were not asked about, in words; empty where nothing would.
+    pub side_effects: String,
     /// Where what was asked about would run then.
     pub hosts: Vec<String>,
 }
@@ -48,15 +50,15 @@ struct Place {
 type Places = BTreeMap<String, Vec<Place>>;
 
 impl Cluster<'_> {
-    fn places_of_interest(&self, names: &BTreeSet<String>) -> Places {
-        let mut places: Places = names.iter().map(|name| (name.clone(), Vec::new())).collect();
+    fn places(&self) -> Places {
+        let mut places = Places::new();
         for resource in self.resource_ids() {
             let known = self.rsc(resource);
-            let Some(node) = known.assigned_to.filter(|_| known.next_role.is_active()) else { continue };
             if known.variant != Variant::Primitive {
                 continue;
             }
-            let Some(here) = places.get_mut(&self.shared_name(resource)) else { continue };
+            let here = places.entry(self.shared_name(resource)).or_default();
+            let Some(node) = known.assigned_to.filter(|_| known.next_role.is_active()) else { continue };
             let waits = !known.running_on.contains(&node)
                 && known.actions.iter().map(|action| self.act(*action)).any(|action| {
                     action.task == Task::Start && action.node == Some(node) && !action.runnable
@@ -71,20 +73,34 @@ impl Cluster<'_> {
     }
 }
 
+/// Where everything would be under another condition.
+#[derive(Clone, Debug)]
+struct Fate {
+    /// What was asked about.
+    places: Places,
+    /// What was not asked about, as far as it would be elsewhere.
+    others: Places,
+}
+
+/// So many side effects are told one by one.
+const SIDE_EFFECTS_TOLD: usize = 3;
+
 struct Search<'s> {
     cib: &'s Cib,
     now: Seconds,
     names: BTreeSet<String>,
     base: Places,
+    /// Where everything else is to run.
+    others: Places,
     running: BTreeMap<String, BTreeSet<String>>,
-    tried: BTreeMap<Edit, Option<Places>>,
+    tried: BTreeMap<Edit, Option<Fate>>,
     found: Found,
     host: Option<String>,
 }
 
 impl Search<'_> {
     /// Where everything would be; nothing when there is nothing to change, or no run left.
-    fn places(&mut self, edit: &Edit) -> Option<Places> {
+    fn fate(&mut self, edit: &Edit) -> Option<Fate> {
         if let Some(known) = self.tried.get(edit) {
             return known.clone();
         }
@@ -92,14 +108,21 @@ impl Search<'_> {
             self.found.complete = false;
             return None;
         }
-        let places = edit.apply(self.cib).map(|changed| {
+        let fate = edit.apply(self.cib).map(|changed| {
             self.found.runs += 1;
             let mut cluster = run::unpack(&changed, self.now, Options::default());
             cluster.run_all();
-            cluster.places_of_interest(&self.names)
+            let mut places = cluster.places();
+            let mut others = split_off(&mut places, &self.names);
+            others.retain(|name, then| self.others.get(name).is_some_and(|before| before != then));
+            Fate { places, others }
         });
-        self.tried.insert(edit.clone(), places.clone());
-        places
+        self.tried.insert(edit.clone(), fate.clone());
+        fate
+    }
+
+    fn places(&mut self, edit: &Edit) -> Option<Places> {
+        self.fate(edit).map(|fate| fate.places)
     }
 
     /// Whether an edit changes what is of interest: where a host is asked about, what comes to run there.
@@ -125,11 +148,16 @@ impl Search<'_> {
 
     fn attempt(&mut self, edit: Edit) -> bool {
         let counts = self.changes(&edit);
-        if counts && let Some(places) = self.places(&edit) {
+        if counts && let Some(Fate { places, others }) = self.fate(&edit) {
             let hosts: BTreeSet<&String> = places.values().flatten().map(|place| &place.host).collect();
             let counterfactual = Counterfactual {
                 condition: edit.words(),
-                outcome: self.outcome(&places),
+                outcome: self.outcome(&places).0,
+                // That a lost host's resources go elsewhere goes without saying.
+                side_effects: match edit {
+                    Edit::Lost { .. } => String::new(),
+                    _ => self.side_effects(&others),
+                },
                 hosts: hosts.into_iter().cloned().collect(),
                 edit,
             };
@@ -159,10 +187,12 @@ impl Search<'_> {
         (with - without <= 1).then_some(with)
     }
 
-    fn outcome(&self, places: &Places) -> String {
+    /// How places differ from those that are planned, and how many do.
+    fn outcome(&self, places: &Places) -> (String, usize) {
         let mut sentences: Vec<(String, Vec<String>)> = Vec::new();
         for (name, then) in places {
-            let before = self.base.get(name).map(Vec::as_slice).unwrap_or_default();
+            let before = self.base.get(name).or_else(|| self.others.get(name));
+            let before = before.map(Vec::as_slice).unwrap_or_default();
             if before == then.as_slice() {
                 continue;
             }
@@ -172,8 +202,31 @@ impl Search<'_> {
                 None => sentences.push((words, vec![name.clone()])),
             }
         }
+        let count = sentences.iter().map(|(_, names)| names.len()).sum();
         let text = sentences.into_iter().map(|(words, names)| format!("{} {words}", words::list(&names)));
-        text.collect::<Vec<_>>().join("; ")
+        (text.collect::<Vec<_>>().join("; "), count)
+    }
+
+    fn side_effects(&self, others: &Places) -> String {
+        let hosts = |places: &[Place]| places.iter().map(|place| place.host.clone()).collect::<Vec<_>>();
+        let moved = |(name, then): &(&String, &Vec<Place>)| {
+            let before = hosts(self.others.get(*name).map_or(&[], Vec::as_slice));
+            let runs = self.running.get(*name).is_some_and(|running| !running.is_empty());
+            // What only waits, or no longer does, is where it was; what only starts elsewhere is no loss.
+            before != hosts(then) && (runs || before.is_empty() || then.is_empty())
+        };
+        let moved: Vec<(&String, &Vec<Place>)> = others.iter().filter(moved).collect();
+        let told: Places = moved
+            .iter()
+            .take(SIDE_EFFECTS_TOLD)
+            .map(|(name, then)| ((*name).clone(), (*then).clone()))
+            .collect();
+        let (text, count) = self.outcome(&told);
+        match moved.len().saturating_sub(count) {
+            0 => text,
+            1 => format!("{text}; one more would run elsewhere"),
+            more => format!("{text}; {more} more would run elsewhere"),
+        }
     }
 
     fn difference(&self, name: &str, before: &[Place], then: &[Place]) -> String {
@@ -232,6 +285,17 @@ impl Search<'_> {
     }
 }
 
+/// Leaves the places of these names, and gives those of the others.
+fn split_off(places: &mut Places, names: &BTreeSet<String>) -> Places {
+    let all = std::mem::take(places);
+    let (asked, others) = all.into_iter().partition(|(name, _)| names.contains(name));
+    *places = asked;
+    for name in names {
+        places.entry(name.clone()).or_default();
+    }
+    others
+}
+
 fn is_there(places: &Places, host: &str) -> bool {
     places.values().flatten().any(|place| place.host == host && !place.waits)
 }
@@ -251,14 +315,21 @@ pub(super) fn search(
 ) -> Found {
     let names: BTreeSet<String> = parts.iter().map(|part| cluster.shared_name(*part)).collect();
     let mut running: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for part in parts {
-        let hosts = cluster.rsc(*part).running_on.iter().map(|node| cluster.node(*node).uname.clone());
-        running.entry(cluster.shared_name(*part)).or_default().extend(hosts);
+    for resource in cluster.resource_ids() {
+        let hosts = cluster.rsc(resource).running_on.iter().map(|node| cluster.node(*node).uname.clone());
+        running.entry(cluster.shared_name(resource)).or_default().extend(hosts);
+    }
+    let mut base = cluster.places();
+    let mut others = split_off(&mut base, &names);
+    // Where a fence device is monitored from is of no interest.
+    for device in cluster.resource_ids().filter(|resource| cluster.rsc(*resource).class == "stonith") {
+        others.remove(&cluster.shared_name(device));
     }
     let mut search = Search {
         cib,
         now,
-        base: cluster.places_of_interest(&names),
+        base,
+        others,
         names,
         running,
         tried: BTreeMap::new(),
