@@ -17,6 +17,9 @@ pub use attributes::Attributes;
 pub struct Plan {
     /// The actions, ordered by `id`.
     pub actions: Vec<Action>,
+    /// What actions of the plan wait for although it is not part of it: nothing of it happens (a resource that is not managed
+    /// would have to start first), and so neither do they. Only what prints as a graph has any.
+    pub outside: Vec<Action>,
     /// Seconds from the planning time after which the decision may change by time alone (rules with dates,
     /// failure-timeout, cluster-recheck-interval is not included). `None`: never.
     pub recheck_after: Option<u64>,

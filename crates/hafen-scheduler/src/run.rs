@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::Cib;
 
-use crate::build::break_cycles;
+use crate::build::{break_cycles, leave_out_what_waits_in_vain};
 use crate::date::Seconds;
 use crate::input::{properties, rules::NextChange};
 use crate::ledger::Journal;
@@ -39,6 +39,7 @@ pub struct Report {
 #[must_use]
 pub fn schedule(cib: &Cib, now: u64) -> Plan {
     let mut plan = report(cib, now, Options::default()).plan;
+    leave_out_what_waits_in_vain(&mut plan);
     break_cycles(&mut plan.actions, &mut plan.warnings);
     // Joints alone do nothing: whoever drives them would plan the same again.
     if plan.actions.iter().all(|action| matches!(action.kind, ActionKind::Pseudo { .. })) {

@@ -112,25 +112,20 @@ impl<'a> Cluster<'a> {
     /// In CIBs that are passed around, secrets are blotted out; that is no change.
     fn only_secrets_differ(&self, resource: ResourceId, mut parameters: Values, record: &Record<'a>) -> bool {
         let attribute = |name: &str| record.element.attribute(name);
-        let Some((names, digest)) = attribute("op-secure-params").zip(attribute("op-secure-digest")) else {
-            return false;
-        };
-        let names: Vec<&str> = names.split_whitespace().collect();
+        let Some(digest) = attribute("op-secure-digest") else { return false };
+        let names: Vec<&str> = attribute("op-secure-params").unwrap_or("").split_whitespace().collect();
         let fewer = hashed_fewer(record.element);
         let stonith = self.rsc(resource).class == "stonith";
+        // Timeouts do not belong to it.
         parameters.retain(|name, _| {
             !(names.contains(&name.as_str()) || fewer && stonith && name.starts_with("pcmk_"))
         });
-        if record.interval_ms > 0 && !fewer {
-            let timeout_ms = self.operation_timeout_ms(resource, record.task, record.interval_ms);
-            parameters.insert("CRM_meta_timeout".into(), timeout_ms.to_string());
-        }
         parameters_digest(&parameters) == digest
     }
 }
 
 /// Whether who recorded something (`crm_feature_set` before 3.16) left out of its digest without secrets what the cluster
-/// itself reads of a fence device's parameters, and timeouts.
+/// itself reads of a fence device's parameters.
 pub(crate) fn hashed_fewer(element: Element<'_>) -> bool {
     let version = element.attribute("crm_feature_set").unwrap_or("");
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));

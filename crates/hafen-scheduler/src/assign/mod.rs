@@ -76,6 +76,7 @@ impl<'a> Cluster<'a> {
         let Some(node) = chosen else {
             if stop_if_fail {
                 self.rsc_mut(resource).next_role = Role::Stopped;
+                self.give_up_actions(resource);
             }
             return;
         };

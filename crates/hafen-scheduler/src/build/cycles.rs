@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::Action;
+use crate::plan::{Action, Plan};
 
 /// Takes away inputs that close a cycle, so that every plan can be carried out.
 pub(crate) fn break_cycles(actions: &mut [Action], warnings: &mut Vec<String>) {
@@ -38,4 +38,24 @@ pub(crate) fn break_cycles(actions: &mut [Action], warnings: &mut Vec<String>) {
         stuck.inputs.retain(|input| done.contains(input));
         ready.push(stuck.id);
     }
+}
+
+/// Takes away what waits for something outside of the plan, and what waits for that: whoever carries out the plan would
+/// not come to it either.
+pub(crate) fn leave_out_what_waits_in_vain(plan: &mut Plan) {
+    let mut gone: BTreeSet<u32> = plan.outside.drain(..).map(|action| action.id).collect();
+    if gone.is_empty() {
+        return;
+    }
+    let mut followers: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for action in &plan.actions {
+        for input in &action.inputs {
+            followers.entry(*input).or_default().push(action.id);
+        }
+    }
+    let mut open: Vec<u32> = gone.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        open.extend(followers.get(&id).into_iter().flatten().filter(|follower| gone.insert(**follower)));
+    }
+    plan.actions.retain(|action| !gone.contains(&action.id));
 }

@@ -4,7 +4,7 @@ mod cycles;
 mod kinds;
 mod select;
 
-pub(crate) use cycles::break_cycles;
+pub(crate) use cycles::{break_cycles, leave_out_what_waits_in_vain};
 
 use crate::actions::Shared;
 use crate::model::{ActionId, Cluster, ResourceId, Task, Variant};
@@ -24,12 +24,26 @@ impl<'a> Cluster<'a> {
             numbers[action.0 as usize] = number;
         }
         let mut shared = Shared::default();
-        let mut plan = |action: &ActionId| self.plan_action(*action, &numbers, &is_wanted, &mut shared);
-        let actions = wanted.iter().map(&mut plan).collect();
+        let mut outside = Vec::new();
+        let mut actions = Vec::with_capacity(wanted.len());
+        for &action in &wanted {
+            let inputs = self.inputs_of(action, &is_wanted);
+            for &input in &inputs {
+                if numbers[input.0 as usize] == 0 {
+                    outside.push(input);
+                    numbers[input.0 as usize] =
+                        u32::try_from(wanted.len() + outside.len()).unwrap_or(u32::MAX);
+                }
+            }
+            actions.push(self.plan_action(action, &inputs, &numbers, &mut shared));
+        }
+        let outside =
+            outside.into_iter().map(|action| self.plan_action(action, &[], &numbers, &mut shared)).collect();
         let recheck_after =
             self.next_change.0.and_then(|moment| u64::try_from(moment.saturating_sub(self.now)).ok());
         Plan {
             actions,
+            outside,
             recheck_after,
             have_quorum: self.properties.have_quorum,
             parameters: self.graph_parameters(),
@@ -79,14 +93,13 @@ impl<'a> Cluster<'a> {
     fn plan_action(
         &mut self,
         action: ActionId,
+        inputs: &[ActionId],
         numbers: &[u32],
-        is_wanted: &[bool],
         shared: &mut Shared,
     ) -> Action {
-        let inputs = self.inputs_of(action, is_wanted);
         let known = self.act(action);
         let number = |action: ActionId| numbers.get(action.0 as usize).copied().unwrap_or(0);
-        let mut inputs: Vec<u32> = inputs.into_iter().map(number).collect();
+        let mut inputs: Vec<u32> = inputs.iter().copied().map(number).collect();
         inputs.sort_unstable();
         let node = known.node.filter(|_| !known.pseudo).map(|node| shared.node(self, node));
         let target = known.task == Task::Fence;

@@ -29,7 +29,7 @@ impl Cluster<'_> {
             || known.node.is_some_and(|node| self.node(node).online && !self.node(node).unclean)
     }
 
-    /// The actions of the plan on which one of them waits.
+    /// The actions on which an action of the plan waits.
     pub(crate) fn inputs_of(&mut self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
         self.break_load_loops(then, is_wanted);
         self.inputs_as_related(then, is_wanted)
@@ -84,9 +84,12 @@ impl Cluster<'_> {
     pub(crate) fn inputs_as_related(&self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
         let relations = self.relations_before(then);
         let in_plan = |first: ActionId| is_wanted.get(first.0 as usize).copied().unwrap_or(false);
+        // What is required, and yet not part of the plan, is waited for in vain.
+        let required = |first: ActionId| !self.act(first).optional || self.act(first).shown;
         relations
             .into_iter()
-            .filter(|(first, flags)| in_plan(*first) && self.is_input(*first, then, *flags))
+            .filter(|(first, _)| in_plan(*first) || required(*first))
+            .filter(|(first, flags)| self.is_input(*first, then, *flags))
             .map(|(first, _)| first)
             .collect()
     }

@@ -85,7 +85,7 @@ impl<'a> Cluster<'a> {
         require_all: Option<bool>,
         id: &str,
     ) {
-        let flags = forward(kind, then.1, symmetry);
+        let flags = forward(kind, first.1, symmetry);
         let minimum = self.needed_instances(first.0, require_all);
         if minimum > 0 {
             self.order_minimum(first, then, flags, minimum, id);
@@ -97,7 +97,7 @@ impl<'a> Cluster<'a> {
         }
         if let (Some(first_inverse), Some(then_inverse)) = (inverse(first.1), inverse(then.1)) {
             // One instance less is no reason to stop what needs only some.
-            let strict = forward(kind, first_inverse, Symmetry::Inverse);
+            let strict = forward(kind, then_inverse, Symmetry::Inverse);
             let flags = if minimum > 0 { ORDERED } else { strict };
             self.order_tasks((then.0, then_inverse), (first.0, first_inverse), flags);
         }
@@ -189,12 +189,11 @@ impl<'a> Cluster<'a> {
             if inverted { inverse(task) } else { Some(task) }
         };
         let (Some(first_task), Some(then_task)) = (task(one), task(other)) else { return };
-        let mut flags = forward(kind, then_task, symmetry);
-        let needs_some =
-            |set: &Set<'a>| set.element.attribute("require-all").and_then(score::parse_bool) == Some(false);
-        if inverted && needs_some(other) {
-            flags = ORDERED;
-        } else if !inverted && needs_some(one) {
+        let flags = forward(kind, first_task, symmetry);
+        // One of several is enough on the way up only: each of them has to wait until what needed one is down.
+        let goes_up = matches!(first_task, Task::Start | Task::Promote);
+        let require_all = one.element.attribute("require-all").and_then(score::parse_bool);
+        if goes_up && require_all == Some(false) {
             self.order_one_or_more(one, other, (first_task, then_task), flags);
             return;
         }
@@ -267,15 +266,15 @@ fn inverse(task: Task) -> Option<Task> {
     }
 }
 
-/// The relation that an order means, with a given task after it.
-fn forward(kind: Kind, then: Task, symmetry: Symmetry) -> u32 {
+/// The relation that an order means, with a given task before it: only what brings something up holds up what waits for it.
+fn forward(kind: Kind, first: Task, symmetry: Symmetry) -> u32 {
     match (kind, symmetry) {
         (Kind::Optional, _) => ORDERED,
         (Kind::Serialize, _) => SERIALIZE,
         (Kind::Mandatory, Symmetry::Asymmetric) => ORDERED | ASYMMETRIC,
         (Kind::Mandatory, Symmetry::Inverse) => ORDERED | THEN_IMPLIES_FIRST,
         (Kind::Mandatory, Symmetry::Symmetric) => {
-            let waits = matches!(then, Task::Start | Task::Promote);
+            let waits = matches!(first, Task::Start | Task::Promote);
             ORDERED | FIRST_IMPLIES_THEN | if waits { UNRUNNABLE_FIRST_BLOCKS } else { 0 }
         }
     }

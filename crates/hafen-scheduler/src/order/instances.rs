@@ -135,14 +135,13 @@ impl Cluster<'_> {
             if self.rsc(member).children.is_empty() && self.rsc(member).assigned_to.is_some() {
                 self.place(member, None, true, true);
                 changed = true;
-                self.give_up_actions(member);
             }
         }
         changed
     }
 
-    /// A resource that is placed nowhere after all stops, and starts nothing.
-    fn give_up_actions(&mut self, resource: ResourceId) {
+    /// A resource that is placed nowhere stops, and starts nothing: so it is with what was planned before that was known.
+    pub(crate) fn give_up_actions(&mut self, resource: ResourceId) {
         for at in 0..self.rsc(resource).actions.len() {
             let action = self.rsc(resource).actions[at];
             let known = self.act(action);

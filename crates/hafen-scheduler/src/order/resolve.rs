@@ -62,7 +62,8 @@ impl Cluster<'_> {
     fn is_left_over(&self, action: ActionId) -> bool {
         let known = self.act(action);
         let of = |resource: ResourceId| {
-            known.node.is_some_and(|node| self.rsc(resource).dangling_migrations.contains(&node))
+            known.task == Task::Stop
+                && known.node.is_some_and(|node| self.rsc(resource).dangling_migrations.contains(&node))
         };
         known.resource.is_some_and(of)
     }

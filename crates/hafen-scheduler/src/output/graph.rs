@@ -38,6 +38,10 @@ impl Plan {
         text
     }
 
+    fn outside(&self, id: u32) -> Option<&Action> {
+        self.outside.iter().find(|action| action.id == id)
+    }
+
     fn synapse(&self, text: &mut String, number: usize, action: &Action) {
         let _ = write!(text, "  <synapse id=\"{number}\"");
         if action.priority > 0 {
@@ -51,7 +55,7 @@ impl Plan {
         } else {
             text.push_str("    <inputs>\n");
             for input in &action.inputs {
-                if let Some(input) = self.action(*input) {
+                if let Some(input) = self.action(*input).or_else(|| self.outside(*input)) {
                     text.push_str("      <trigger>\n        ");
                     element(text, input, false);
                     text.push_str("      </trigger>\n");

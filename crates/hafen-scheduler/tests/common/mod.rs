@@ -65,7 +65,8 @@ pub(crate) fn read_graph(source: &str) -> Graph {
             synapse.child("inputs").into_iter().flat_map(|inputs| inputs.children().collect::<Vec<_>>())
         {
             for first in trigger.children() {
-                let first = by_id[first.attribute("id").unwrap_or("")].clone();
+                let known = by_id.get(first.attribute("id").unwrap_or(""));
+                let first = known.cloned().unwrap_or_else(|| identity(first));
                 *graph.edges.entry((first, me.clone())).or_default() += 1;
             }
         }
