@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
-use crate::plan::{ActionKind, Plan};
+use crate::plan::{ActionKind, Plan, ResourceRef};
 
 /// What is wrong with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,13 +94,14 @@ impl Reach {
 
 /// A start must come after every stop of the same resource in the plan, real or implied by fencing.
 fn check_starts(plan: &Plan, problems: &mut Vec<Problem>) {
-    let mut stops: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    // Not by id: in a damaged CIB two resources may share one.
+    let mut stops: BTreeMap<*const ResourceRef, Vec<u32>> = BTreeMap::new();
     for action in &plan.actions {
         if let ActionKind::Resource { resource, task, .. } = &action.kind
             && task == "stop"
             && resource.long_id.is_none()
         {
-            stops.entry(&resource.id).or_default().push(action.id);
+            stops.entry(Arc::as_ptr(resource)).or_default().push(action.id);
         }
     }
     for action in &plan.actions {
@@ -107,7 +109,7 @@ fn check_starts(plan: &Plan, problems: &mut Vec<Problem>) {
         if task != "start" || resource.long_id.is_some() {
             continue;
         }
-        for stop in stops.get(resource.id.as_str()).into_iter().flatten() {
+        for stop in stops.get(&Arc::as_ptr(resource)).into_iter().flatten() {
             if !comes_before(plan, *stop, action.id) {
                 problems.push(Problem::StartsBeforeStop(operation_key.clone()));
             }

@@ -164,18 +164,20 @@ impl<'a> Cluster<'a> {
     /// Tells the instances about the changes that the plan holds.
     pub(crate) fn create_notifications(&mut self) {
         for clone in self.top.clone() {
-            if self.rsc(clone).variant == Variant::Clone && self.rsc(clone).notify {
+            if self.rsc(clone).variant != Variant::Clone {
+                continue;
+            }
+            // Its joints learn from their parts once more: the walk may have ended before they did.
+            for at in (0..self.rsc(clone).actions.len()).rev() {
+                self.flags_of(self.rsc(clone).actions[at], None);
+            }
+            if self.rsc(clone).notify {
                 self.notify_clone(clone);
             }
         }
     }
 
     fn notify_clone(&mut self, clone: ResourceId) {
-        for action in self.rsc(clone).actions.clone() {
-            if !matches!(self.act(action).task, Task::Notify | Task::Notified) {
-                self.flags_of(action, None);
-            }
-        }
         let members: Vec<ResourceId> = self
             .family(clone)
             .into_iter()

@@ -145,7 +145,7 @@ pub fn explain(cib: &Cib, now: u64, resource: &str, host: Option<&str>) -> Resul
     let seconds = Seconds::try_from(now).unwrap_or(Seconds::MAX);
     let mut cluster = run::unpack(cib, seconds, Options { explain: true, ..Options::default() });
     // The role is changed by planning.
-    let roles: Vec<_> = cluster.resource_ids().map(|id| cluster.rsc(id).role).collect();
+    let roles: Vec<_> = cluster.resource_ids().map(|id| cluster.shown_role(id)).collect();
     cluster.run_all();
     let parts = cluster.parts_of(resource);
     if parts.is_empty() {

@@ -201,7 +201,8 @@ impl<'a> Cluster<'a> {
                 }
                 "start" | "migrate_from" => {
                     recovered = true;
-                    Some(self.base_role(resource))
+                    // Also of what can be promoted: that it is unpromoted is known by a monitor or a demotion only.
+                    Some(Role::Started)
                 }
                 "stop" => {
                     recovered = true;

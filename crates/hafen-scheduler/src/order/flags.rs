@@ -96,7 +96,7 @@ impl Cluster<'_> {
     }
 
     /// An action's task; of a notification, the one that it is about.
-    fn named_task(&self, action: ActionId) -> Task {
+    pub(crate) fn named_task(&self, action: ActionId) -> Task {
         let known = self.act(action);
         match known.key {
             Key::Notify(_, about) => about,

@@ -16,8 +16,9 @@ impl Cluster<'_> {
         {
             return false;
         }
-        // Which side waits for its neighbour is the side that has to: going down, that is the first.
-        let decides = if self.goes_down(first) { first_resource } else { then_resource };
+        // Which side waits for its neighbour is the side that has to: before something goes down, that is the first.
+        let down = matches!(self.named_task(then), Task::Stop | Task::Demote);
+        let decides = if down { first_resource } else { then_resource };
         self.rsc(decides).clone.as_ref().is_some_and(|options| options.interleave)
     }
 

@@ -44,7 +44,7 @@ impl Cluster<'_> {
     }
 
     /// The role to show: instances that can be promoted are unpromoted rather than started.
-    pub(super) fn shown_role(&self, resource: ResourceId) -> Role {
+    pub(crate) fn shown_role(&self, resource: ResourceId) -> Role {
         let role = self.rsc(resource).role;
         if role == Role::Started && self.is_promotable(resource) {
             Role::Unpromoted
