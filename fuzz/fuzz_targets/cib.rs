@@ -1,4 +1,4 @@
-//! `cargo +nightly fuzz run cib fuzz/corpus crates/hafen-cib/corpus`
+//! Reads CIBs, edits them and writes them: `./dev fuzz cib --seconds 60`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| hafen_cib::fuzzing::run(input));

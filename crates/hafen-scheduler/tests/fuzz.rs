@@ -141,3 +141,14 @@ fn cases_and_their_mutations_are_borne() {
         }
     }
 }
+
+/// Inputs on which libFuzzer broke a promise once.
+#[test]
+fn what_was_found_once_is_borne() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("found");
+    for entry in std::fs::read_dir(folder).expect("findings") {
+        let path = entry.expect("an entry").path();
+        eprintln!("{}", path.display());
+        fuzzing::run(&std::fs::read(&path).expect("an input"));
+    }
+}

@@ -208,7 +208,7 @@ fn nodes(injections: &Injections, status: &mut Status<'_>, out: &mut Out) -> Res
                 .map_err(|unknown| Refused { message: unknown.0, status: super::exit::NO_SUCH_OBJECT })?;
             status.set_membership(state, values, "crm_simulate");
             if word == "Offline" {
-                status.forget(node, state);
+                status.forget(state);
             }
         }
     }

@@ -150,12 +150,12 @@ impl<'a> Status<'a> {
         let state = self.host(name, id)?;
         let down = [("in_ccm", "false"), ("crmd", "offline"), ("join", "down"), ("expected", "down")];
         self.set_membership(state, &down, "simulate_fencing_action");
-        self.forget(name, state);
+        self.forget(state);
         Ok(())
     }
 
     /// What was known of a host that is down is void.
-    pub(super) fn forget(&mut self, name: &str, state: NodeId) {
+    pub(super) fn forget(&mut self, state: NodeId) {
         for kind in ["lrm", "transient_attributes"] {
             let old: Vec<NodeId> =
                 self.document().element(state).children_named(kind).map(Element::node).collect();
@@ -167,7 +167,8 @@ impl<'a> Status<'a> {
                 self.cib.bump_num_updates();
             }
         }
-        if let Some(host) = self.hosts.get_mut(name) {
+        // A state may be known by two names: by its own, and as the one of a host that has the same id.
+        for host in self.hosts.values_mut().filter(|host| host.state == state) {
             host.resources = None;
         }
     }
