@@ -1,7 +1,7 @@
 //! What a resource's scores start from: constraints, stickiness, health, failures.
 
 use crate::ledger::{Cause, Change};
-use crate::model::{Cluster, Discovery, Location, NodeIndex, ResourceId, Role, Variant};
+use crate::model::{Cluster, Discovery, Location, NodeIndex, ResourceId, Role, Task, Variant};
 use crate::score::{self, INFINITY};
 
 impl<'a> Cluster<'a> {
@@ -110,12 +110,13 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// What runs on one node prefers to stay; in an opt-in cluster only where it is still allowed.
+    /// What runs on one node prefers to stay (a negative stickiness says nothing); in an opt-in cluster only where it is
+    /// still allowed.
     fn apply_stickiness(&mut self) {
         for resource in self.resource_ids() {
             let known = self.rsc(resource);
             let [node] = known.running_on[..] else { continue };
-            if known.variant != Variant::Primitive || !known.managed || known.stickiness == 0 {
+            if known.variant != Variant::Primitive || !known.managed || known.stickiness < 1 {
                 continue;
             }
             if self.properties.symmetric || known.allowed[node.at()].present {
@@ -124,36 +125,42 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// What runs on a host that leaves cleanly is locked to it. Instances of clones and fence devices never are.
-    fn lock_to_leaving_nodes(&mut self) {
+    /// What runs on a host that leaves cleanly is locked to it, unless it is a fence device.
+    fn lock_to_leaving_node(&mut self, resource: ResourceId) {
+        let known = self.rsc(resource);
+        let [node] = known.running_on[..] else { return };
+        let leaving = self.node(node).shutdown && !self.node(node).unclean;
+        if !leaving || known.class == "stonith" {
+            return;
+        }
+        let asked = self.node(node).attributes.get("shutdown").and_then(|time| score::leading_integer(time));
+        let since = asked.filter(|time| *time > 1).unwrap_or(self.now);
+        let known = self.rsc_mut(resource);
+        known.lock_node = Some(node);
+        known.lock_time = since;
+    }
+
+    /// What a host that has left still holds is kept from all others. Instances of clones are never held.
+    fn apply_shutdown_locks(&mut self) {
         if !self.properties.shutdown_lock {
             return;
         }
-        for resource in self.resource_ids() {
-            let known = self.rsc(resource);
-            let [node] = known.running_on[..] else { continue };
-            let leaving = self.node(node).shutdown && !self.node(node).unclean;
-            if !leaving
-                || known.variant != Variant::Primitive
-                || known.class == "stonith"
-                || known.lock_node.is_some()
-                || self.clone_of(resource).is_some()
-            {
-                continue;
-            }
-            let asked =
-                self.node(node).attributes.get("shutdown").and_then(|time| score::leading_integer(time));
-            let since = asked.filter(|time| *time > 1).unwrap_or(self.now);
-            let known = self.rsc_mut(resource);
-            known.lock_node = Some(node);
-            known.lock_time = since;
-        }
-    }
-
-    fn apply_shutdown_locks(&mut self) {
-        self.lock_to_leaving_nodes();
         let limit = self.properties.shutdown_lock_limit_seconds;
         for resource in self.resource_ids() {
+            if self.rsc(resource).variant != Variant::Primitive || self.clone_of(resource).is_some() {
+                continue;
+            }
+            match self.rsc(resource).lock_node {
+                Some(node) if !self.rsc(resource).running_on.is_empty() => {
+                    // It runs in spite of its lock, and is left in peace: the lock is forgotten.
+                    self.resource_action(resource, Task::LrmDelete, Some(node), false);
+                    let known = self.rsc_mut(resource);
+                    known.lock_node = None;
+                    known.lock_time = 0;
+                }
+                Some(_) => {}
+                None => self.lock_to_leaving_node(resource),
+            }
             let Some(node) = self.rsc(resource).lock_node else { continue };
             if limit > 0 {
                 let due = self.rsc(resource).lock_time.saturating_add(limit).saturating_add(1);
@@ -167,12 +174,13 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// Where exclusive discovery is asked for on some node, all others are closed.
+    /// Where exclusive discovery is asked for, perhaps on no node at all, all others are closed.
     fn apply_exclusive_discovery(&mut self) {
+        if self.locations.iter().all(|location| location.discovery != Discovery::Exclusive) {
+            return;
+        }
         for resource in self.resource_ids() {
-            let exclusive =
-                self.rsc(resource).allowed.iter().any(|weight| weight.discovery == Discovery::Exclusive);
-            if !exclusive {
+            if !self.is_confined(resource) && !self.is_confined(self.top_of(resource)) {
                 continue;
             }
             for node in self.node_indices() {
@@ -181,6 +189,12 @@ impl<'a> Cluster<'a> {
                 }
             }
         }
+    }
+
+    /// Whether some location constraint of a resource asks for exclusive discovery.
+    fn is_confined(&self, resource: ResourceId) -> bool {
+        let mut locations = self.rsc(resource).locations.iter();
+        locations.any(|at| self.locations[*at].discovery == Discovery::Exclusive)
     }
 
     /// Whether a group's members run together (always, unless an old option says otherwise).
