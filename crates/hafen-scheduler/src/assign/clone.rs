@@ -189,13 +189,10 @@ impl<'a> Cluster<'a> {
         if left_runs > 0 && right_runs > 0 && left_runs != right_runs {
             return left_runs.cmp(&right_runs);
         }
-        let clone = self.rsc(left).parent;
-        let weight = |node: NodeIndex| {
-            clone.map(|clone| self.rsc(clone).allowed[node.at()]).filter(|weight| weight.present)
-        };
         let place = |instance: ResourceId| {
             let node = self.active_node(instance);
-            let allowed = node.is_none_or(|node| weight(node).is_some_and(|weight| weight.score >= 0));
+            let weight = |node: NodeIndex| self.rsc(instance).allowed[node.at()];
+            let allowed = node.is_none_or(|node| weight(node).present && weight(node).score >= 0);
             (allowed, node.filter(|_| allowed))
         };
         let ((left_allowed, left_node), (right_allowed, right_node)) = (place(left), place(right));

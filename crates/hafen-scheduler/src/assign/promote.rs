@@ -262,12 +262,14 @@ impl<'a> Cluster<'a> {
         for part in &known.children {
             self.promotion_node(clone, *part, counts, node_max)?;
         }
+        // An instance has its standing instead of its priority; the members of a cloned group keep theirs.
+        let fitness = if known.parent == Some(clone) { known.promotion_priority } else { known.priority };
         let (node, _) = self.location(instance)?;
         if !known.managed {
             if self.state_of(instance, true) != Role::Promoted {
                 return None;
             }
-        } else if known.promotion_priority < 0
+        } else if fitness < 0
             || !self.node(node).available()
             || counts[node.at()] >= node_max
         {

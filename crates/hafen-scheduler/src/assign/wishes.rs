@@ -164,6 +164,9 @@ impl<'a> Cluster<'a> {
     fn add_matching(&mut self, work: &mut [Weight], source: ResourceId, via: Via, asking: Asking) {
         let adjusted = self.with_group_locations(source, via.colocation);
         let cause = Cause::Wish { colocation: via.colocation, of: source };
+        let only_place = via.factor < 0.0 && self.has_one_place(self.colocations[via.colocation].dependent);
+        let influence = self.has_influence(via.colocation);
+        let stickiness = self.rsc(self.colocations[via.colocation].primary).stickiness;
         for node in self.node_indices() {
             let weight = &mut work[node.at()];
             if !weight.present || weight.score == CUT {
@@ -171,8 +174,10 @@ impl<'a> Cluster<'a> {
             }
             let table = adjusted.as_ref().unwrap_or(&self.rsc(source).allowed);
             let wish = self.wish_for(table, via.colocation, node);
-            // A dependent that keeps away from the primary does not drive it to where it cannot run itself.
-            if via.factor < 0.0 && wish < 0 {
+            // What keeps away from the primary does not draw it to where it does not want to be itself: only when it has one
+            // place, and the primary is not too lazy to leave it.
+            let moves = only_place && influence && stickiness < -wish;
+            if via.factor < 0.0 && wish < 0 && !moves {
                 continue;
             }
             let change = rounded(via.factor, wish);
@@ -188,6 +193,12 @@ impl<'a> Cluster<'a> {
             }
             self.journal.write(&mut weight.score, asking.owner, node, Change::Add(change), cause);
         }
+    }
+
+    /// Whether a resource's own scores leave it exactly one node.
+    fn has_one_place(&self, resource: ResourceId) -> bool {
+        let open = self.rsc(resource).allowed.iter().filter(|weight| weight.present && weight.score >= 0);
+        open.take(2).count() == 1
     }
 
     /// A resource's score for a node, from its table; of nodes that are one for the colocation, the best.

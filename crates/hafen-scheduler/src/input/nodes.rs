@@ -93,6 +93,11 @@ impl<'a> Cluster<'a> {
             node.unclean = false;
             node.unseen = false;
             self.judge_membership(state, index);
+            let node = self.node_mut(index);
+            if !node.online || node.shutdown {
+                // Out of contention: so it counts wherever nodes are weighed apart from a resource's own scores.
+                node.score = -INFINITY;
+            }
         }
         self.unpack_health();
     }
