@@ -272,9 +272,9 @@ impl<'a> Cluster<'a> {
             }
             _ => {}
         }
-        if self.rsc(resource).pending_task.is_none() {
-            let busy = if record.is_probe() { "probe" } else { record.task };
-            self.rsc_mut(resource).pending_task = Some((busy.to_owned(), node));
+        // A probe does not make the resource busy.
+        if self.rsc(resource).pending_task.is_none() && !record.is_probe() {
+            self.rsc_mut(resource).pending_task = Some((record.task.to_owned(), node));
         }
     }
 

@@ -147,7 +147,8 @@ impl<'a> Cluster<'a> {
         })
     }
 
-    /// The operation of that name on a node, with that peer and, when asked, only if it ended with a result.
+    /// The only operation of that name on a node, with that peer and, when asked, only if it ended with that result. Of
+    /// several (the last one and its failure) none can be told to be the one.
     fn find_operation(
         &self,
         resource: ResourceId,
@@ -157,14 +158,15 @@ impl<'a> Cluster<'a> {
         result: Option<i32>,
     ) -> Option<Record<'a>> {
         let peer_attribute = if task == "migrate_to" { "migrate_target" } else { "migrate_source" };
-        let found = self
-            .history_at(resource, node)?
-            .children_named("lrm_rsc_op")
-            .find(|op| {
-                op.attribute("operation") == Some(task)
-                    && peer.is_none_or(|peer| op.attribute(peer_attribute) == Some(peer))
-            })
-            .map(Record::read)?;
+        let history = self.history_at(resource, node)?;
+        let mut matching = history.children_named("lrm_rsc_op").filter(|op| {
+            op.attribute("operation") == Some(task)
+                && peer.is_none_or(|peer| op.attribute(peer_attribute) == Some(peer))
+        });
+        let found = matching.next().map(Record::read)?;
+        if matching.next().is_some() {
+            return None;
+        }
         let as_asked = result.is_none_or(|result| found.rc == result && found.status == status::DONE);
         as_asked.then_some(found)
     }

@@ -217,9 +217,7 @@ impl<'a> Cluster<'a> {
     fn known_place(&self, instance: ResourceId) -> Option<NodeIndex> {
         self.family(instance).into_iter().find_map(|member| {
             let known = self.rsc(member);
-            known.running_on.first().copied().or_else(|| {
-                known.pending_task.as_ref().filter(|(task, _)| task != "probe").map(|(_, node)| *node)
-            })
+            known.running_on.first().copied().or_else(|| known.pending_task.as_ref().map(|(_, node)| *node))
         })
     }
 
