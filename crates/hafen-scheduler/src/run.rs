@@ -8,7 +8,7 @@ use crate::build::{break_cycles, leave_out_what_waits_in_vain};
 use crate::date::Seconds;
 use crate::input::{properties, rules::NextChange};
 use crate::ledger::Journal;
-use crate::model::Cluster;
+use crate::model::{Cluster, Requires};
 use crate::order::Worklist;
 use crate::output::scores::ScoreRow;
 use crate::plan::{ActionKind, Plan};
@@ -103,6 +103,8 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
     cluster.unpack_nodes();
     cluster.unpack_tickets();
     cluster.unpack_resources();
+    // What asks for unfencing itself turns it on, too.
+    cluster.unfencing |= cluster.resources.iter().any(|resource| resource.requires == Requires::Unfencing);
     cluster.unpack_node_states();
     cluster.fence_without_quorum();
     cluster.unpack_failures();

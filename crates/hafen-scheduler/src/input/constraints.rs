@@ -1,7 +1,5 @@
 //! Constraints from the configuration: where, with whom, in which order, under which ticket.
 
-use std::collections::BTreeSet;
-
 use hafen_cib::xml::Element;
 
 use super::rules::{self, RuleInput};
@@ -9,12 +7,15 @@ use crate::model::{
     Cluster, Colocation, Discovery, Location, LossPolicy, NodeIndex, ResourceId, Role, Ticket,
     TicketConstraint, Variant,
 };
-use crate::score::{self, INFINITY};
+use crate::score;
 
 /// A resource set of a constraint.
 pub(crate) struct Set<'a> {
     pub(crate) element: Element<'a>,
+    /// Up to the first that does not exist.
     pub(crate) members: Vec<ResourceId>,
+    /// Whether all members exist.
+    pub(crate) complete: bool,
     pub(crate) sequential: bool,
     pub(crate) role: Option<Role>,
 }
@@ -52,35 +53,28 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// The resources that a constraint means by a name: a resource, or those of a template or tag.
-    pub(crate) fn named(&mut self, name: &str, constraint: &str) -> Vec<ResourceId> {
-        let mut found = Vec::new();
-        let mut open = vec![name.to_owned()];
-        let mut seen: BTreeSet<String> = BTreeSet::new();
-        while let Some(name) = open.pop() {
-            if !seen.insert(name.clone()) {
-                continue;
-            }
-            if let Some(resource) = self.find_configured(&name) {
-                found.push(resource);
-            } else if let Some(members) = self.tags.get(&name) {
-                open.extend(members.iter().rev().cloned());
-            } else {
-                self.warnings
-                    .push(format!("Ignoring '{name}' in constraint '{constraint}': no such resource"));
-            }
+    /// The resources that a constraint means by a name: a resource, or those of a template or tag. `None` for what does not
+    /// exist; what a tag names is no tag.
+    pub(crate) fn named(&mut self, name: &str, constraint: &str) -> Vec<Option<ResourceId>> {
+        if let Some(resource) = self.find_configured(name) {
+            return vec![Some(resource)];
+        }
+        let members = self.tags.get(name).filter(|members| !members.is_empty()).cloned();
+        let found: Vec<Option<ResourceId>> = match &members {
+            Some(members) => members.iter().map(|member| self.find_configured(member)).collect(),
+            None => vec![None],
+        };
+        if found.contains(&None) {
+            let of = if members.is_some() { " or some of it" } else { "" };
+            self.warnings
+                .push(format!("Ignoring '{name}'{of} in constraint '{constraint}': no such resource"));
         }
         found
     }
 
-    /// A configured resource; a member of a clone stands for the clone.
+    /// A resource, even one that only history knows any more; a member of a clone stands for the clone.
     fn find_configured(&self, name: &str) -> Option<ResourceId> {
-        let found = self
-            .by_id
-            .get(name)
-            .or_else(|| self.by_id.get(&format!("{name}:0")))
-            .copied()
-            .filter(|found| !self.rsc(*found).orphan || self.rsc(*found).orphan_filler)?;
+        let found = self.by_id.get(name).or_else(|| self.by_id.get(&format!("{name}:0"))).copied()?;
         let top = self.top_of(found);
         if self.rsc(top).variant == Variant::Clone { Some(top) } else { Some(found) }
     }
@@ -89,15 +83,19 @@ impl<'a> Cluster<'a> {
         let mut sets = Vec::new();
         for set in constraint.children_named("resource_set") {
             let set = set.attribute("id-ref").and_then(|id| self.document.by_id(id)).unwrap_or(set);
-            let mut members = Vec::new();
-            for reference in set.children_named("resource_ref") {
-                if let Some(name) = reference.attribute("id") {
-                    members.extend(self.named(name, id));
+            let (mut members, mut complete) = (Vec::new(), true);
+            for name in set.children_named("resource_ref").filter_map(|reference| reference.attribute("id")) {
+                let found = self.named(name, id);
+                members.extend(found.iter().map_while(|member| *member));
+                if found.contains(&None) {
+                    complete = false;
+                    break;
                 }
             }
             sets.push(Set {
                 element: set,
                 members,
+                complete,
                 sequential: set.attribute("sequential").and_then(score::parse_bool).unwrap_or(true),
                 role: set.attribute("role").and_then(Role::parse),
             });
@@ -111,6 +109,7 @@ impl<'a> Cluster<'a> {
         let score = element.attribute("score");
         if let Some(name) = element.attribute("rsc") {
             for resource in self.named(name, &id) {
+                let Some(resource) = resource else { break };
                 self.add_location(&id, element, resource, role, score, &[]);
             }
         }
@@ -123,6 +122,9 @@ impl<'a> Cluster<'a> {
             let set_score = set.element.attribute("score").or(score);
             for resource in set.members {
                 self.add_location(&id, element, resource, set.role.or(role), set_score, &[]);
+            }
+            if !set.complete {
+                return;
             }
         }
     }
@@ -179,9 +181,9 @@ impl<'a> Cluster<'a> {
         for rule in element.children_named("rule") {
             let mut location = location.clone();
             let target = rule.attribute("id-ref").and_then(|id| self.document.by_id(id)).unwrap_or(rule);
-            if let Some(role) = target.attribute("role").and_then(Role::parse) {
-                location.role = (role == Role::Promoted).then_some(role);
-            }
+            // With rules, only a rule's own role counts.
+            location.role =
+                target.attribute("role").and_then(Role::parse).filter(|role| *role == Role::Promoted);
             location.nodes = self.rule_scores(target, resource, groups);
             location.rule = target.attribute("id").map(str::to_owned);
             self.push_location(location);
@@ -213,15 +215,12 @@ impl<'a> Cluster<'a> {
             if !holds {
                 continue;
             }
-            let score = match (by_attribute, fixed) {
-                (Some(name), _) => match self.node(node).attributes.get(name) {
-                    Some(value) => score::parse(value).unwrap_or(0),
-                    None => -INFINITY,
-                },
-                (None, Some(score)) => score,
-                (None, None) => 0,
+            let score = match by_attribute {
+                // A node without such a score is left out.
+                Some(name) => self.node(node).attributes.get(name).and_then(|value| score::parse(value)),
+                None => Some(fixed.unwrap_or(0)),
             };
-            found.push((node, score));
+            found.extend(score.map(|score| (node, score)));
         }
         found
     }
@@ -251,8 +250,8 @@ impl<'a> Cluster<'a> {
             }
             let node_attribute = element.attribute("node-attribute").filter(|_| one_dependent && one_primary);
             let primaries = self.named(primary, id);
-            for dependent in self.named(dependent, id) {
-                for &primary in &primaries {
+            for dependent in self.named(dependent, id).into_iter().flatten() {
+                for &primary in primaries.iter().flatten() {
                     let link = Link { node_attribute, ..link };
                     self.push_colocation(
                         link,
@@ -266,7 +265,8 @@ impl<'a> Cluster<'a> {
         let sets = self.sets(element, id);
         for (at, set) in sets.iter().enumerate() {
             self.colocate_members(set, link);
-            if let Some(earlier) = at.checked_sub(1).and_then(|earlier| sets.get(earlier)) {
+            let earlier = at.checked_sub(1).and_then(|earlier| sets.get(earlier));
+            if let Some(earlier) = earlier.filter(|earlier| earlier.complete && set.complete) {
                 self.colocate_sets(earlier, set, link);
             }
         }
@@ -363,10 +363,13 @@ impl<'a> Cluster<'a> {
         let mut wanted: Vec<(ResourceId, Option<Role>)> = Vec::new();
         if let Some(name) = element.attribute("rsc") {
             let role = element.attribute("rsc-role").and_then(Role::parse);
-            wanted.extend(self.named(name, &id).into_iter().map(|resource| (resource, role)));
+            wanted.extend(self.named(name, &id).into_iter().map_while(|resource| Some((resource?, role))));
         }
         for set in self.sets(element, &id) {
             wanted.extend(set.members.iter().map(|resource| (*resource, set.role)));
+            if !set.complete {
+                break;
+            }
         }
         for (resource, role) in wanted {
             let loss = if !explicit && role == Some(Role::Promoted) { LossPolicy::Demote } else { loss };

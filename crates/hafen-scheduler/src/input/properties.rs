@@ -82,11 +82,8 @@ fn decode(values: Values, have_quorum: bool, had_quorum: bool) -> Properties {
         stonith_action: stonith_action.to_owned(),
         concurrent_fencing: flag("concurrent-fencing", true),
         startup_fencing: flag("startup-fencing", true),
-        // Pacemaker detects it and says so; without a word the timeout alone says that it is meant.
-        watchdog: text("have-watchdog").map_or_else(
-            || text("stonith-watchdog-timeout").is_some_and(|time| score::leading_integer(time) != Some(0)),
-            |present| score::parse_bool(present).unwrap_or(false),
-        ),
+        // Whoever runs the cluster detects it and says so; a timeout alone does not make a watchdog.
+        watchdog: flag("have-watchdog", false),
         maintenance: flag("maintenance-mode", false),
         managed_default: flag("is-managed-default", true),
         stop_all: flag("stop-all-resources", false),

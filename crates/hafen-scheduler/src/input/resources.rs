@@ -407,7 +407,7 @@ impl<'a> Cluster<'a> {
         resource.utilization = nvpairs::amounts(amounts, [Some(resource.element), resource.template]);
     }
 
-    /// Whether some fence device has to switch nodes on before they may run anything.
+    /// Whether nodes have to be switched on before they may run anything.
     pub(crate) fn find_unfencing(&mut self) {
         let Some(resources) = self
             .document
@@ -418,16 +418,17 @@ impl<'a> Cluster<'a> {
             return;
         };
         for element in resources.descendants() {
-            if element.name() != "primitive" || element.attribute("class") != Some("stonith") {
-                continue;
+            match element.name() {
+                "primitive" => self.have_stonith_devices |= element.attribute("class") == Some("stonith"),
+                // Wherever it stands, used or not.
+                "meta_attributes" => {
+                    self.unfencing |= element.children_named("nvpair").any(|pair| {
+                        matches!(pair.attribute("name"), Some("provides" | "requires"))
+                            && pair.attribute("value") == Some("unfencing")
+                    });
+                }
+                _ => {}
             }
-            self.have_stonith_devices = true;
-            let provides = element.children_named("meta_attributes").any(|set| {
-                set.children_named("nvpair").any(|pair| {
-                    pair.attribute("name") == Some("provides") && pair.attribute("value") == Some("unfencing")
-                })
-            });
-            self.unfencing |= provides;
         }
     }
 

@@ -114,6 +114,8 @@ fn expression_holds(condition: Element<'_>, input: &RuleInput<'_>) -> bool {
     match operation {
         "defined" => return actual.is_some(),
         "not_defined" => return actual.is_none(),
+        // Nothing is compared with nothing.
+        _ if literal.is_none() => return false,
         _ => {}
     }
     let type_ =

@@ -55,8 +55,11 @@ impl<'a> Cluster<'a> {
         let require_all = element.attribute("require-all").and_then(score::parse_bool);
         let firsts = self.named(first, &id);
         let thens = self.named(then, &id);
-        for &first in &firsts {
-            for &then in &thens {
+        if firsts.iter().chain(&thens).any(Option::is_none) {
+            return;
+        }
+        for &first in firsts.iter().flatten() {
+            for &then in thens.iter().flatten() {
                 self.order_pair((first, first_task), (then, then_task), kind, symmetry, require_all, &id);
             }
         }
@@ -138,7 +141,11 @@ impl<'a> Cluster<'a> {
     }
 
     fn unpack_order_sets(&mut self, element: Element<'a>, id: &str, kind: Kind, symmetry: Symmetry) {
-        let sets = self.sets(element, id);
+        let mut sets = self.sets(element, id);
+        // A set that names what does not exist says nothing, nor does any after it.
+        if let Some(at) = sets.iter().position(|set| !set.complete) {
+            sets.truncate(at);
+        }
         let parent_symmetrical = element.attribute("symmetrical");
         for set in &sets {
             self.order_within(set, kind, parent_symmetrical);
