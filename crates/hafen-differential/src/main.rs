@@ -48,7 +48,8 @@ struct Arguments {
     /// Write the shrunk CIBs to this folder.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Write the shrunk CIBs as case folders, with the oracle's answer, below this folder.
+    /// Write the shrunk CIBs (or, with --cib and --shrink 0, that CIB in any case) as case folders, with the oracle's
+    /// answer, below this folder.
     #[arg(long)]
     cases: Option<PathBuf>,
     /// Print a digest of our own answer to each seed; needs no oracle. Says whether a change of the scheduler is seen.
@@ -103,16 +104,24 @@ fn main() -> ExitCode {
 
 fn one(oracle: &Oracle, path: &Path, arguments: &Arguments) -> std::io::Result<bool> {
     let tree = Tree::parse(&std::fs::read_to_string(path)?).map_err(std::io::Error::other)?;
-    if let Some(Err(complaint)) = oracle.ask(&[tree.to_xml()])?.into_iter().next() {
-        println!("the oracle refuses it: {complaint}");
-        return Ok(false);
+    let name = path.file_stem().map_or_else(|| "case".to_owned(), |name| name.to_string_lossy().into_owned());
+    match oracle.ask(&[tree.to_xml()])?.into_iter().next() {
+        Some(Err(complaint)) => {
+            println!("the oracle refuses it: {complaint}");
+            return Ok(false);
+        }
+        // What is agreed on is worth keeping, too.
+        Some(Ok(answer)) if arguments.cases.is_some() && arguments.shrink == 0 => {
+            let folder = arguments.cases.as_deref().unwrap_or(Path::new("."));
+            case::save(&folder.join(&name), &tree, &answer.graph)?;
+        }
+        _ => {}
     }
     let Some(found) = judge(oracle, &[tree], arguments.level)?.pop().flatten() else {
         println!("no difference at {}", arguments.level.name());
         return Ok(true);
     };
     let found = if arguments.shrink > 0 { shrink(oracle, found)? } else { found };
-    let name = path.file_stem().map_or_else(|| "case".to_owned(), |name| name.to_string_lossy().into_owned());
     show(&name, &found, arguments)?;
     Ok(false)
 }

@@ -224,7 +224,7 @@ fn apply(cib: &Tree, cut: &Cut) -> Option<Tree> {
             remove_all(&mut made, id);
         }
     }
-    (made != *cib && valid(&made) && natural(&made)).then_some(made)
+    (made != *cib && valid(&made) && whole(&made) && natural(&made)).then_some(made)
 }
 
 /// Whether what history shows could be: nothing is promoted that cannot be, and an anonymous clone has no two instances
@@ -263,6 +263,35 @@ fn natural(cib: &Tree) -> bool {
                     && (alone || unique.contains(&base.as_str())))
         })
     })
+}
+
+/// Whether all that is named exists.
+fn whole(cib: &Tree) -> bool {
+    let mut known: Vec<&str> = Vec::new();
+    let mut open: Vec<&Tree> = cib.all("resources");
+    while let Some(tree) = open.pop() {
+        if matches!(tree.name.as_str(), "primitive" | "group" | "clone" | "template") {
+            known.extend(tree.attribute("id"));
+        }
+        open.extend(&tree.children);
+    }
+    known.extend(cib.all("tag").iter().filter_map(|tag| tag.attribute("id")));
+    let mut open: Vec<&Tree> = vec![cib];
+    while let Some(tree) = open.pop() {
+        let names = match tree.name.as_str() {
+            "resource_ref" => &["id"][..],
+            "primitive" => &["template"],
+            "rsc_location" | "rsc_colocation" | "rsc_order" | "rsc_ticket" => {
+                &["rsc", "with-rsc", "first", "then"]
+            }
+            _ => &[],
+        };
+        if names.iter().any(|name| tree.attribute(name).is_some_and(|named| !known.contains(&named))) {
+            return false;
+        }
+        open.extend(&tree.children);
+    }
+    true
 }
 
 /// Removes what has the id, or names it.

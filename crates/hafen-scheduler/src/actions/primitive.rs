@@ -65,10 +65,8 @@ impl<'a> Cluster<'a> {
             restart.need_stop = true;
         }
         self.settle_multiple_activity(resource, activity, &mut migrating, &mut restart);
-        if self.rsc(resource).start_pending
-            && let Some(chosen) = chosen
-        {
-            let start = self.resource_action(resource, Task::Start, Some(chosen), true);
+        if self.rsc(resource).start_pending {
+            let start = self.resource_action(resource, Task::Start, chosen, true);
             self.act_mut(start).shown = true;
         }
         if !moving {

@@ -94,9 +94,6 @@ impl<'a> Cluster<'a> {
         if discovery == Discovery::Never || exclusive && discovery != Discovery::Exclusive {
             return;
         }
-        if known.lock_node.is_some_and(|lock| lock != node) {
-            return;
-        }
         let target_rc = if !known.running_on.contains(&node) {
             Some(7)
         } else if known.role == Role::Promoted {
