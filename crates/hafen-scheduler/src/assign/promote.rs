@@ -269,10 +269,7 @@ impl<'a> Cluster<'a> {
             if self.state_of(instance, true) != Role::Promoted {
                 return None;
             }
-        } else if fitness < 0
-            || !self.node(node).available()
-            || counts[node.at()] >= node_max
-        {
+        } else if fitness < 0 || !self.node(node).available() || counts[node.at()] >= node_max {
             return None;
         }
         self.rsc(clone).allowed[node.at()].present.then_some(node)
