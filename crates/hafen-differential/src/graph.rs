@@ -188,10 +188,9 @@ fn detail(me: &Identity, event: Element<'_>, synapse: Element<'_>) -> Detail {
 
 /// An action in words.
 #[must_use]
-pub fn short((kind, operation, key, place): &Identity) -> String {
+pub fn short((kind, _, key, place): &Identity) -> String {
     let what = match kind.as_str() {
         "pseudo_event" => format!("({key})"),
-        "crm_event" if key != operation => format!("{operation} {key}"),
         _ => key.clone(),
     };
     if place.is_empty() { what } else { format!("{what} on {place}") }
