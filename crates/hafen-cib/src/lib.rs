@@ -14,6 +14,7 @@ pub mod schema;
 pub mod upgrade;
 pub mod values;
 pub mod views;
+pub mod xpath;
 
 #[doc(hidden)]
 pub mod fuzzing;
