@@ -1,6 +1,7 @@
 //! shell: the differential test. Random, valid CIBs, on which our scheduler and Debian 13's `crm_simulate` must agree.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+pub mod book;
 pub mod case;
 mod dice;
 pub mod generate;
