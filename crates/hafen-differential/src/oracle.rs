@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::graph::Answer;
+use crate::measure::{self, Cost};
 
 /// Names the Debian 13 root with Pacemaker's tools.
 pub const VARIABLE: &str = "HAFEN_ORACLE";
@@ -77,6 +78,20 @@ impl Oracle {
             return Ok(Oracle { root, validate: false });
         }
         Err(format!("there is no oracle in {}: make it with .ci/oracle", root.display()))
+    }
+
+    /// What it takes to write the graph of a CIB.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from that.
+    pub fn cost(&self, cib: &Path, rounds: u32) -> io::Result<Cost> {
+        let folder = Folder::create(&self.root)?;
+        fs::copy(cib, folder.outside.join("cib.xml"))?;
+        let [cib, graph] = ["cib.xml", "graph.xml"].map(|name| format!("{}/{name}", folder.inside));
+        let root = self.root.to_string_lossy().into_owned();
+        let words = ["chroot", &root, "/usr/sbin/crm_simulate", "-x", &cib, "-Q", "-G", &graph];
+        measure::command(&words.map(str::to_owned), rounds)
     }
 
     /// What it says of each CIB: an answer, or its complaint.

@@ -46,7 +46,12 @@ impl Document {
 
     /// Parse bytes, which must be UTF-8, within [`Limits::DEFAULT`].
     pub fn parse_bytes(source: &[u8]) -> Result<Document, ParseError> {
-        parse::parse_bytes(source, &Limits::DEFAULT)
+        Document::parse_bytes_within(source, &Limits::DEFAULT)
+    }
+
+    /// Parse bytes, which must be UTF-8, within given limits.
+    pub fn parse_bytes_within(source: &[u8], limits: &Limits) -> Result<Document, ParseError> {
+        parse::parse_bytes(source, limits)
     }
 
     /// The root element.

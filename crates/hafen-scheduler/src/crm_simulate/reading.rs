@@ -2,6 +2,7 @@
 
 use hafen_cib::schema;
 use hafen_cib::upgrade::{self, Claim};
+use hafen_cib::xml::Limits;
 use hafen_cib::{Cib, Document};
 
 use super::arguments::Source;
@@ -24,10 +25,13 @@ pub(super) fn read(source: &Source, shell: &mut dyn Shell, complaints: &mut Vec<
             return Err(exit::DATA_ERROR);
         }
     };
-    let document = Document::parse_bytes(&bytes).map_err(|error| {
+    let limits = if matches!(source, Source::Live) { Limits::DEFAULT } else { Limits::OFFLINE };
+    let document = Document::parse_bytes_within(&bytes, &limits).map_err(|error| {
         complaints.push(format!("crm_simulate: Could not read input XML: {error}"));
         exit::DATA_ERROR
     })?;
+    // The document has a copy of its own.
+    drop(bytes);
     let claims = document.root().attribute("validate-with").is_some();
     let mut cib = Cib::from_document(document).map_err(|error| {
         complaints.push(format!("crm_simulate: {error}"));
