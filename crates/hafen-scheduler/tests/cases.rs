@@ -36,3 +36,13 @@ fn every_case_leads_to_its_plan() {
         assert_eq!(schedule(&cib, NOW), plan, "{}: the same input gives the same plan", case.display());
     }
 }
+
+/// Pacemaker's graph has the stop wait for one that nobody can carry out; a part without quorum must stop all the same.
+#[test]
+fn without_quorum_a_stop_waits_for_nothing_that_never_comes() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/no-quorum-stop-does-not-wait/cib.xml");
+    let source = std::fs::read_to_string(case).expect("a CIB");
+    let plan = schedule(&Cib::parse(&source).expect("a CIB"), NOW);
+    assert_eq!(lint(&plan), Vec::new());
+    assert!(plan.actions.iter().any(|action| action.operation_key() == "A_stop_0"), "{plan:?}");
+}

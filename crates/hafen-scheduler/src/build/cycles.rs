@@ -41,11 +41,19 @@ pub(crate) fn break_cycles(actions: &mut [Action], warnings: &mut Vec<String>) {
 }
 
 /// Takes away what waits for something outside of the plan, and what waits for that: whoever carries out the plan would
-/// not come to it either.
+/// not come to it either. Only without quorum do stops go ahead: what is lost cannot be fenced then, and the others may fence
+/// this part before what it waits for comes about.
 pub(crate) fn leave_out_what_waits_in_vain(plan: &mut Plan) {
     let mut gone: BTreeSet<u32> = plan.outside.drain(..).map(|action| action.id).collect();
     if gone.is_empty() {
         return;
+    }
+    if !plan.have_quorum {
+        let is_stop =
+            |action: &&mut Action| matches!(action.task(), "stop" | "stopped" | "demote" | "demoted");
+        for action in plan.actions.iter_mut().filter(is_stop) {
+            action.inputs.retain(|input| !gone.contains(input));
+        }
     }
     let mut followers: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for action in &plan.actions {
