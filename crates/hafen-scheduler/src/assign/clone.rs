@@ -197,7 +197,7 @@ impl<'a> Cluster<'a> {
         };
         let ((left_allowed, left_node), (right_allowed, right_node)) = (place(left), place(right));
         let order =
-            right_allowed.cmp(&left_allowed).then_with(|| self.priorities(right).cmp(&self.priorities(left)));
+            right_allowed.cmp(&left_allowed).then_with(|| self.rank(right).cmp(&self.rank(left)));
         let (left_node, right_node) = match (left_node, right_node) {
             _ if order.is_ne() => return order,
             (None, None) => return Ordering::Equal,
@@ -217,8 +217,10 @@ impl<'a> Cluster<'a> {
         right_wish.cmp(&left_wish).then(self.rsc(left).instance.cmp(&self.rsc(right).instance))
     }
 
-    fn priorities(&self, instance: ResourceId) -> (i32, i32) {
-        (self.rsc(instance).priority, self.rsc(instance).promotion_priority)
+    /// An instance's priority, or what has taken its place.
+    fn rank(&self, instance: ResourceId) -> i32 {
+        let known = self.rsc(instance);
+        if self.is_promotable_part(instance) { known.promotion_priority } else { known.priority }
     }
 
     /// What all that an instance is colocated with thinks of the node where it runs.

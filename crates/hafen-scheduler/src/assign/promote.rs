@@ -18,7 +18,8 @@ impl<'a> Cluster<'a> {
         let known = self.rsc(resource);
         if !known.children.is_empty() {
             let parts = known.children.iter().filter_map(|part| self.promotion_score(*part, node));
-            return parts.reduce(score::add);
+            // The plain sum: one member that must not be promoted can be outweighed.
+            return parts.reduce(i32::saturating_add);
         }
         if !self.counts_for_promotion(resource, node) {
             return None;
@@ -67,6 +68,9 @@ impl<'a> Cluster<'a> {
             return;
         }
         for instance in self.rsc(clone).children.clone() {
+            // Until it is known better, its priority stands for its fitness.
+            let known = self.rsc_mut(instance);
+            known.promotion_priority = known.priority;
             for node in self.node_indices() {
                 if !self.rsc(instance).allowed[node.at()].present || !self.node(node).available() {
                     continue;
@@ -263,7 +267,8 @@ impl<'a> Cluster<'a> {
             self.promotion_node(clone, *part, counts, node_max)?;
         }
         // An instance has its standing instead of its priority; the members of a cloned group keep theirs.
-        let fitness = if known.parent == Some(clone) { known.promotion_priority } else { known.priority };
+        let own = if known.parent == Some(clone) { 0 } else { known.priority };
+        let fitness = score::add(own, known.promotion_priority);
         let (node, _) = self.location(instance)?;
         if !known.managed {
             if self.state_of(instance, true) != Role::Promoted {

@@ -66,9 +66,13 @@ impl<'a> Cluster<'a> {
         let asking = Asking { owner: None, side, cautious: false, nonnegative: false };
         let mut source = resource;
         while self.rsc(source).variant == Variant::Group
-            && let Some(&first) = self.rsc(source).children.first()
+            && let Some(&end) = match side {
+                // The last member is bound to all others.
+                Side::Dependent => self.rsc(source).children.last(),
+                Side::Primary => self.rsc(source).children.first(),
+            }
         {
-            source = first;
+            source = end;
         }
         let mut work = self.rsc(source).allowed.clone();
         if self.any_available(&work) {

@@ -5,7 +5,7 @@ use hafen_cib::xml::Element;
 use super::rules::{self, RuleInput};
 use crate::model::{
     Cluster, Colocation, Discovery, Location, LossPolicy, NodeIndex, ResourceId, Role, Ticket,
-    TicketConstraint, Variant,
+    TicketConstraint,
 };
 use crate::score;
 
@@ -72,11 +72,15 @@ impl<'a> Cluster<'a> {
         found
     }
 
-    /// A resource, even one that only history knows any more; a member of a clone stands for the clone.
-    fn find_configured(&self, name: &str) -> Option<ResourceId> {
-        let found = self.by_id.get(name).or_else(|| self.by_id.get(&format!("{name}:0"))).copied()?;
-        let top = self.top_of(found);
-        if self.rsc(top).variant == Variant::Clone { Some(top) } else { Some(found) }
+    /// A resource by its own name, even one that only history knows any more. A name by which history knows an instance
+    /// stands for its clone; else the members of clones have no name of their own.
+    pub(crate) fn find_configured(&self, name: &str) -> Option<ResourceId> {
+        if let Some(&found) = self.by_id.get(name) {
+            return Some(found);
+        }
+        let clone = self.clone_of(*self.by_id.get(&format!("{name}:0"))?)?;
+        let known = self.family(clone).iter().any(|member| self.rsc(*member).history_id == name);
+        known.then_some(clone)
     }
 
     pub(crate) fn sets(&mut self, constraint: Element<'a>, id: &str) -> Vec<Set<'a>> {
@@ -97,7 +101,7 @@ impl<'a> Cluster<'a> {
                 members,
                 complete,
                 sequential: set.attribute("sequential").and_then(score::parse_bool).unwrap_or(true),
-                role: set.attribute("role").and_then(Role::parse),
+                role: role_of(set.attribute("role")),
             });
         }
         sets
@@ -362,7 +366,7 @@ impl<'a> Cluster<'a> {
         let explicit = element.attribute("loss-policy").is_some();
         let mut wanted: Vec<(ResourceId, Option<Role>)> = Vec::new();
         if let Some(name) = element.attribute("rsc") {
-            let role = element.attribute("rsc-role").and_then(Role::parse);
+            let role = role_of(element.attribute("rsc-role"));
             wanted.extend(self.named(name, &id).into_iter().map_while(|resource| Some((resource?, role))));
         }
         for set in self.sets(element, &id) {
@@ -379,4 +383,9 @@ impl<'a> Cluster<'a> {
             self.rsc_mut(resource).tickets.push(at);
         }
     }
+}
+
+/// The role that a constraint is limited to. Started is what everything is that runs, and limits nothing.
+fn role_of(text: Option<&str>) -> Option<Role> {
+    text.and_then(Role::parse).filter(|role| *role != Role::Started)
 }

@@ -198,9 +198,10 @@ impl<'a> Cluster<'a> {
         }
         let mut found = active.or(if taken { None } else { inactive });
         if let Some(member) = found {
-            // Instances that need no fencing start elsewhere while an unclean node may still run some: such count as extra.
+            // Instances that need no fencing start elsewhere while a lost node may still run some: such count as extra.
             let fenced_first = matches!(self.rsc(member).requires, Requires::Fencing | Requires::Unfencing);
-            if !fenced_first && self.node(node).unclean && !self.is_everywhere(clone) {
+            let lost = self.node(node).unclean || !self.node(node).online;
+            if !fenced_first && lost && !self.is_everywhere(clone) {
                 found = None;
             }
         }

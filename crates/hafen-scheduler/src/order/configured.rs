@@ -52,15 +52,18 @@ impl<'a> Cluster<'a> {
             ));
             return;
         };
-        let require_all = element.attribute("require-all").and_then(score::parse_bool);
         let firsts = self.named(first, &id);
         let thens = self.named(then, &id);
         if firsts.iter().chain(&thens).any(Option::is_none) {
             return;
         }
+        // Tags and templates are turned into sets, and those ask for all instances.
+        let single = self.find_configured(first).is_some() && self.find_configured(then).is_some();
+        let require_all = element.attribute("require-all").and_then(score::parse_bool);
         for &first in firsts.iter().flatten() {
+            let minimum = if single { self.needed_instances(first, require_all) } else { 0 };
             for &then in thens.iter().flatten() {
-                self.order_pair((first, first_task), (then, then_task), kind, symmetry, require_all, &id);
+                self.order_pair((first, first_task), (then, then_task), kind, symmetry, minimum, &id);
             }
         }
     }
@@ -85,11 +88,10 @@ impl<'a> Cluster<'a> {
         then: Side,
         kind: Kind,
         symmetry: Symmetry,
-        require_all: Option<bool>,
+        minimum: i32,
         id: &str,
     ) {
         let flags = forward(kind, first.1, symmetry);
-        let minimum = self.needed_instances(first.0, require_all);
         if minimum > 0 {
             self.order_minimum(first, then, flags, minimum, id);
         } else {
