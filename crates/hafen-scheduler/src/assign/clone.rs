@@ -196,8 +196,7 @@ impl<'a> Cluster<'a> {
             (allowed, node.filter(|_| allowed))
         };
         let ((left_allowed, left_node), (right_allowed, right_node)) = (place(left), place(right));
-        let order =
-            right_allowed.cmp(&left_allowed).then_with(|| self.rank(right).cmp(&self.rank(left)));
+        let order = right_allowed.cmp(&left_allowed).then_with(|| self.rank(right).cmp(&self.rank(left)));
         let (left_node, right_node) = match (left_node, right_node) {
             _ if order.is_ne() => return order,
             (None, None) => return Ordering::Equal,
