@@ -1,5 +1,6 @@
 //! The cluster as the scheduler sees it: nodes, resources, constraints and actions in arenas, named by small indices.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -393,7 +394,10 @@ pub(crate) struct Cluster<'a> {
     /// The configured settings of operations, by resource, task and interval in milliseconds.
     pub(crate) settings: BTreeMap<(ResourceId, Task, u64), Rc<Settings>>,
     pub(crate) orders: Vec<Order>,
-    pub(crate) history: BTreeMap<(NodeIndex, String), Element<'a>>,
+    /// Each node's history of each resource by its name there, once one of them is asked for.
+    pub(crate) histories: OnceCell<BTreeMap<(NodeIndex, &'a str), Element<'a>>>,
+    /// Tables of weights that are not in use.
+    pub(crate) spare_tables: Vec<Vec<Weight>>,
     /// By the name of a resource: where a probe found that it cannot work, and with which result.
     pub(crate) failed_probes: BTreeMap<String, Vec<(NodeIndex, i32)>>,
     /// Operations whose failure counts, by the node that recorded them.

@@ -1,5 +1,6 @@
 //! One run: every step from the CIB to the plan, in order.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::Cib;
@@ -82,7 +83,8 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         task_names: Vec::new(),
         settings: BTreeMap::new(),
         orders: Vec::new(),
-        history: BTreeMap::new(),
+        histories: OnceCell::new(),
+        spare_tables: Vec::new(),
         failed_probes: BTreeMap::new(),
         failed_operations: Vec::new(),
         unfencing: false,

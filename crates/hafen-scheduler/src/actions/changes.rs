@@ -25,14 +25,22 @@ impl<'a> Cluster<'a> {
             .collect();
         states.sort_by_key(|(node, _)| *node);
         let names = self.history_names();
+        // Most nodes know the same resources in the same order.
+        let mut guesses: Vec<Option<(&String, &Vec<ResourceId>)>> = Vec::new();
         for (node, state) in states {
             let histories = state.child("lrm").and_then(|lrm| lrm.child("lrm_resources"));
-            for history in histories.into_iter().flat_map(|all| all.children_named("lrm_resource")) {
+            let histories = histories.into_iter().flat_map(|all| all.children_named("lrm_resource"));
+            for (at, history) in histories.enumerate() {
                 if history.child("lrm_rsc_op").is_none() {
                     continue;
                 }
-                let known = history.attribute("id").and_then(|id| names.get(id));
-                for &resource in known.into_iter().flatten() {
+                let Some(id) = history.attribute("id") else { continue };
+                if guesses.len() <= at {
+                    guesses.resize(at + 1, None);
+                }
+                let known = guesses[at].filter(|(name, _)| *name == id).or_else(|| names.get_key_value(id));
+                guesses[at] = known;
+                for &resource in known.into_iter().flat_map(|(_, resources)| resources) {
                     self.check_resource_history(resource, node, history);
                 }
             }

@@ -1,7 +1,7 @@
 //! Wishes: what the scores of a resource mean for those with which it is colocated.
 
 use crate::ledger::{Cause, Change};
-use crate::model::{Cluster, NodeIndex, ResourceId, Variant, Weight};
+use crate::model::{Cluster, Node, NodeIndex, ResourceId, Variant, Weight};
 use crate::score::{self, INFINITY};
 
 use super::lists::Side;
@@ -109,14 +109,15 @@ impl<'a> Cluster<'a> {
                 self.ask_at(first, via, asking, work, depth + 1, steps);
             }
         } else {
-            let saved = asking.cautious.then(|| (work.clone(), self.journal.mark()));
+            let saved = asking.cautious.then(|| (self.spare_table(work), self.journal.mark()));
             self.add_matching(work, source, via, asking);
             if self.any_available(work) {
                 let further = Asking { cautious: true, ..asking };
                 self.ask_further(source, via.factor, further, work, depth, steps);
                 self.open_cut_nodes(work, asking);
+                self.spare_tables.extend(saved.map(|(table, _)| table));
             } else if let Some((table, mark)) = saved {
-                *work = table;
+                self.spare_tables.push(std::mem::replace(work, table));
                 if let Some(owner) = asking.owner {
                     self.journal.revert(mark, owner);
                 }
@@ -125,6 +126,14 @@ impl<'a> Cluster<'a> {
             }
         }
         self.rsc_mut(source).merged = false;
+    }
+
+    /// A copy of a table.
+    fn spare_table(&mut self, table: &[Weight]) -> Vec<Weight> {
+        let mut copy = self.spare_tables.pop().unwrap_or_default();
+        copy.clear();
+        copy.extend_from_slice(table);
+        copy
     }
 
     fn ask_further(
@@ -166,18 +175,20 @@ impl<'a> Cluster<'a> {
     }
 
     fn add_matching(&mut self, work: &mut [Weight], source: ResourceId, via: Via, asking: Asking) {
-        let adjusted = self.with_group_locations(source, via.colocation);
         let cause = Cause::Wish { colocation: via.colocation, of: source };
         let only_place = via.factor < 0.0 && self.has_one_place(self.colocations[via.colocation].dependent);
         let influence = self.has_influence(via.colocation);
         let stickiness = self.rsc(self.colocations[via.colocation].primary).stickiness;
-        for node in self.node_indices() {
-            let weight = &mut work[node.at()];
+        let particular = self.particular_wishes(source, via.colocation);
+        let table = &self.resources[source.0 as usize].allowed;
+        for (((weight, own), node), at) in work.iter_mut().zip(table).zip(&self.nodes).zip(0..) {
             if !weight.present || weight.score == CUT {
                 continue;
             }
-            let table = adjusted.as_ref().unwrap_or(&self.rsc(source).allowed);
-            let wish = self.wish_for(table, via.colocation, node);
+            let wish = match &particular {
+                None => own_wish(own, node),
+                Some(wishes) => wishes[at as usize],
+            };
             // What keeps away from the primary does not draw it to where it does not want to be itself: only when it has one
             // place, and the primary is not too lazy to leave it.
             let moves = only_place && influence && stickiness < -wish;
@@ -195,8 +206,19 @@ impl<'a> Cluster<'a> {
                     continue;
                 }
             }
-            self.journal.write(&mut weight.score, asking.owner, node, Change::Add(change), cause);
+            let change = Change::Add(change);
+            self.journal.write(&mut weight.score, asking.owner, NodeIndex(at), change, cause);
         }
+    }
+
+    /// What a resource wishes of each node, where that is not just its own score there.
+    fn particular_wishes(&self, source: ResourceId, at: usize) -> Option<Vec<i32>> {
+        let adjusted = self.with_group_locations(source, at);
+        if adjusted.is_none() && self.colocations[at].node_attribute.is_none() {
+            return None;
+        }
+        let table = adjusted.as_ref().unwrap_or(&self.rsc(source).allowed);
+        Some(self.node_indices().map(|node| self.wish_for(table, at, node)).collect())
     }
 
     /// Whether a resource's own scores leave it exactly one node.
@@ -207,10 +229,7 @@ impl<'a> Cluster<'a> {
 
     /// A resource's score for a node, from its table; of nodes that are one for the colocation, the best.
     fn wish_for(&self, table: &[Weight], at: usize, node: NodeIndex) -> i32 {
-        let own = |node: NodeIndex| {
-            let weight = table[node.at()];
-            if weight.present && self.node(node).available() { weight.score } else { -INFINITY }
-        };
+        let own = |node: NodeIndex| own_wish(&table[node.at()], self.node(node));
         let colocation = &self.colocations[at];
         match colocation.node_attribute.as_deref() {
             None | Some("#uname") => own(node),
@@ -247,6 +266,12 @@ impl<'a> Cluster<'a> {
         }
         Some(table)
     }
+}
+
+/// A resource's score for a node.
+#[inline]
+fn own_wish(weight: &Weight, node: &Node) -> i32 {
+    if weight.present && node.available() { weight.score } else { -INFINITY }
 }
 
 /// A scaled score as an integer; what is not nothing stays something.

@@ -136,8 +136,7 @@ impl<'a> Cluster<'a> {
                             && record.rc != record.expected)
             })
         };
-        self.history
-            .get(&(node, name.to_owned()))
+        self.history_on(node, name)
             .is_some_and(|history| history.children_named("lrm_rsc_op").any(|op| matches(&Record::read(op))))
     }
 

@@ -137,7 +137,7 @@ impl<'a> Cluster<'a> {
     }
 
     fn history_at(&self, resource: ResourceId, node: Option<NodeIndex>) -> Option<Element<'a>> {
-        self.history.get(&(node?, self.rsc(resource).id.clone())).copied()
+        self.history_on(node?, &self.rsc(resource).id)
     }
 
     /// Whether a node's history holds any operation of the resource that has ended.

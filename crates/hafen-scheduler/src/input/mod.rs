@@ -3,6 +3,7 @@
 pub(crate) mod blank;
 pub(crate) mod constraints;
 pub(crate) mod failures;
+mod find;
 pub(crate) mod history;
 pub(crate) mod migration;
 mod nodes;

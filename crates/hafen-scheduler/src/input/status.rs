@@ -4,6 +4,7 @@ use crate::actions::Key;
 use hafen_cib::xml::Element;
 
 use super::blank::blank;
+use super::find::{Guess, Guesses};
 use super::history::{NodeHistory, OnFail};
 use super::record::{self, Record};
 use crate::ledger::Cause;
@@ -18,32 +19,26 @@ impl<'a> Cluster<'a> {
             .children_named("node_state")
             .filter_map(|state| Some((self.node_of_state(state)?, state)))
             .collect();
-        for (node, state) in &states {
-            for record in records(*state) {
-                if let Some(id) = record.attribute("id") {
-                    self.history.insert((*node, id.to_owned()), record);
-                }
-            }
-        }
         // Without fencing nothing is known of a node that is not online, so nothing runs there; but it may hold locks.
         let all = self.properties.stonith || self.properties.shutdown_lock;
+        let mut guesses = Guesses::default();
         for (node, state) in &states {
             if all || self.node(*node).online {
-                for record in records(*state) {
-                    self.unpack_record(*node, record);
+                for (at, record) in records(*state).enumerate() {
+                    self.unpack_record(*node, record, guesses.at(at));
                 }
             }
         }
     }
 
-    fn unpack_record(&mut self, node: NodeIndex, element: Element<'a>) {
+    fn unpack_record(&mut self, node: NodeIndex, element: Element<'a>, guess: &mut Guess) {
         let Some(id) = element.attribute("id") else { return };
         let operations = record::sorted(element);
         let locks = self.properties.shutdown_lock;
         if operations.is_empty() && !locks {
             return;
         }
-        let found = self.resource_of_record(node, id);
+        let found = self.resource_of_record(node, id, guess);
         let orphan = || if operations.is_empty() { None } else { Some(()) };
         let Some(resource) = found.or_else(|| orphan().and_then(|()| self.adopt_orphan(node, id, element)))
         else {
@@ -145,11 +140,11 @@ impl<'a> Cluster<'a> {
     }
 
     /// The resource that a history record is about; instances of anonymous clones are matched by where they run.
-    fn resource_of_record(&mut self, node: NodeIndex, id: &str) -> Option<ResourceId> {
-        let found = match self.by_id.get(id) {
+    fn resource_of_record(&mut self, node: NodeIndex, id: &str, guess: &mut Guess) -> Option<ResourceId> {
+        let found = match self.recorded_name(id, guess) {
             // It is no longer what it was: what history says is about a resource that is gone.
-            Some(&found) if self.rsc(found).variant != Variant::Primitive => return None,
-            Some(&found) => found,
+            Some(found) if self.rsc(found).variant != Variant::Primitive => return None,
+            Some(found) => found,
             None => {
                 // Even a clone without instances has a first one to match.
                 let first = *self.by_id.get(&format!("{}:0", base_name(id)))?;
@@ -450,7 +445,7 @@ pub(crate) fn base_name(id: &str) -> &str {
     }
 }
 
-fn records(state: Element<'_>) -> impl Iterator<Item = Element<'_>> {
+pub(super) fn records(state: Element<'_>) -> impl Iterator<Item = Element<'_>> {
     state
         .child("lrm")
         .and_then(|lrm| lrm.child("lrm_resources"))
