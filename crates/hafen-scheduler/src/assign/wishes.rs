@@ -56,9 +56,11 @@ impl<'a> Cluster<'a> {
             cautious: true,
             nonnegative: self.rsc(primary).variant == Variant::Clone,
         };
-        let mut work = self.rsc(primary).allowed.clone();
+        let mut work = self.spare_tables.pop().unwrap_or_default();
+        work.clone_from(&self.rsc(primary).allowed);
         self.ask(dependent, via, asking, &mut work);
-        self.rsc_mut(primary).allowed = work;
+        let before = std::mem::replace(&mut self.rsc_mut(primary).allowed, work);
+        self.spare_tables.push(before);
     }
 
     /// A resource's own scores, with the wishes of those that it is colocated with.
@@ -180,6 +182,8 @@ impl<'a> Cluster<'a> {
         let influence = self.has_influence(via.colocation);
         let stickiness = self.rsc(self.colocations[via.colocation].primary).stickiness;
         let particular = self.particular_wishes(source, via.colocation);
+        // Most colocations are mandatory, and pass on all of a score.
+        let whole = (via.factor - 1.0).abs() < f32::EPSILON;
         let table = &self.resources[source.0 as usize].allowed;
         for (((weight, own), node), at) in work.iter_mut().zip(table).zip(&self.nodes).zip(0..) {
             if !weight.present || weight.score == CUT {
@@ -195,7 +199,10 @@ impl<'a> Cluster<'a> {
             if via.factor < 0.0 && wish < 0 && !moves {
                 continue;
             }
-            let change = rounded(via.factor, wish);
+            let change = if whole { wish } else { rounded(via.factor, wish) };
+            if change == 0 {
+                continue;
+            }
             let sum = score::add(change, weight.score);
             if asking.nonnegative && sum < 0 {
                 if weight.score > 0 {
