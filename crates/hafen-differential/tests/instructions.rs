@@ -113,7 +113,8 @@ fn planning_does_not_grow_with_the_square_of_the_machines() {
     if !have_valgrind() {
         return;
     }
-    for state in State::ALL {
+    // The two in which most is done; the others take the same ways.
+    for state in [State::Stopped, State::Changed] {
         let [once, twice] = [100, 200].map(|machines| count(16, machines, state));
         let times = twice / once;
         println!("{}: twice the machines take {times:.2} times the instructions", state.name());
