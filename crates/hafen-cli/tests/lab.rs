@@ -5,6 +5,7 @@
 mod support;
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use hafen_lab::power::{Request, processes_in};
@@ -31,6 +32,36 @@ fn a_host_has_its_own_names_files_and_processes() {
     assert_eq!(shell(&lab, "host2", foreign), "", "other hosts do not see them");
     assert_eq!(shell(&lab, "host1", "ls /sys/class/net"), "lo");
     assert!(!Path::new("/run/hafen-lab-x").exists());
+}
+
+/// What is asked from outside reaches the lab: an explanation of a past decision, by whichever host planned it, and an applet.
+#[test]
+fn a_past_decision_is_explained_from_outside() {
+    if !can_hold_a_lab() {
+        return;
+    }
+    let place = Place::new();
+    let (_lab, _lease) = up(&place, hosts(2));
+    let hafen = |words: &[&str]| {
+        let mut command = Command::new(EXECUTABLE);
+        command.args(words).env("HAFEN_LAB", place.layout().root()).env_remove("HAFEN_SOCKET");
+        let output = command.output().expect("hafen runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let explained = (0..120).find_map(|_| {
+        let (is_there, text) = hafen(&["explain", "fencing", "--at", "1"]);
+        if !is_there {
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        is_there.then_some(text)
+    });
+    let text = explained.expect("the first transition is planned within half a minute");
+    assert!(text.starts_with("Transition 1, 20") && text.contains("fencing does not run yet"), "{text}");
+    let (is_there, text) = hafen(&["explain", "fencing", "--at", "99999"]);
+    assert!(!is_there && text.contains("no input of a transition 99999"), "{text}");
+    let (simulated, text) = hafen(&["crm_simulate", "-L"]);
+    assert!(simulated && text.contains("* Online: [ host1 host2 ]"), "{text}");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! What an applet prints, as text or as Pacemaker's XML, and the exit statuses of Pacemaker's tools.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use hafen_client::{Client, ClientError, SOCKET_PATH, SOCKET_VARIABLE};
 
 use super::options::{Given, OUTPUT_AS, OUTPUT_TO, Spec};
+use crate::target;
 
 /// The version of Pacemaker whose tools these stand in for.
 pub(super) const VERSION: &str = "3.0.0";
@@ -101,10 +103,21 @@ pub(super) fn failed_request(what: &str, error: &ClientError) -> Failed {
     Failed::new(exit, error.to_string())
 }
 
-/// Connects to this host's daemon.
+/// Connects to this host's daemon; where a user calls and none runs, to the first host of the lab that answers.
 pub(super) fn connect() -> Result<Client, ClientError> {
-    let path = std::env::var_os(SOCKET_VARIABLE).unwrap_or_else(|| SOCKET_PATH.into());
-    Client::connect(path.as_ref(), TIMEOUT)
+    if let Some(path) = std::env::var_os(SOCKET_VARIABLE) {
+        return Client::connect(path.as_ref(), TIMEOUT);
+    }
+    let own = Path::new(SOCKET_PATH);
+    // An agent's cluster is always its host's own.
+    let is_agent = std::env::var_os("OCF_RESOURCE_INSTANCE").is_some();
+    if !own.exists()
+        && !is_agent
+        && let Some(client) = target::any_of_lab(TIMEOUT)
+    {
+        return Ok(client);
+    }
+    Client::connect(own, TIMEOUT)
 }
 
 /// Who asks, for the record of changes.
