@@ -82,7 +82,7 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// By what is at the other end: priority, then clones before groups before primitives; then by id.
+    /// By what is at the other end: priority, then clones before groups before primitives; then its id.
     fn compare_colocations(&self, left: usize, right: usize, side: Side) -> Ordering {
         let key = |at: usize| {
             let colocation = &self.colocations[at];
@@ -96,7 +96,7 @@ impl<'a> Cluster<'a> {
                 Variant::Group => 2,
                 Variant::Primitive => 3,
             };
-            (Reverse(other.priority), kind, colocation.id.as_str())
+            (Reverse(other.priority), kind, other.id.as_str())
         };
         key(left).cmp(&key(right))
     }

@@ -290,8 +290,11 @@ impl<'a> Cluster<'a> {
             let first = if score > 0 { at.saturating_sub(1) } else { 0 };
             for &earlier in &set.members[first..at] {
                 let (mut dependent, mut primary) = (member, earlier);
+                let mut link = link;
                 if reversed && score > 0 {
                     std::mem::swap(&mut dependent, &mut primary);
+                    // It is still the later member that says whether it may move the other.
+                    link.influence = link.influence.or(Some(self.rsc(member).critical));
                 }
                 self.push_colocation(link, (dependent, set.role), (primary, set.role));
             }

@@ -349,10 +349,11 @@ impl<'a> Cluster<'a> {
         resource.requires = match text("requires") {
             Some("nothing") => Requires::Nothing,
             Some("quorum") => Requires::Quorum,
-            Some("fencing") if self.properties.stonith => Requires::Fencing,
+            // Even where fencing is disabled.
+            Some("fencing") => Requires::Fencing,
             Some("unfencing") if resource.stonith_device => Requires::Quorum,
             Some("unfencing") if self.properties.stonith => Requires::Unfencing,
-            Some("fencing" | "unfencing") => Requires::Quorum,
+            Some("unfencing") => Requires::Quorum,
             _ => default,
         };
         resource.next_role = Role::Unknown;
