@@ -178,14 +178,15 @@ fn many(oracle: &Oracle, arguments: &Arguments) -> std::io::Result<bool> {
     let seconds = began.elapsed().as_secs_f64();
     let count = summary.differences.len();
     println!(
-        "{} CIBs in {seconds:.0} s ({:.0} a second), {} refused, {count} differences ({:.1} in 1,000) {levels:?}",
+        "{} CIBs in {seconds:.0} s ({:.0} a second), {} refused, {} aborts of the oracle, {count} differences ({:.1} in 1,000) {levels:?}",
         summary.played,
         summary.played as f64 / seconds,
         summary.refused,
+        summary.aborted,
         1000.0 * count as f64 / summary.played.max(1) as f64,
     );
-    if summary.refused > 0 {
-        println!("a refusal: {}", summary.refusal);
+    if summary.refused + summary.aborted > 0 {
+        println!("a refusal or abort: {}", summary.refusal);
     }
     Ok(count == 0)
 }

@@ -24,7 +24,9 @@ pub struct Summary {
     pub played: u64,
     /// How many the oracle refused.
     pub refused: u64,
-    /// One of its refusals.
+    /// At how many it broke down itself: a failed assertion, or no end within its time. That is no difference.
+    pub aborted: u64,
+    /// One of its refusals, or of its last words.
     pub refusal: String,
     /// The seeds with a difference, with it.
     pub differences: BTreeMap<u64, Found>,
@@ -164,7 +166,12 @@ fn batch(
         for (seed, cib) in seeds.zip(&cibs) {
             summary.count(cib, differing.contains(&seed));
         }
-        summary.refused += refused.len() as u64;
+        let broke_down = |text: &&String| {
+            ["exit status 134:", "exit status 124:"].iter().any(|status| text.contains(status))
+        };
+        let aborted = refused.iter().filter(broke_down).count() as u64;
+        summary.aborted += aborted;
+        summary.refused += refused.len() as u64 - aborted;
         if let Some(text) = refused.pop() {
             summary.refusal = text;
         }

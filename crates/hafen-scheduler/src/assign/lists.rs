@@ -101,13 +101,30 @@ impl<'a> Cluster<'a> {
         key(left).cmp(&key(right))
     }
 
+    fn rank_of(&self, at: usize, side: Side) -> u32 {
+        match side {
+            Side::Dependent => self.colocations[at].rank.0,
+            Side::Primary => self.colocations[at].rank.1,
+        }
+    }
+
     /// Of colocations that rank alike, the one that came last counts first.
     fn put_in_order(&self, list: &mut [usize], side: Side) {
         list.reverse();
-        list.sort_by_key(|at| match side {
-            Side::Dependent => self.colocations[*at].rank.0,
-            Side::Primary => self.colocations[*at].rank.1,
-        });
+        list.sort_by_key(|at| self.rank_of(*at, side));
+    }
+
+    /// Adds colocations that are in order to such a list; each comes before those that rank alike.
+    fn merge(&self, list: &mut Vec<usize>, more: impl Iterator<Item = usize>, side: Side) {
+        if list.is_empty() {
+            list.extend(more);
+            return;
+        }
+        for at in more {
+            let rank = self.rank_of(at, side);
+            let place = list.partition_point(|other| self.rank_of(*other, side) < rank);
+            list.insert(place, at);
+        }
     }
 
     /// Colocations in which this resource is the dependent, with those that it has through what contains it.
@@ -150,7 +167,6 @@ impl<'a> Cluster<'a> {
         }
         let mut list = Vec::new();
         self.collect(resource, resource, side, &mut list);
-        self.put_in_order(&mut list, side);
         list.into()
     }
 
@@ -176,14 +192,16 @@ impl<'a> Cluster<'a> {
         let own = self.own_list(container, side);
         match self.rsc(container).variant {
             Variant::Primitive if container == origin => {
-                list.extend(own);
+                self.merge(list, own.iter().copied(), side);
                 if let Some(parent) = self.rsc(container).parent {
                     self.collect(parent, origin, side, list);
                 }
             }
-            Variant::Primitive => list.extend(own.iter().filter(|at| self.colocations[**at].explicit)),
+            Variant::Primitive => {
+                self.merge(list, own.iter().copied().filter(|at| self.colocations[*at].explicit), side);
+            }
             Variant::Group => self.collect_of_group(container, origin, side, list),
-            Variant::Clone => list.extend(own),
+            Variant::Clone => self.merge(list, own.iter().copied(), side),
         }
     }
 
@@ -196,7 +214,7 @@ impl<'a> Cluster<'a> {
             Side::Primary => members.last(),
         };
         if origin == group || end == Some(&origin) {
-            list.extend(self.own_list(group, side));
+            self.merge(list, self.own_list(group, side).iter().copied(), side);
             if let Some(parent) = self.rsc(group).parent {
                 self.collect(parent, origin, side, list);
             }
@@ -208,8 +226,8 @@ impl<'a> Cluster<'a> {
         // Behind an unmanaged member the chain is broken, so that what is mandatory for the group must be said again.
         let broken = members.iter().take_while(|member| **member != origin).any(|at| !self.rsc(*at).managed);
         if side == Side::Dependent && broken {
-            let mandatory = |at: &&usize| self.colocations[**at].score >= INFINITY;
-            list.extend(self.own_list(group, side).iter().filter(mandatory));
+            let mandatory = |at: &usize| self.colocations[*at].score >= INFINITY;
+            self.merge(list, self.own_list(group, side).iter().copied().filter(mandatory), side);
         }
     }
 }
