@@ -8,6 +8,7 @@ use hafen_cib::xml::{Document, Element};
 
 pub(crate) use crate::actions::Task;
 use crate::actions::{Action, Settings};
+use crate::build::Seen;
 use crate::date::Seconds;
 use crate::input::failures::FailuresByName;
 use crate::input::nvpairs::Values;
@@ -202,6 +203,8 @@ pub(crate) struct CloneOptions {
     pub(crate) promoted_node_max: i32,
     pub(crate) promotable: bool,
     pub(crate) unique: bool,
+    /// It was to be unique, but has a part whose agent can only be cloned anonymously.
+    pub(crate) forced_anonymous: bool,
     pub(crate) notify: bool,
     pub(crate) ordered: bool,
     pub(crate) interleave: bool,
@@ -422,6 +425,7 @@ pub(crate) struct Cluster<'a> {
     pub(crate) stale_recurring: BTreeSet<(ResourceId, NodeIndex, Task, u64)>,
     /// Actions whose relations are to be looked at again.
     pub(crate) worklist: Worklist,
+    pub(crate) seen: Seen,
     /// Whether secrets in the CIB may be blotted out.
     pub(crate) sanitized: bool,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_cib::Cib;
 
-use crate::build::{break_cycles, leave_out_what_waits_in_vain};
+use crate::build::{Seen, break_cycles, leave_out_what_waits_in_vain};
 use crate::date::Seconds;
 use crate::input::{properties, rules::NextChange};
 use crate::ledger::Journal;
@@ -99,6 +99,7 @@ pub(crate) fn unpack(cib: &Cib, now: Seconds, options: Options) -> Cluster<'_> {
         active_recurring: BTreeSet::new(),
         stale_recurring: BTreeSet::new(),
         worklist: Worklist::default(),
+        seen: Seen::default(),
         sanitized: options.sanitized,
     };
     cluster.find_unfencing();

@@ -163,10 +163,12 @@ impl<'a> Cluster<'a> {
 
     /// Tells the instances about the changes that the plan holds.
     pub(crate) fn create_notifications(&mut self) {
-        for clone in self.top.clone() {
+        self.count_turns();
+        for (turn, clone) in self.top.clone().into_iter().enumerate() {
             if self.rsc(clone).variant != Variant::Clone {
                 continue;
             }
+            let states = self.states_in(clone);
             // Its joints learn from their parts once more: the walk may have ended before they did.
             for at in (0..self.rsc(clone).actions.len()).rev() {
                 self.flags_of(self.rsc(clone).actions[at], None);
@@ -174,6 +176,7 @@ impl<'a> Cluster<'a> {
             if self.rsc(clone).notify {
                 self.notify_clone(clone);
             }
+            self.remember_turn(turn, &states);
         }
     }
 

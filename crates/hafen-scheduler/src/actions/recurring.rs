@@ -226,7 +226,9 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// What counts is what is said for the resource: a clone that is anonymous only because some part of it has to be leaves
+    /// the others as they are.
     fn in_anonymous_clone(&self, resource: ResourceId) -> bool {
-        self.clone_of(resource).is_some_and(|clone| !self.rsc(clone).unique)
+        self.clone_of(resource).is_some() && !self.rsc(resource).unique
     }
 }

@@ -2,9 +2,11 @@
 
 mod cycles;
 mod kinds;
+mod seen;
 mod select;
 
 pub(crate) use cycles::{break_cycles, leave_out_what_waits_in_vain};
+pub(crate) use seen::Seen;
 
 use crate::actions::Shared;
 use crate::model::{ActionId, Cluster, ResourceId, Task, Variant};
@@ -27,7 +29,7 @@ impl<'a> Cluster<'a> {
         let mut outside = Vec::new();
         let mut actions = Vec::with_capacity(wanted.len());
         for &action in &wanted {
-            let inputs = self.inputs_of(action, &is_wanted);
+            let inputs = self.inputs_of(action);
             for &input in &inputs {
                 if numbers[input.0 as usize] == 0 {
                     outside.push(input);

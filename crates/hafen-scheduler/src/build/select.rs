@@ -30,32 +30,32 @@ impl Cluster<'_> {
     }
 
     /// The actions on which an action of the plan waits.
-    pub(crate) fn inputs_of(&mut self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
-        self.break_load_loops(then, is_wanted);
-        self.inputs_as_related(then, is_wanted)
+    pub(crate) fn inputs_of(&mut self, then: ActionId) -> Vec<ActionId> {
+        self.break_load_loops(then);
+        self.inputs_as_related(then)
     }
 
     /// Two migrations that each wait until the other has made room would wait for ever: rather both hosts are full for a
     /// moment.
-    fn break_load_loops(&mut self, then: ActionId, is_wanted: &[bool]) {
+    fn break_load_loops(&mut self, then: ActionId) {
         if self.act(then).task != Task::MigrateTo {
             return;
         }
         for at in 0..self.act(then).before.len() {
             let (first, flags) = self.act(then).before[at];
             let is_load = flags == relation::IF_ON_SAME_NODE_OR_TARGET;
-            if is_load && self.is_input(first, then, flags) && self.waits_for(first, then, is_wanted) {
+            if is_load && self.is_input(first, then, flags) && self.waits_for(first, then) {
                 self.act_mut(then).before[at].1 = 0;
             }
         }
     }
 
     /// Whether an action waits for another, directly or not.
-    fn waits_for(&self, action: ActionId, other: ActionId, is_wanted: &[bool]) -> bool {
+    fn waits_for(&self, action: ActionId, other: ActionId) -> bool {
         let mut seen = BTreeSet::from([action]);
         let mut open = vec![action];
         while let Some(at) = open.pop() {
-            for input in self.inputs_as_related(at, is_wanted) {
+            for input in self.inputs_as_related(at) {
                 if input == other {
                     return true;
                 }
@@ -81,14 +81,13 @@ impl Cluster<'_> {
         relations
     }
 
-    pub(crate) fn inputs_as_related(&self, then: ActionId, is_wanted: &[bool]) -> Vec<ActionId> {
+    pub(crate) fn inputs_as_related(&self, then: ActionId) -> Vec<ActionId> {
         let relations = self.relations_before(then);
-        let in_plan = |first: ActionId| is_wanted.get(first.0 as usize).copied().unwrap_or(false);
         // What is required, and yet not part of the plan, is waited for in vain.
-        let required = |first: ActionId| !self.act(first).optional || self.act(first).shown;
+        let required = |first: ActionId| !self.seen_by(then, first).0 || self.act(first).shown;
         relations
             .into_iter()
-            .filter(|(first, _)| in_plan(*first) || required(*first))
+            .filter(|(first, _)| required(*first))
             .filter(|(first, flags)| self.is_input(*first, then, *flags))
             .map(|(first, _)| first)
             .collect()
@@ -100,7 +99,7 @@ impl Cluster<'_> {
         if flags == 0 {
             return false;
         }
-        if !known.runnable
+        if !self.seen_by(then, first).1
             && (flags & !ONLY_ORDER == 0
                 || flags & (relation::MIN_RUNNABLE | relation::UNMIGRATABLE_THEN_BLOCKS) != 0)
         {

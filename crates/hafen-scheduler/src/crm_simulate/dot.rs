@@ -30,7 +30,7 @@ impl Cluster<'_> {
         }
         for action in (0..last).rev().map(ActionId) {
             let then = action.0 as usize;
-            let inputs = if in_plan[then] { self.inputs_as_related(action, &in_plan) } else { Vec::new() };
+            let inputs = if in_plan[then] { self.inputs_as_related(action) } else { Vec::new() };
             for (first, flags) in self.relations_before(action) {
                 let from = first.0 as usize;
                 // An order by load or place that does not hold here is none.

@@ -152,16 +152,7 @@ impl<'a> Cluster<'a> {
     }
 
     fn unpack_instances(&mut self, clone: ResourceId, element: Element<'a>) {
-        let mut options = self.clone_options(clone, element);
-        if options.unique && has_only_one_face(element) {
-            let id = &self.rsc(clone).id;
-            self.warnings
-                .push(format!("Ignoring globally-unique for {id}: its agent can only be cloned anonymously"));
-            let nodes = i32::try_from(self.nodes.len()).unwrap_or(i32::MAX);
-            options.unique = false;
-            options.node_max = 1;
-            options.max = options.max.min(nodes);
-        }
+        let options = self.clone_options(clone, element);
         let count = options.max.clamp(0, INSTANCE_LIMIT);
         self.rsc_mut(clone).unique = options.unique;
         self.rsc_mut(clone).notify = options.notify;
@@ -188,9 +179,16 @@ impl<'a> Cluster<'a> {
         let instance = instance?;
         self.rsc_mut(clone).children.push(instance);
         let options = self.rsc(clone).clone.clone().unwrap_or_default();
+        if options.forced_anonymous {
+            // What makes the clone anonymous makes the instances so that are there already; of this one, only itself.
+            for earlier in self.family(clone) {
+                self.rsc_mut(earlier).unique = false;
+            }
+        }
         for member in self.family(instance) {
             let resource = self.rsc_mut(member);
-            resource.unique = options.unique;
+            let may_be_unique = matches!(resource.class.as_str(), "ocf" | "stonith" | "");
+            resource.unique = options.unique || options.forced_anonymous && may_be_unique;
             resource.notify = options.notify;
             if !resource.meta.contains_key("resource-stickiness") {
                 resource.stickiness = 1;
@@ -232,8 +230,12 @@ impl<'a> Cluster<'a> {
             // Such agents cannot tell instances on one node apart.
             let all = i32::try_from(self.nodes.len()).unwrap_or(i32::MAX);
             options.unique = false;
+            options.forced_anonymous = true;
             options.node_max = 1;
             options.max = options.max.min(all);
+            let id = &self.rsc(clone).id;
+            self.warnings
+                .push(format!("Ignoring globally-unique for {id}: its agent can only be cloned anonymously"));
         }
         let meta = &self.rsc(clone).meta;
         let number = |names: &[&str], default: i32| {
@@ -460,20 +462,4 @@ impl<'a> Cluster<'a> {
         }
         parameters
     }
-}
-
-/// Whether the agent of a clone's resource (or of one in its group) cannot tell instances apart: only OCF's and fence agents can.
-fn has_only_one_face(clone: Element<'_>) -> bool {
-    let class = |primitive: Element<'_>| {
-        let template = primitive.attribute("template").and_then(|name| primitive.document().by_id(name));
-        let class = primitive
-            .attribute("class")
-            .or_else(|| template.and_then(|template| template.attribute("class")))
-            .unwrap_or("");
-        !matches!(class, "ocf" | "stonith")
-    };
-    clone
-        .children_named("primitive")
-        .chain(clone.children_named("group").flat_map(|group| group.children_named("primitive")))
-        .any(class)
 }

@@ -58,8 +58,8 @@ impl Cluster<'_> {
                 self.act_mut(action).runnable = false;
                 self.give_reason(action, Reason::Colocation(why), false);
                 open.push(action);
+                // What comes after it learns of it when its turn comes.
                 self.look_again_at(action);
-                self.look_again_after(action);
             }
         }
     }

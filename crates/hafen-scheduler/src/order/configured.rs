@@ -43,7 +43,10 @@ impl<'a> Cluster<'a> {
             return;
         };
         let first_action = element.attribute("first-action").unwrap_or("start");
-        let then_action = element.attribute("then-action").unwrap_or(first_action);
+        // A tag makes both sides sets: each has its own task, and any number of a clone's instances will do for neither.
+        let tagged = [first, then].iter().any(|name| self.find_configured(name).is_none());
+        let default = if tagged { "start" } else { first_action };
+        let then_action = element.attribute("then-action").unwrap_or(default);
         let (Some(first_task), Some(then_task)) =
             (configured_task(first_action), configured_task(then_action))
         else {
@@ -57,11 +60,9 @@ impl<'a> Cluster<'a> {
         if firsts.iter().chain(&thens).any(Option::is_none) {
             return;
         }
-        // Tags and templates are turned into sets, and those ask for all instances.
-        let single = self.find_configured(first).is_some() && self.find_configured(then).is_some();
         let require_all = element.attribute("require-all").and_then(score::parse_bool);
         for &first in firsts.iter().flatten() {
-            let minimum = if single { self.needed_instances(first, require_all) } else { 0 };
+            let minimum = if tagged { 0 } else { self.needed_instances(first, require_all) };
             for &then in thens.iter().flatten() {
                 self.order_pair((first, first_task), (then, then_task), kind, symmetry, minimum, &id);
             }

@@ -1,6 +1,6 @@
 //! Relations between clones that interleave: each instance waits only for its neighbour on the same node.
 
-use super::relation::{THEN_IMPLIES_FIRST, UNRUNNABLE_FIRST_BLOCKS};
+use super::relation::UNRUNNABLE_FIRST_BLOCKS;
 use super::update::Changed;
 use crate::model::{ActionId, Cluster, NodeIndex, ResourceId, Role, Task, Variant};
 
@@ -128,7 +128,7 @@ impl Cluster<'_> {
 
     /// An instance without the neighbour that it needs must not come up; it may always go down.
     fn hold_back(&mut self, instance: ResourceId, kind: u32, current: bool) -> bool {
-        if current || kind & (UNRUNNABLE_FIRST_BLOCKS | THEN_IMPLIES_FIRST) == 0 {
+        if current || kind & UNRUNNABLE_FIRST_BLOCKS == 0 {
             return false;
         }
         let mut changed = false;

@@ -80,18 +80,24 @@ impl Worklist {
 impl Cluster<'_> {
     /// Looks at every action, and again at those around a change, until all agree.
     pub(crate) fn update_all_actions(&mut self) {
-        for at in 0..u32::try_from(self.actions.len()).unwrap_or(u32::MAX) {
-            self.worklist.push(ActionId(at));
+        let count = u32::try_from(self.actions.len()).unwrap_or(u32::MAX);
+        for at in (0..count).rev() {
+            self.block_colocation_dependents(ActionId(at));
         }
         let mut budget = self.actions.len().saturating_mul(ROUND_LIMIT);
-        while let Some(visit) = self.worklist.pop() {
-            if budget == 0 {
-                self.warnings.push("The ordering constraints contradict each other".to_owned());
-                return;
+        // Each has its turn, even if it was looked at before because of another one: a joint that it waits for may have
+        // learned something since.
+        for at in (0..count).rev() {
+            self.worklist.push(ActionId(at));
+            while let Some(visit) = self.worklist.pop() {
+                if budget == 0 {
+                    self.warnings.push("The ordering constraints contradict each other".to_owned());
+                    return;
+                }
+                budget -= 1;
+                let rest = visit.rest.unwrap_or_else(|| self.begin_visit(visit.action));
+                self.update_action(visit.action, rest);
             }
-            budget -= 1;
-            let rest = visit.rest.unwrap_or_else(|| self.begin_visit(visit.action));
-            self.update_action(visit.action, rest);
         }
     }
 
@@ -261,9 +267,9 @@ impl Cluster<'_> {
             self.apply_to_free_action(first, then, first_flags, flags, &mut changed);
         }
         let first_happens = self.act(first).runnable && !first_flags.optional;
-        if flags & FIRST_IMPLIES_THEN_GRAPHED != 0 && first_happens && !self.act(then).shown {
+        // That something is shown changes nothing for others: nobody looks again because of that.
+        if flags & FIRST_IMPLIES_THEN_GRAPHED != 0 && first_happens {
             self.act_mut(then).shown = true;
-            changed.then = true;
         }
         self.block_behind_unmanaged_stop(first, then, flags, &mut changed);
         changed
