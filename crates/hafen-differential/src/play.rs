@@ -167,13 +167,17 @@ fn batch(
             summary.count(cib, differing.contains(&seed));
         }
         let broke_down = |text: &&String| {
-            ["exit status 134:", "exit status 124:"].iter().any(|status| text.contains(status))
+            ["exit status 134:", "exit status 139:", "exit status 124:"]
+                .iter()
+                .any(|status| text.contains(status))
         };
         let aborted = refused.iter().filter(broke_down).count() as u64;
         summary.aborted += aborted;
         summary.refused += refused.len() as u64 - aborted;
-        if let Some(text) = refused.pop() {
-            summary.refusal = text;
+        // A refusal says more than a break-down.
+        let spare = refused.last().filter(|_| summary.refusal.is_empty());
+        if let Some(text) = refused.iter().find(|text| !broke_down(text)).or(spare) {
+            summary.refusal.clone_from(text);
         }
         summary.differences.extend(found);
     }

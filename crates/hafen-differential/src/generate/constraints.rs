@@ -80,7 +80,7 @@ impl World {
         if self.wished(Theme::Tags) && !self.tags.is_empty() && self.dice.chance(400) {
             return self.tags[self.dice.below(self.tags.len())].0.clone();
         }
-        if self.wished(Theme::Templates) && self.dice.chance(100) {
+        if self.has_template && self.dice.chance(100) {
             return "tmpl".into();
         }
         let top = self.tops[self.dice.below(self.tops.len())].clone();

@@ -99,6 +99,8 @@ struct World {
     tops: Vec<Top>,
     /// Tags with what they are on.
     tags: Vec<(String, Vec<String>)>,
+    /// Whether there is a template that constraints can name.
+    has_template: bool,
     tickets: Vec<&'static str>,
     fencing: bool,
 }
@@ -116,6 +118,7 @@ pub fn generate(seed: u64) -> Tree {
         primitives: Vec::new(),
         tops: Vec::new(),
         tags: Vec::new(),
+        has_template: false,
         tickets: Vec::new(),
         fencing: true,
     };

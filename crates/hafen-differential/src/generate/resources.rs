@@ -57,6 +57,7 @@ impl World {
         }
         let mut resources = Tree::new("resources");
         let template = self.on(Theme::Templates, 15).then(|| self.template());
+        self.has_template = template.is_some();
         let mut made = Vec::new();
         for kind in kinds {
             made.push(self.resource(kind));

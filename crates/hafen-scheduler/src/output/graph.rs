@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use hafen_cib::xml::is_name;
+
 use crate::plan::{Action, ActionKind, Plan, ResourceRef};
 
 impl Plan {
@@ -96,7 +98,7 @@ fn element(text: &mut String, action: &Action, whole: bool) {
         primitive(text, resource);
     }
     text.push_str("        <attributes");
-    for (name, value) in action.attributes.iter() {
+    for (name, value) in action.attributes.iter().filter(|(name, _)| can_be_named(name)) {
         attribute(text, name, value);
     }
     text.push_str(" crm_feature_set=\"3.20.0\"/>\n");
@@ -122,6 +124,13 @@ fn element(text: &mut String, action: &Action, whole: bool) {
         text.push_str("        </maintenance>\n");
     }
     let _ = writeln!(text, "      </{tag}>");
+}
+
+/// Whether an attribute can have this name: parameters may be called what is none in XML.
+fn can_be_named(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let begins = name.as_bytes().first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_');
+    begins && name.bytes().all(plain) || is_name(name)
 }
 
 fn primitive(text: &mut String, resource: &ResourceRef) {
