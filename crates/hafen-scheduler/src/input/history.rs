@@ -309,11 +309,18 @@ impl<'a> Cluster<'a> {
         self.apply_role_after_failure(resource, record, on_fail);
     }
 
-    /// Keeps a failure for those who ask what failed; an operation may stand in its history twice.
+    /// Keeps a failure for those who ask what failed; an operation may stand in its history twice. Those of one history come
+    /// one after the other.
     fn note_failed_operation(&mut self, node: NodeIndex, record: &Record<'a>) {
-        let same =
-            |(at, known): &(NodeIndex, Element<'a>)| *at == node && key_of(*known) == key_of(record.element);
-        if self.node(node).online && !self.failed_operations.iter().any(same) {
+        let history = |operation: Element<'a>| operation.parent().map(Element::node);
+        let here = history(record.element);
+        let mut earlier = self
+            .failed_operations
+            .iter()
+            .rev()
+            .map(|(_, known)| *known)
+            .take_while(|known| history(*known) == here);
+        if self.node(node).online && !earlier.any(|known| key_of(known) == key_of(record.element)) {
             self.failed_operations.push((node, record.element));
         }
     }
