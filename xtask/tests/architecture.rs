@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// A crate may depend only on crates before it.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "hafen-cib",
     "hafen-scheduler",
     "hafen-differential",
@@ -22,6 +22,7 @@ const ORDER: [&str; 17] = [
     "hafen-bus",
     "hafen-daemon",
     "hafen-lab",
+    "hafen-applets",
     "hafen-ocf",
     "hafen-cli",
 ];

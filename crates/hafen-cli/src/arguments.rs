@@ -139,6 +139,15 @@ pub(crate) enum Command {
     },
     /// The process that runs a host's agents (started by the daemon)
     Executor(ExecutorOptions),
+    /// Make links to hafen by the names of Pacemaker's tools (crm_mon, cibadmin, …)
+    ///
+    /// Each also runs as `hafen TOOL`.
+    #[command(after_help = "Example:\n  hafen install-applets /usr/local/sbin")]
+    InstallApplets {
+        /// Where to; made if it is not there
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// The agents that are part of hafen, by hand
     #[command(after_help = "Examples:\n  hafen ocf qemu meta-data\n  hafen ocf fence_hafen_lab metadata")]
     Ocf {

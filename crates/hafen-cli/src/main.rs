@@ -3,9 +3,8 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
 #[macro_use]
-mod print;
+extern crate hafen_applets;
 
-mod applets;
 mod arguments;
 mod commands;
 mod exit;
@@ -25,10 +24,10 @@ fn main() -> ExitCode {
     if let Some(agent) = hafen_ocf::agent_of(program) {
         return run_agent(agent, words.get(1));
     }
-    if let Some(applet) = applets::named(program.file_name().unwrap_or_default()) {
+    if let Some(applet) = hafen_applets::named(program.file_name().unwrap_or_default()) {
         return applet(words);
     }
-    if let Some(applet) = words.get(1).and_then(|word| applets::named(word)) {
+    if let Some(applet) = words.get(1).and_then(|word| hafen_applets::named(word)) {
         return applet(words.into_iter().skip(1).collect());
     }
     match Arguments::try_parse_from(words) {

@@ -37,15 +37,6 @@ pub(crate) fn of_lab(connection: &Connection) -> anyhow::Result<Option<Lab>> {
     Ok(Some(Lab::open(&layout)?))
 }
 
-/// The first host of the lab that answers, if there is a lab.
-pub(crate) fn any_of_lab(timeout: Duration) -> Option<Client> {
-    let layout = Layout::chosen(None);
-    if !layout.spec().exists() {
-        return None;
-    }
-    Some(Lab::open(&layout).ok()?.any_client(timeout).ok()?.1)
-}
-
 /// Who asks, for the record of changes.
 pub(crate) fn origin(what: &str) -> String {
     let user =

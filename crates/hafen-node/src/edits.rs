@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hafen_cib::Cib;
 use hafen_cib::checks::{self, Finding, Severity};
 use hafen_cib::xml::{Document, Element, NodeId};
+use hafen_cib::{Cib, PatchError, Patchset};
 use hafen_protocol::HostId;
 use hafen_protocol::client::{Edit, Failure};
 
@@ -16,6 +16,7 @@ pub(crate) fn apply(cib: &mut Cib, edits: &[Edit]) -> Result<(), Failure> {
 fn apply_one(cib: &mut Cib, edit: &Edit) -> Result<(), Failure> {
     match edit {
         Edit::ReplaceAll { xml } => replace_all(cib, xml),
+        Edit::Patch { xml } => patch(cib, xml),
         Edit::Create { section, xml } => {
             let fragment = parse(xml)?;
             if let Some(id) = fragment.root().attribute("id")
@@ -137,6 +138,18 @@ pub(crate) fn remove_node(cib: &mut Cib, host: HostId, uname: &str) {
     for node in found {
         cib.document_mut().remove(node);
     }
+}
+
+fn patch(cib: &mut Cib, xml: &str) -> Result<(), Failure> {
+    let wrong = |error: PatchError| match error {
+        PatchError::Base { .. } | PatchError::Digest { .. } => Failure {
+            kind: "changed".into(),
+            message: error.to_string(),
+            mend: "read the configuration again and make the change anew".into(),
+        },
+        error => invalid(error.to_string(), "give a patchset as `crm_diff` prints it"),
+    };
+    Patchset::from_xml(xml).and_then(|patchset| patchset.apply(cib)).map_err(wrong)
 }
 
 fn replace_all(cib: &mut Cib, xml: &str) -> Result<(), Failure> {

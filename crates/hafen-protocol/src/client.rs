@@ -142,6 +142,12 @@ pub enum Edit {
         /// A `<cib>` or `<configuration>` element.
         xml: String,
     },
+    /// Changes as a patchset (`<diff format="2">`) from the configuration as its version says. Where that is not the
+    /// version any more, it is refused (`changed`): another change came first.
+    Patch {
+        /// The patchset; its target's version counts only where it raises `admin_epoch`.
+        xml: String,
+    },
     /// Adds an element to a section (`resources`, `constraints`, …); an existing id is an error.
     Create {
         /// The section's name.

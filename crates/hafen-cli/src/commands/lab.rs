@@ -10,7 +10,7 @@ use hafen_lab::{Lab, LabSpec, Layout, Network};
 
 use super::demo;
 use crate::arguments::{Connection, LabCommand, LabMeasure, LabOptions, LabUp};
-use crate::{applets, exit};
+use crate::exit;
 
 /// Names the folder with the guests' kernel.
 const GUEST_VARIABLE: &str = "HAFEN_GUEST";
@@ -157,7 +157,7 @@ fn links() -> Vec<String> {
         true => format!("/usr/sbin/{agent}"),
         false => format!("/usr/lib/ocf/resource.d/hafen/{agent}"),
     });
-    let applets = APPLETS.iter().filter(|name| applets::named(OsStr::new(name)).is_some());
+    let applets = APPLETS.iter().filter(|name| hafen_applets::named(OsStr::new(name)).is_some());
     agents.chain(applets.map(|name| format!("/usr/sbin/{name}"))).collect()
 }
 

@@ -11,7 +11,6 @@ use hafen_daemon::DaemonConfig;
 use hafen_executor::ExecutorConfig;
 use hafen_executor::watchdog::WatchdogConfig;
 
-use crate::applets;
 use crate::arguments::ExecutorOptions;
 
 /// Agents of resources that run at the same time on a host, at most.
@@ -48,10 +47,17 @@ pub(super) fn executor(options: ExecutorOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Links to this program by the names of all applets.
+pub(super) fn install_applets(folder: &Path) -> anyhow::Result<ExitCode> {
+    let program = std::env::current_exe().context("the path of this program")?;
+    hafen_applets::install(folder, &program).with_context(|| format!("links in {}", folder.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// What agents need to find the applets, by both ways that they look, and the applets to find the daemon.
 fn environment(tools: &Path, daemon: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let program = std::env::current_exe().context("the path of this program")?;
-    applets::link_tools(tools, &program)
+    hafen_applets::install(tools, &program)
         .with_context(|| format!("cannot make the links for agents in {}", tools.display()))?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let tools = text(tools);

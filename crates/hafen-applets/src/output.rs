@@ -8,7 +8,7 @@ use std::time::Duration;
 use hafen_client::{Client, ClientError, SOCKET_PATH, SOCKET_VARIABLE};
 
 use super::options::{Given, OUTPUT_AS, OUTPUT_TO, Spec};
-use crate::target;
+use hafen_lab::{Lab, Layout};
 
 /// The version of Pacemaker whose tools these stand in for.
 pub(super) const VERSION: &str = "3.0.0";
@@ -113,11 +113,26 @@ pub(super) fn connect() -> Result<Client, ClientError> {
     let is_agent = std::env::var_os("OCF_RESOURCE_INSTANCE").is_some();
     if !own.exists()
         && !is_agent
-        && let Some(client) = target::any_of_lab(TIMEOUT)
+        && let Some(client) = any_of_lab()
     {
         return Ok(client);
     }
     Client::connect(own, TIMEOUT)
+}
+
+/// The first host of the lab that answers, if there is a lab.
+fn any_of_lab() -> Option<Client> {
+    let layout = Layout::chosen(None);
+    if !layout.spec().exists() {
+        return None;
+    }
+    Some(Lab::open(&layout).ok()?.any_client(TIMEOUT).ok()?.1)
+}
+
+/// What the system said, in its own words alone.
+pub(super) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// Who asks, for the record of changes.

@@ -28,7 +28,7 @@ impl Shell for World {
                 std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
             }
         };
-        read.map_err(|error| ReadError::Unreadable(error.to_string()))
+        read.map_err(|error| ReadError::Unreadable(output::reason(&error)))
     }
 
     fn write(&mut self, file: &str, content: &str) -> Result<(), String> {

@@ -1,0 +1,69 @@
+//! Shell: Pacemaker's command-line tools. Each is a program of its own by `argv[0]`, and a subcommand of `hafen`.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
+
+#[macro_use]
+pub mod print;
+
+mod attrd_updater;
+mod crm_attribute;
+mod crm_node;
+mod crm_simulate;
+mod meatclient;
+mod options;
+mod output;
+mod source;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// An applet: takes its arguments, its own name first.
+pub type Applet = fn(Vec<OsString>) -> ExitCode;
+
+/// All applets by name. A folder with links of these names is in the path of the agents that hafen runs.
+const APPLETS: &[(&str, Applet)] = &[
+    ("attrd_updater", |words| attrd_updater::run(&texts(words))),
+    ("crm_attribute", |words| crm_attribute::run(&texts(words))),
+    ("crm_master", |words| crm_attribute::run_master(&texts(words))),
+    ("crm_node", |words| crm_node::run(&texts(words))),
+    ("crm_simulate", crm_simulate::run),
+    ("meatclient", |words| meatclient::run(&texts(words))),
+];
+
+/// The applet of that name.
+pub fn named(name: &OsStr) -> Option<Applet> {
+    APPLETS.iter().find(|(applet, _)| name == *applet).map(|(_, run)| *run)
+}
+
+/// The words after the applet's name, as text.
+fn texts(words: Vec<OsString>) -> Vec<String> {
+    words.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
+/// Makes a folder with a link for each applet to this program, or mends it.
+///
+/// # Errors
+///
+/// The folder cannot be written, or holds something of an applet's name that is no link.
+pub fn install(folder: &Path, program: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for (name, _) in APPLETS {
+        let link = folder.join(name);
+        match std::fs::read_link(&link) {
+            Ok(target) if target == program => continue,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => {
+                let text = format!("{} is there already and is no link: move it away", link.display());
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+            }
+        }
+        // Another executor may do the same at the same time: a link under a name of our own is moved over the old one.
+        let new = folder.join(format!(".{name}.{}", std::process::id()));
+        symlink(program, &new)?;
+        std::fs::rename(&new, &link)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Where a tool's CIB comes from and where its changes go: a file (`CIB_file`), a shadow copy (`CIB_shadow`), or the daemon.
+
+use std::path::{Path, PathBuf};
+
+use hafen_cib::{Cib, Patchset};
+use hafen_client::{Client, ClientError};
+use hafen_protocol::client::Edit;
+
+use super::output::{self, CrmExit, Failed};
+
+/// Where shadow copies are, unless `CIB_shadow_dir` says otherwise.
+const SHADOW_FOLDER: &str = "/var/lib/pacemaker/cib";
+/// How often a change is made anew because another came first.
+const ATTEMPTS: u32 = 100;
+
+/// A CIB to read and to change.
+pub(super) enum Source {
+    /// A file; nobody else works on it.
+    File(PathBuf),
+    /// The cluster's.
+    Daemon(Box<Client>),
+}
+
+/// The file that stands for the CIB, if the environment names one.
+pub(super) fn file() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(shadow) = variable("CIB_shadow") {
+        return Some(shadow_file(&shadow.to_string_lossy()));
+    }
+    variable("CIB_file").map(PathBuf::from)
+}
+
+/// The file of a shadow copy.
+pub(super) fn shadow_file(name: &str) -> PathBuf {
+    let folder = std::env::var_os("CIB_shadow_dir").map_or_else(|| SHADOW_FOLDER.into(), PathBuf::from);
+    folder.join(format!("shadow.{name}"))
+}
+
+impl Source {
+    /// What the environment names, else the daemon.
+    pub(super) fn open() -> Result<Self, Failed> {
+        match file() {
+            Some(path) if path.exists() => Ok(Self::File(path)),
+            Some(_) => Err(no_cib("No such file or directory", CrmExit::NoSuchObject)),
+            None => output::connect()
+                .map(|client| Self::Daemon(Box::new(client)))
+                .map_err(|error| of_client(&error)),
+        }
+    }
+
+    /// The daemon, where no file stands for the CIB.
+    pub(super) fn daemon(&mut self) -> Option<&mut Client> {
+        match self {
+            Self::Daemon(client) => Some(client),
+            Self::File(_) => None,
+        }
+    }
+
+    /// The CIB as it is now; a daemon's without its status unless that is asked for.
+    pub(super) fn cib(&mut self, status: bool) -> Result<Cib, Failed> {
+        let xml = match self {
+            Self::File(path) => std::fs::read_to_string(&*path).map_err(|error| unreadable(path, &error))?,
+            Self::Daemon(client) => client.cib(status).map_err(|error| of_client(&error))?,
+        };
+        let wrong = |error: hafen_cib::CibError| {
+            Failed::new(CrmExit::DataError, format!("Could not parse the CIB: {error}"))
+        };
+        Cib::parse(&xml).map_err(wrong)
+    }
+
+    /// Has `act` change the CIB and keeps what comes of it, once more from the start where another change came first.
+    /// With a daemon the configuration alone is kept.
+    pub(super) fn change<T>(
+        &mut self,
+        applet: &str,
+        mut act: impl FnMut(&mut Cib) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        for _ in 0..ATTEMPTS {
+            let before = self.cib(false)?;
+            let mut after = before.clone();
+            let value = act(&mut after)?;
+            match self {
+                Self::File(path) => {
+                    replace(path, &after.to_xml()).map_err(|error| unreadable(path, &error))?;
+                    return Ok(value);
+                }
+                Self::Daemon(client) => {
+                    let xml = Patchset::diff(&before, &after).to_xml_compact();
+                    match client.change(vec![Edit::Patch { xml }], false, &output::origin(applet)) {
+                        Ok(_) => return Ok(value),
+                        Err(error) if error.kind() == "changed" => {}
+                        Err(error) => return Err(of_client(&error)),
+                    }
+                }
+            }
+        }
+        Err(Failed::new(CrmExit::Temporary, "other changes came first again and again"))
+    }
+}
+
+/// Writes a file whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(format!(".{}", std::process::id()));
+    let new = PathBuf::from(new);
+    let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failed {
+    Failed::new(CrmExit::Error, format!("{}: {error}", path.display()))
+}
+
+fn no_cib(reason: &str, exit: CrmExit) -> Failed {
+    Failed::new(exit, format!("Could not connect to the CIB: {reason}"))
+}
+
+fn of_client(error: &ClientError) -> Failed {
+    match error.kind() {
+        "no-daemon" => no_cib("Transport endpoint is not connected", CrmExit::Disconnected),
+        _ => output::failed_request("the CIB", error),
+    }
+}
