@@ -4,16 +4,16 @@ mod places;
 
 use std::process::ExitCode;
 
-use hafen_cib::Cib;
 use hafen_cib::options::{CLUSTER_OPTIONS, OptionType};
-use hafen_client::{Client, ClientError};
-use hafen_protocol::client::{AttributeMode, Edit, Request};
+use hafen_client::Client;
+use hafen_protocol::client::{AttributeMode, Request};
 use regex_lite::Regex;
 
-use super::options::{Given, Operand, OptionSpec, SCORE, Spec, flag, old, valued};
+use super::options::{Given, OUTPUT_AS, Operand, OptionSpec, SCORE, Spec, flag, old, valued};
 use super::output::{self, CrmExit, Failed, Printed, escaped};
+use super::source::Source;
 use super::{attrd_updater, crm_node};
-use places::{Pair, Place, Scope};
+use places::{Ids, Pair, Place, Scope};
 
 const OPTIONS: &[OptionSpec] = &[
     valued('n', "name", "NAME", "The attribute or option; without it a query shows all"),
@@ -27,7 +27,7 @@ const OPTIONS: &[OptionSpec] = &[
     valued('s', "set-name", "ID", "Only in the set with this id"),
     valued('i', "id", "ID", "Only the attribute with this id"),
     flag('G', "query", "Show the value (nothing else given: this)"),
-    valued('v', "update", "VALUE", "Set the value; NAME++ and NAME+=N add to a number"),
+    valued('v', "update", "VALUE", "Set the value; value++ and value+=N add to a number"),
     flag('D', "delete", "Delete it"),
     valued('L', "list-options", "TYPE", "List the options that there are: cluster"),
     valued('d', "default", "VALUE", "What a query shows when nothing is set"),
@@ -41,7 +41,7 @@ const OPTIONS: &[OptionSpec] = &[
         "UNTIL",
         "no, local or cluster: all wait until all hosts have the change in their order",
     ),
-    flag(SCORE, "score", "Accepted: NAME++ and NAME+=N always add"),
+    flag(SCORE, "score", "Accepted: value++ and value+=N always add"),
     flag('a', "all", "Accepted (with -L)"),
     flag('q', "quiet", "Only the value"),
     old('Q', "quiet-old", Operand::None),
@@ -58,9 +58,6 @@ const SPEC: Spec = Spec {
         crm_attribute -N host1 -n rack -v 7\n  crm_attribute -N host1 -l reboot -n pingd -G -q",
 };
 
-/// Whom we speak to, in Pacemaker's words.
-const CIB: &str = "the CIB";
-
 /// Runs the applet.
 pub(super) fn run(words: &[String]) -> ExitCode {
     output::run(&SPEC, words, act)
@@ -70,6 +67,14 @@ pub(super) fn run(words: &[String]) -> ExitCode {
 pub(super) fn run_master(words: &[String]) -> ExitCode {
     let words: Vec<String> = std::iter::once("-p".to_owned()).chain(words.iter().cloned()).collect();
     run(&words)
+}
+
+/// The applet's name.
+pub(super) const NAME: &str = SPEC.name;
+
+/// What a call of it would print.
+pub(super) fn outcome(words: &[String]) -> Result<Printed, Failed> {
+    act(&SPEC.parse(words).map_err(Failed::usage)?)
 }
 
 /// What is to be done, read off the options.
@@ -105,30 +110,27 @@ fn act(given: &Given) -> Result<Printed, Failed> {
         return Err(Failed::usage("--wait= must be one of 'no', 'local', 'cluster'"));
     }
     let wanted = wanted(given)?;
-    let mut client = output::connect().map_err(no_cib)?;
-    let host = places::host(&wanted.scope, given, &mut client)?;
+    let mut source = Source::open()?;
+    let host = places::host(wanted.scope, given, &mut source)?;
     match given.last(&['G', 'v', 'U', 'D']) {
-        Some('D') => delete(&wanted, host.as_ref(), &mut client),
+        Some('D') => delete(&wanted, host.as_ref(), &mut source),
         Some(letter @ ('v' | 'U')) => {
             let value = given.value(&[letter]).unwrap_or_default();
-            update(&wanted, value, host.as_ref(), &mut client)
+            update(&wanted, value, host.as_ref(), &mut source)
         }
-        _ => query(&wanted, host.as_ref(), &mut client),
+        _ => query(&wanted, host.as_ref(), &mut source),
     }
 }
 
-fn no_cib(error: ClientError) -> Failed {
-    match error.kind() {
-        "no-daemon" => {
-            let text = "Could not connect to the CIB: Transport endpoint is not connected";
-            Failed::new(CrmExit::Disconnected, text)
-        }
-        _ => output::failed_request(CIB, &error),
-    }
-}
+const NO_SUCH: &str = "Error performing operation: No such device or address";
 
 fn no_such() -> Failed {
-    Failed::new(CrmExit::NoSuchObject, "Error performing operation: No such device or address")
+    Failed::new(CrmExit::NoSuchObject, NO_SUCH)
+}
+
+/// Whether nothing of what was asked for is set, but all else was right.
+pub(super) fn is_unset(failed: &Failed) -> bool {
+    failed.text.as_deref() == Some(NO_SUCH)
 }
 
 fn wanted(given: &Given) -> Result<Wanted<'_>, Failed> {
@@ -144,34 +146,26 @@ fn wanted(given: &Given) -> Result<Wanted<'_>, Failed> {
         })?;
         name = Some(format!("master-{resource}"));
     }
-    let pattern = given.value(&['P']).map(|pattern| {
-        let wrong = |error| Failed::new(CrmExit::DataError, format!("'{pattern}' is no pattern: {error}"));
-        Regex::new(pattern).map_err(wrong)
-    });
-    Ok(Wanted { given, scope: Scope::of(given, promotion)?, name, pattern: pattern.transpose()? })
+    let pattern = given.value(&['P']).map(Regex::new).transpose().map_err(|_| no_such())?;
+    Ok(Wanted { given, scope: Scope::of(given, promotion)?, name, pattern })
 }
 
-/// What there is of what is wanted: of transient attributes as they were set last, else of the configuration.
-fn pairs(wanted: &Wanted<'_>, host: Option<&Place>, client: &mut Client) -> Result<Vec<Pair>, Failed> {
-    let mut pairs = match (wanted.scope, host) {
-        (Scope::Status, Some(host)) => {
+/// What there is of what is wanted: with a daemon transient attributes as they were set last, else what is in the CIB.
+fn pairs(wanted: &Wanted<'_>, host: Option<&Place>, source: &mut Source) -> Result<Vec<Pair>, Failed> {
+    let mut pairs = match (wanted.scope, host, source.daemon()) {
+        (Scope::Status, Some(host), Some(client)) => {
             let reports = attrd_updater::values(client, wanted.name.as_deref())?;
             let own = reports.into_iter().filter(|report| report.host == host.uname);
             own.map(|report| Pair::transient(report.name, report.value.unwrap_or_default())).collect()
         }
-        _ => places::pairs(&cib(client)?, wanted.scope, host),
+        _ => places::pairs(&source.cib(wanted.scope == Scope::Tickets)?, wanted.scope, host),
     };
     pairs.retain(|pair| wanted.matches(pair));
     Ok(pairs)
 }
 
-fn cib(client: &mut Client) -> Result<Cib, Failed> {
-    let xml = client.cib(false).map_err(no_cib)?;
-    Cib::parse(&xml).map_err(|error| Failed::new(CrmExit::Protocol, error.to_string()))
-}
-
-fn query(wanted: &Wanted<'_>, host: Option<&Place>, client: &mut Client) -> Result<Printed, Failed> {
-    let mut found = pairs(wanted, host, client)?;
+fn query(wanted: &Wanted<'_>, host: Option<&Place>, source: &mut Source) -> Result<Printed, Failed> {
+    let mut found = pairs(wanted, host, source)?;
     if let (true, Some(name), Some(value)) = (found.is_empty(), &wanted.name, wanted.given.value(&['d'])) {
         found.push(Pair::transient(name.clone(), value.to_owned()));
     }
@@ -181,77 +175,100 @@ fn query(wanted: &Wanted<'_>, host: Option<&Place>, client: &mut Client) -> Resu
     let scope = wanted.scope.name();
     let mut printed = Printed::default();
     for pair in &found {
+        let (text_id, xml_id) = match wanted.given.has('i') {
+            true => (format!(" id={}", pair.id), format!(" id=\"{}\"", escaped(&pair.id))),
+            false => Default::default(),
+        };
         let text = match wanted.quiet() {
             true => pair.value.clone(),
-            false => format!("scope={scope} name={} value={}", pair.name, pair.value),
+            false => format!("scope={scope}{text_id} name={} value={}", pair.name, pair.value),
         };
         let (name, value) = (escaped(&pair.name), escaped(&pair.value));
-        let xml = format!("<attribute name=\"{name}\" value=\"{value}\" scope=\"{scope}\"/>");
-        if !(wanted.quiet() && pair.value.is_empty()) {
-            printed.add(&text, &xml);
-        }
+        printed
+            .add(&text, &format!("<attribute name=\"{name}\" value=\"{value}\" scope=\"{scope}\"{xml_id}/>"));
     }
     Ok(printed)
 }
 
 /// The names that a change is about.
-fn names(wanted: &Wanted<'_>, host: Option<&Place>, client: &mut Client) -> Result<Vec<String>, Failed> {
+fn names(
+    wanted: &Wanted<'_>,
+    host: Option<&Place>,
+    source: &mut Source,
+    what: &str,
+) -> Result<Vec<String>, Failed> {
     match (&wanted.name, &wanted.pattern) {
         (Some(name), _) => Ok(vec![name.clone()]),
-        (None, Some(_)) => Ok(pairs(wanted, host, client)?.into_iter().map(|pair| pair.name).collect()),
+        (None, Some(_)) => {
+            let mut names: Vec<String> =
+                pairs(wanted, host, source)?.into_iter().map(|pair| pair.name).collect();
+            names.dedup();
+            Ok(names)
+        }
         (None, None) => {
-            Err(Failed::usage("Error: must specify attribute name or pattern to update or delete"))
+            Err(Failed::usage(format!("Error: must specify attribute name or pattern to {what}")))
         }
     }
+}
+
+/// What is printed where a name alone does not tell which pair is meant.
+fn ambiguous(name: &str, found: &[&Pair]) -> String {
+    let lines = found.iter().map(|pair| format!("  Value: {} \t(id={})\n", pair.value, pair.id));
+    format!("Multiple attributes match name={name}\n{}", lines.collect::<String>())
 }
 
 fn update(
     wanted: &Wanted<'_>,
     value: &str,
     host: Option<&Place>,
-    client: &mut Client,
+    source: &mut Source,
 ) -> Result<Printed, Failed> {
-    for name in names(wanted, host, client)? {
-        match (wanted.scope, host) {
-            (Scope::Status, Some(host)) => set_transient(client, host, &name, Some(value))?,
-            _ => {
-                let cib = cib(client)?;
-                let value = places::added(&cib, wanted.scope, host, &name, value);
-                let set = wanted.given.value(&['s']);
-                let edit = places::set(cib, wanted.scope, host, set, &name, &value);
-                change(client, vec![edit])?;
-            }
+    for name in names(wanted, host, source, "update")? {
+        if let (Scope::Status, Some(host), Some(client)) = (wanted.scope, host, source.daemon()) {
+            set_transient(client, host, &name, Some(value))?;
+            continue;
         }
+        source.change(SPEC.name, |cib| {
+            let pairs = places::pairs(cib, wanted.scope, host);
+            let found: Vec<&Pair> =
+                pairs.iter().filter(|pair| pair.name == name && wanted.matches(pair)).collect();
+            if found.len() > 1 {
+                if wanted.given.value(&[OUTPUT_AS]).is_none_or(|format| format == "text") {
+                    out!("{}", ambiguous(&name, &found));
+                }
+                let text = "Please choose from one of the matches below and supply the 'id' with --attr-id";
+                return Err(Failed::new(CrmExit::Multiple, text));
+            }
+            let ids = Ids { set: wanted.given.value(&['s']), pair: wanted.given.value(&['i']) };
+            places::set(cib, wanted.scope, host, ids, &name, value);
+            Ok(())
+        })?;
     }
     Ok(Printed::default())
 }
 
-fn delete(wanted: &Wanted<'_>, host: Option<&Place>, client: &mut Client) -> Result<Printed, Failed> {
+fn delete(wanted: &Wanted<'_>, host: Option<&Place>, source: &mut Source) -> Result<Printed, Failed> {
     let mut printed = Printed::default();
-    if let (Scope::Status, Some(host)) = (wanted.scope, host) {
-        for name in names(wanted, Some(host), client)? {
-            set_transient(client, host, &name, None)?;
-        }
-        return Ok(printed);
-    }
-    names(wanted, host, client)?;
     let scope = wanted.scope.name();
     let what = if host.is_some() { "attribute" } else { "option" };
-    for pair in pairs(wanted, host, client)? {
-        change(client, vec![Edit::Delete { id: pair.id.clone(), missing_ok: true }])?;
-        let (id, name) = (escaped(&pair.id), escaped(&pair.name));
-        if !wanted.quiet() {
-            printed.add(
-                &format!("Deleted {scope} {what}: id={} name={}", pair.id, pair.name),
-                &format!("<deleted scope=\"{scope}\" id=\"{id}\" name=\"{name}\"/>"),
-            );
+    let set = wanted.given.value(&['s']).map_or_else(String::new, |set| format!(" set={set}"));
+    for name in names(wanted, host, source, "delete")? {
+        if let (Scope::Status, Some(host), Some(client)) = (wanted.scope, host, source.daemon()) {
+            set_transient(client, host, &name, None)?;
+            continue;
         }
+        printed.text += &source.change(SPEC.name, |cib| {
+            let pairs = places::pairs(cib, wanted.scope, host);
+            let found: Vec<&Pair> =
+                pairs.iter().filter(|pair| pair.name == name && wanted.matches(pair)).collect();
+            let [pair] = found.as_slice() else {
+                return Ok(if found.is_empty() { String::new() } else { ambiguous(&name, &found) });
+            };
+            places::delete(cib, wanted.scope, host, pair);
+            Ok(format!("Deleted {scope} {what}: id={}{set} name={name}\n", pair.id))
+        })?;
     }
     Ok(printed)
-}
-
-fn change(client: &mut Client, edits: Vec<Edit>) -> Result<(), Failed> {
-    client.change(edits, false, &output::origin(SPEC.name)).map(drop).map_err(no_cib)
 }
 
 fn set_transient(client: &mut Client, host: &Place, name: &str, value: Option<&str>) -> Result<(), Failed> {
@@ -262,7 +279,7 @@ fn set_transient(client: &mut Client, host: &Place, name: &str, value: Option<&s
         dampen_ms: None,
         mode: AttributeMode::Value,
     };
-    client.done(request).map(drop).map_err(no_cib)
+    client.done(request).map(drop).map_err(|error| output::failed_request("the CIB", &error))
 }
 
 fn list_options(kind: &str) -> Result<Printed, Failed> {
@@ -291,6 +308,9 @@ fn list_options(kind: &str) -> Result<Printed, Failed> {
 }
 
 /// The host that is meant where none is named: this one.
-fn own_place(client: &mut Client) -> Result<String, Failed> {
-    crm_node::own_host(client).map(|own| own.name)
+fn own_place(source: &mut Source) -> Result<String, Failed> {
+    match source.daemon() {
+        Some(client) => crm_node::own_host(client).map(|own| own.name),
+        None => Ok(rustix::system::uname().nodename().to_string_lossy().into_owned()),
+    }
 }

@@ -52,7 +52,7 @@ pub(super) fn run(words: &[String]) -> ExitCode {
 fn act(given: &Given) -> Result<Printed, Failed> {
     let Some(command) = given.last(&COMMANDS) else {
         eprint!("{}", SPEC.help());
-        return Err(Failed { text: None, exit: CrmExit::Usage });
+        return Err(Failed::silent(CrmExit::Usage));
     };
     if command == 'R' && !given.has('f') {
         return Err(Failed::usage(
@@ -124,7 +124,7 @@ fn name_for(id: &str, client: &mut Client, printed: &mut Printed) -> Result<(), 
         }
         None => {
             eprintln!("Node is not known to cluster");
-            Err(Failed { text: None, exit: CrmExit::NoHost })
+            Err(Failed::silent(CrmExit::NoHost))
         }
     }
 }

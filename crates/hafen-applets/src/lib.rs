@@ -6,8 +6,11 @@ pub mod print;
 
 mod attrd_updater;
 mod crm_attribute;
+mod crm_failcount;
 mod crm_node;
 mod crm_simulate;
+mod crm_standby;
+mod crm_ticket;
 mod meatclient;
 mod options;
 mod output;
@@ -26,9 +29,12 @@ pub type Applet = fn(Vec<OsString>) -> ExitCode;
 const APPLETS: &[(&str, Applet)] = &[
     ("attrd_updater", |words| attrd_updater::run(&texts(words))),
     ("crm_attribute", |words| crm_attribute::run(&texts(words))),
+    ("crm_failcount", |words| crm_failcount::run(&texts(words))),
     ("crm_master", |words| crm_attribute::run_master(&texts(words))),
     ("crm_node", |words| crm_node::run(&texts(words))),
     ("crm_simulate", crm_simulate::run),
+    ("crm_standby", |words| crm_standby::run(&texts(words))),
+    ("crm_ticket", |words| crm_ticket::run(&texts(words))),
     ("meatclient", |words| meatclient::run(&texts(words))),
 ];
 

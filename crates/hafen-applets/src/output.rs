@@ -22,6 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) enum CrmExit {
     Ok = 0,
     Error = 1,
+    Unimplemented = 3,
+    NoPermission = 4,
     Usage = 64,
     DataError = 65,
     NoHost = 68,
@@ -34,6 +36,7 @@ pub(super) enum CrmExit {
     NoQuorum = 106,
     Unsafe = 107,
     Exists = 108,
+    Multiple = 109,
     Timeout = 124,
 }
 
@@ -43,6 +46,8 @@ impl CrmExit {
         match self {
             Self::Ok => "OK",
             Self::Error => "Error occurred",
+            Self::Unimplemented => "Unimplemented",
+            Self::NoPermission => "Insufficient privileges",
             Self::Usage => "Incorrect usage",
             Self::DataError => "Invalid data given",
             Self::NoHost => "Host does not exist",
@@ -55,6 +60,7 @@ impl CrmExit {
             Self::NoQuorum => "Quorum required",
             Self::Unsafe => "Operation not safe",
             Self::Exists => "Requested item already exists",
+            Self::Multiple => "Multiple items match request",
             Self::Timeout => "Timeout occurred",
         }
     }
@@ -65,11 +71,31 @@ impl CrmExit {
 pub(super) struct Failed {
     pub(super) text: Option<String>,
     pub(super) exit: CrmExit,
+    /// What is said before, without `NAME: `.
+    pub(super) notes: Vec<String>,
+    /// Whose text it is, where an applet does its work by another one.
+    pub(super) of: Option<&'static str>,
 }
 
 impl Failed {
+    /// Only the exit status says it.
+    pub(super) fn silent(exit: CrmExit) -> Self {
+        Self { text: None, exit, notes: Vec::new(), of: None }
+    }
+
+    /// The same, said by another applet.
+    pub(super) fn of(self, name: &'static str) -> Self {
+        Self { of: Some(name), ..self }
+    }
+
     pub(super) fn new(exit: CrmExit, text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), exit }
+        Self { text: Some(text.into()), ..Self::silent(exit) }
+    }
+
+    /// All that is said, a text each.
+    fn complaints(&self, applet: &str) -> Vec<String> {
+        let text = self.text.iter().map(|text| format!("{}: {text}", self.of.unwrap_or(applet)));
+        self.notes.iter().cloned().chain(text).collect()
     }
 
     pub(super) fn usage(text: impl Into<String>) -> Self {
@@ -154,6 +180,12 @@ pub(super) struct Printed {
 }
 
 impl Printed {
+    /// Adds what another call prints.
+    pub(super) fn append(&mut self, other: Printed) {
+        self.text += &other.text;
+        self.xml += &other.xml;
+    }
+
     /// Adds a line and an element.
     pub(super) fn add(&mut self, text: &str, xml: &str) {
         self.text += text;
@@ -162,6 +194,18 @@ impl Printed {
             self.xml += &format!("  {line}\n");
         }
     }
+}
+
+/// Lines of XML in an element of their own.
+pub(super) fn within(name: &str, xml: &str) -> String {
+    let inner: String = xml.lines().map(|line| format!("  {line}\n")).collect();
+    format!("<{name}>\n{inner}</{name}>")
+}
+
+/// A moment as the C library's `ctime` writes it, in local time.
+pub(super) fn date(seconds: i64) -> Option<String> {
+    let moment = jiff::Timestamp::from_second(seconds).ok()?.to_zoned(jiff::tz::TimeZone::system());
+    Some(moment.strftime("%a %b %e %H:%M:%S %Y").to_string())
 }
 
 /// Text for an attribute's value in XML.
@@ -176,11 +220,21 @@ pub(super) fn run(
     words: &[String],
     act: impl FnOnce(&Given) -> Result<Printed, Failed>,
 ) -> ExitCode {
+    run_as(spec, CrmExit::Usage, words, act)
+}
+
+/// The same for an applet that exits with another status where its command line is wrong.
+pub(super) fn run_as(
+    spec: &Spec,
+    usage: CrmExit,
+    words: &[String],
+    act: impl FnOnce(&Given) -> Result<Printed, Failed>,
+) -> ExitCode {
     let given = match spec.parse(words) {
         Ok(given) => given,
         Err(text) => {
             eprintln!("{}: {text}", spec.name);
-            return ExitCode::from(CrmExit::Usage as u8);
+            return ExitCode::from(usage as u8);
         }
     };
     if given.has('h') {
@@ -193,7 +247,7 @@ pub(super) fn run(
     }
     let format = given.value(&[OUTPUT_AS]).unwrap_or("text");
     if !["text", "xml", "none"].contains(&format) {
-        eprintln!("{}: Unknown output format {format}: there are text and xml", spec.name);
+        eprintln!("{}: Error creating output format {format}: Unknown output format", spec.name);
         return ExitCode::from(CrmExit::Error as u8);
     }
     let outcome = act(&given);
@@ -203,8 +257,8 @@ pub(super) fn run(
         ("text", Ok(printed)) => printed.text.clone(),
         _ => String::new(),
     };
-    if let (true, Err(Failed { text: Some(text), .. })) = (format != "xml", &outcome) {
-        eprintln!("{}: {text}", spec.name);
+    if let (true, Err(failed)) = (format != "xml", &outcome) {
+        failed.complaints(spec.name).iter().for_each(|complaint| eprintln!("{complaint}"));
     }
     match write(&given, &text) {
         Ok(()) => ExitCode::from(exit as u8),
@@ -231,11 +285,15 @@ fn xml(name: &str, words: &[String], outcome: &Result<Printed, Failed>, exit: Cr
     let mut errors = String::new();
     match outcome {
         Ok(printed) => xml += &printed.xml,
-        Err(Failed { text: Some(text), .. }) => {
-            let text = text.replace('&', "&amp;").replace('<', "&lt;");
-            errors = format!("    <errors>\n      <error>{name}: {text}</error>\n    </errors>\n");
+        Err(failed) => {
+            for text in failed.complaints(name) {
+                let text = text.replace('&', "&amp;").replace('<', "&lt;");
+                errors += &format!("      <error>{text}</error>\n");
+            }
         }
-        Err(_) => {}
+    }
+    if !errors.is_empty() {
+        errors = format!("    <errors>\n{errors}    </errors>\n");
     }
     let status = format!("  <status code=\"{}\" message=\"{}\"", exit as u8, exit.message());
     xml += &match errors.as_str() {

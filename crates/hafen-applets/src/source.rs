@@ -40,8 +40,13 @@ impl Source {
     /// What the environment names, else the daemon.
     pub(super) fn open() -> Result<Self, Failed> {
         match file() {
-            Some(path) if path.exists() => Ok(Self::File(path)),
-            Some(_) => Err(no_cib("No such file or directory", CrmExit::NoSuchObject)),
+            Some(path) => match std::fs::read_to_string(&path) {
+                Ok(text) if Cib::parse(&text).is_ok() => Ok(Self::File(path)),
+                Ok(_) => {
+                    Err(no_cib("Update does not conform to the configured schema", CrmExit::Configuration))
+                }
+                Err(_) => Err(no_cib("No such device or address", CrmExit::NoSuchObject)),
+            },
             None => output::connect()
                 .map(|client| Self::Daemon(Box::new(client)))
                 .map_err(|error| of_client(&error)),
@@ -81,11 +86,16 @@ impl Source {
             let value = act(&mut after)?;
             match self {
                 Self::File(path) => {
+                    count(&before, &mut after);
                     replace(path, &after.to_xml()).map_err(|error| unreadable(path, &error))?;
                     return Ok(value);
                 }
                 Self::Daemon(client) => {
-                    let xml = Patchset::diff(&before, &after).to_xml_compact();
+                    let patchset = Patchset::diff(&before, &after);
+                    if patchset.changes().next().is_none() {
+                        return Ok(value);
+                    }
+                    let xml = patchset.to_xml_compact();
                     match client.change(vec![Edit::Patch { xml }], false, &output::origin(applet)) {
                         Ok(_) => return Ok(value),
                         Err(error) if error.kind() == "changed" => {}
@@ -95,6 +105,19 @@ impl Source {
             }
         }
         Err(Failed::new(CrmExit::Temporary, "other changes came first again and again"))
+    }
+}
+
+/// Raises the version as the node does that makes a change: the epoch for one of the configuration, else the updates.
+fn count(before: &Cib, after: &mut Cib) {
+    if after.version() != before.version() {
+        return;
+    }
+    let configuration = |cib: &Cib| cib.configuration().map(|configuration| configuration.to_xml());
+    if configuration(before) != configuration(after) {
+        after.bump_epoch();
+    } else if before.root().to_xml() != after.root().to_xml() {
+        after.bump_num_updates();
     }
 }
 

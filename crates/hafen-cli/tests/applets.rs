@@ -8,6 +8,7 @@ mod daemon;
 use std::process::{Command, Output};
 
 use daemon::FakeDaemon;
+use hafen_cib::{Cib, Patchset};
 use hafen_protocol::client::{AttributeMode, Edit, Request};
 
 const HAFEN: &str = env!("CARGO_BIN_EXE_hafen");
@@ -200,37 +201,27 @@ fn changes_ask_the_daemon_for_what_was_meant() {
 #[test]
 fn permanent_attributes_and_options_are_changes_of_the_configuration() {
     let daemon = FakeDaemon::start();
-    let text = |value: &str| value.to_owned();
     let cases = [
-        (
-            "crm_attribute -N host1 -n rack -v rack+=3",
-            "",
-            Edit::NodeAttribute { node: text("host1"), name: text("rack"), value: Some(text("10")) },
-        ),
+        ("crm_attribute -N host1 -n rack -v value+=3", "", Some(("nodes-1-rack", "10"))),
         (
             "crm_attribute --type crm_config --name stop-all-resources --update true",
             "",
-            Edit::Property { name: text("stop-all-resources"), value: Some(text("true")) },
+            Some(("cib-bootstrap-options-stop-all-resources", "true")),
         ),
-        (
-            "crm_attribute -N host1 -n rack -D",
-            "Deleted nodes attribute: id=nodes-1-rack name=rack",
-            Edit::Delete { id: text("nodes-1-rack"), missing_ok: true },
-        ),
-        (
-            "crm_attribute --name no-quorum-policy -D",
-            "Deleted crm_config option: id=o-s name=no-quorum-policy",
-            Edit::Delete { id: text("o-s"), missing_ok: true },
-        ),
+        ("crm_attribute -N host1 -n rack -D", "Deleted nodes attribute: id=nodes-1-rack name=rack", None),
     ];
-    for (line, printed, edit) in cases {
+    for (line, printed, wanted) in cases {
         let (code, out, said) = outcome(&run(Some(&daemon), line));
         assert_eq!((code, out.as_str()), (0, printed), "{line}: {said}");
         let changes = daemon.changes();
         let [Request::Change { edits, without_quorum: false, .. }] = changes.as_slice() else {
             panic!("{line}: {changes:?}")
         };
-        assert_eq!(edits.as_slice(), [edit], "{line}");
+        let [Edit::Patch { xml }] = edits.as_slice() else { panic!("{line}: {edits:?}") };
+        let mut cib = Cib::parse(daemon::CIB).expect("sound");
+        Patchset::from_xml(xml).expect("a patchset").apply(&mut cib).expect("it applies");
+        let pair = cib.document().by_id(wanted.map_or("nodes-1-rack", |(id, _)| id));
+        assert_eq!(pair.and_then(|pair| pair.attribute("value")), wanted.map(|(_, value)| value), "{line}");
     }
     let (code, out, _) = outcome(&run(Some(&daemon), "crm_attribute -N host2 -n nothing -D"));
     assert_eq!((code, out.as_str()), (0, ""), "twice without harm");

@@ -70,8 +70,8 @@ impl Table {
     }
 }
 
-/// Positions of keys, which were put in one after the other and are all different, as the table is gone through.
-pub(crate) fn hash_order<'k>(keys: impl Iterator<Item = &'k str>) -> Vec<usize> {
+/// Positions of keys, which were put in one after the other and are all different, as GLib goes through a table of them.
+pub fn hash_order<'k>(keys: impl Iterator<Item = &'k str>) -> Vec<usize> {
     let mut table = Table { shift: SMALLEST_SHIFT, slots: vec![None; 1 << SMALLEST_SHIFT], count: 0 };
     for (at, key) in keys.enumerate() {
         table.insert(at, hash(key));

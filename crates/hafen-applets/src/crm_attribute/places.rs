@@ -1,12 +1,12 @@
 //! Where attributes and options stand in the CIB.
 
 use hafen_cib::Cib;
+use hafen_cib::values::Score;
 use hafen_cib::xml::{Element, NodeId};
-use hafen_client::Client;
-use hafen_protocol::client::Edit;
 
 use super::super::options::Given;
 use super::super::output::{CrmExit, Failed};
+use super::super::source::Source;
 
 /// The kind of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(super) enum Scope {
     Nodes,
     Utilization,
     Status,
+    Tickets,
 }
 
 /// A host.
@@ -61,6 +62,7 @@ impl Scope {
             Some("op_defaults") => Self::OpDefaults,
             Some("nodes") => lifetime.unwrap_or(Self::Nodes),
             Some("status") => Self::Status,
+            Some("tickets") => Self::Tickets,
             Some(_) => return Err(unknown()),
             None => match lifetime {
                 Some(scope) => scope,
@@ -79,6 +81,7 @@ impl Scope {
             Self::OpDefaults => "op_defaults",
             Self::Nodes | Self::Utilization => "nodes",
             Self::Status => "status",
+            Self::Tickets => "tickets",
         }
     }
 
@@ -88,22 +91,24 @@ impl Scope {
         match self {
             Self::CrmConfig => ("cluster_property_set", "cib-bootstrap-options".to_owned()),
             Self::RscDefaults | Self::OpDefaults => ("meta_attributes", format!("{}-options", self.name())),
-            Self::Nodes | Self::Status => ("instance_attributes", format!("nodes-{id}")),
+            Self::Status => ("instance_attributes", format!("status-{id}")),
+            Self::Tickets => ("instance_attributes", "status-tickets".to_owned()),
+            Self::Nodes => ("instance_attributes", format!("nodes-{id}")),
             Self::Utilization => ("utilization", format!("nodes-{id}-utilization")),
         }
     }
 }
 
 /// The host that the options mean, where attributes of a host are meant.
-pub(super) fn host(scope: &Scope, given: &Given, client: &mut Client) -> Result<Option<Place>, Failed> {
-    if matches!(scope, Scope::CrmConfig | Scope::RscDefaults | Scope::OpDefaults) {
+pub(super) fn host(scope: Scope, given: &Given, source: &mut Source) -> Result<Option<Place>, Failed> {
+    if matches!(scope, Scope::CrmConfig | Scope::RscDefaults | Scope::OpDefaults | Scope::Tickets) {
         return Ok(None);
     }
     let uname = match given.value(&['N', 'u']) {
-        Some("localhost") | None => super::own_place(client)?,
+        Some("localhost") | None => super::own_place(source)?,
         Some(name) => name.to_owned(),
     };
-    let cib = super::cib(client)?;
+    let cib = source.cib(false)?;
     let found = node(&cib, &uname).and_then(|node| node.id().map(str::to_owned));
     let unknown = || Failed::new(CrmExit::NoSuchObject, format!("Could not map name={uname} to a UUID"));
     let id = found.ok_or_else(unknown)?;
@@ -116,9 +121,42 @@ fn node<'a>(cib: &'a Cib, uname: &str) -> Option<Element<'a>> {
 
 /// The element that holds the sets.
 fn parent<'a>(cib: &'a Cib, scope: Scope, host: Option<&Place>) -> Option<Element<'a>> {
-    match host {
-        Some(host) => node(cib, &host.uname),
-        None => cib.section(scope.name()),
+    match (scope, host) {
+        (Scope::Status, Some(host)) => {
+            let mut states = cib.node_states();
+            states.find(|state| state.id() == Some(host.id.as_str()))?.child("transient_attributes")
+        }
+        (Scope::Tickets, _) => cib.status()?.child("tickets"),
+        (_, Some(host)) => node(cib, &host.uname),
+        (_, None) => cib.section(scope.name()),
+    }
+}
+
+fn parent_or_new(cib: &mut Cib, scope: Scope, host: Option<&Place>) -> NodeId {
+    if let Some(parent) = parent(cib, scope, host) {
+        return parent.node();
+    }
+    match (scope, host) {
+        (Scope::Status, Some(host)) => {
+            let status = cib.status_or_new();
+            let state = cib.node_states().find(|state| state.id() == Some(host.id.as_str()));
+            let state = state.map(|state| state.node());
+            let document = cib.document_mut();
+            let state = state.unwrap_or_else(|| {
+                let state = document.append_element(status, "node_state");
+                document.set_attribute(state, "id", &host.id);
+                document.set_attribute(state, "uname", &host.uname);
+                state
+            });
+            let attributes = document.append_element(state, "transient_attributes");
+            document.set_attribute(attributes, "id", &host.id);
+            attributes
+        }
+        (Scope::Tickets, _) => {
+            let status = cib.status_or_new();
+            cib.document_mut().append_element(status, "tickets")
+        }
+        _ => cib.section_or_new(scope.name()),
     }
 }
 
@@ -134,76 +172,73 @@ fn to_pair((set, pair): (Element<'_>, Element<'_>)) -> Pair {
     Pair { name: text(pair, "name"), value: text(pair, "value"), id: text(pair, "id"), set: text(set, "id") }
 }
 
-/// A value with the old one added to it where it asks for that (`NAME++`, `NAME+=N`).
-pub(super) fn added(cib: &Cib, scope: Scope, host: Option<&Place>, name: &str, value: &str) -> String {
-    const INFINITY: i64 = 1_000_000;
-    let addend = match value.strip_prefix(name) {
-        Some("++") => Some(1),
-        Some(rest) => rest.strip_prefix("+=").and_then(|number| number.parse::<i64>().ok()),
+/// A value with the old one added to it where it asks for that (`value++`, `value+=N`: the XML attribute's name).
+fn added(old: &str, value: &str) -> String {
+    let score = |text| Score::parse(text).unwrap_or(Score::new(0));
+    let addend = match value.strip_prefix("value") {
+        Some("++") => Some(Score::new(1)),
+        Some(rest) => rest.strip_prefix("+=").map(score),
         None => None,
     };
-    let before = pairs(cib, scope, host).into_iter().find(|pair| pair.name == name);
-    match (addend, before) {
-        (Some(addend), Some(pair)) => {
-            let score = match pair.value.as_str() {
-                "INFINITY" | "+INFINITY" => INFINITY,
-                "-INFINITY" => -INFINITY,
-                number => number.parse::<i64>().unwrap_or(0),
-            };
-            score.saturating_add(addend).clamp(-INFINITY, INFINITY).to_string()
-        }
-        _ => value.to_owned(),
-    }
+    addend.map_or_else(|| value.to_owned(), |addend| (score(old) + addend).value().to_string())
 }
 
-/// The edit that sets a value. `set`: the id of the set that it must stand in.
-pub(super) fn set(
-    mut cib: Cib,
-    scope: Scope,
-    host: Option<&Place>,
-    set: Option<&str>,
-    name: &str,
-    value: &str,
-) -> Edit {
-    match (scope, host, set) {
-        (Scope::CrmConfig, _, None) => {
-            return Edit::Property { name: name.to_owned(), value: Some(value.to_owned()) };
-        }
-        (Scope::Nodes, Some(host), None) => {
-            let node = host.uname.clone();
-            return Edit::NodeAttribute { node, name: name.to_owned(), value: Some(value.to_owned()) };
-        }
-        _ => {}
-    }
-    // There is no edit for these: the element is made here as it is to be, and put in the place of the old one.
-    let section = cib.section_or_new(scope.name());
-    let holder = parent(&cib, scope, host).map_or(section, |element| element.node());
-    let set_node = set_or_new(&mut cib, holder, scope, host, set);
-    let document = cib.document_mut();
-    let named = |pair: &Element<'_>| pair.attribute("name") == Some(name);
-    let old = document.element(set_node).children_named("nvpair").find(named).map(|pair| pair.node());
-    let pair = old.unwrap_or_else(|| {
-        let set_id = document.element(set_node).id().unwrap_or_default().to_owned();
-        let pair = document.append_element(set_node, "nvpair");
-        document.set_attribute(pair, "id", &format!("{set_id}-{name}"));
-        document.set_attribute(pair, "name", name);
-        pair
-    });
-    document.set_attribute(pair, "value", value);
-    let top = if host.is_some() { holder } else { set_node };
-    Edit::Put { section: scope.name().to_owned(), xml: document.element(top).to_xml() }
+/// Where a value is to stand, if that is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ids<'a> {
+    /// The set with this id.
+    pub(super) set: Option<&'a str>,
+    /// The pair with this id.
+    pub(super) pair: Option<&'a str>,
 }
 
-fn set_or_new(cib: &mut Cib, holder: NodeId, scope: Scope, host: Option<&Place>, id: Option<&str>) -> NodeId {
+/// Sets a value in the pair of that name, or in a new one.
+pub(super) fn set(cib: &mut Cib, scope: Scope, host: Option<&Place>, ids: Ids<'_>, name: &str, value: &str) {
+    let holder = parent_or_new(cib, scope, host);
     let (kind, default_id) = scope.set(host);
     let document = cib.document_mut();
-    let fits = |set: &Element<'_>| id.is_none_or(|id| set.id() == Some(id));
-    let found = document.element(holder).children_named(kind).find(fits).map(|set| set.node());
-    found.unwrap_or_else(|| {
+    let fits = |pair: &Element<'_>| {
+        pair.attribute("name") == Some(name) && ids.pair.is_none_or(|id| pair.id() == Some(id))
+    };
+    let sets = document.element(holder).children_named(kind);
+    let sets: Vec<NodeId> =
+        sets.filter(|set| ids.set.is_none_or(|id| set.id() == Some(id))).map(|set| set.node()).collect();
+    let old = sets.iter().find_map(|set| document.element(*set).children_named("nvpair").find(fits));
+    if let Some(old) = old {
+        let (node, value) = (old.node(), added(old.attribute("value").unwrap_or_default(), value));
+        document.set_attribute(node, "value", &value);
+        return;
+    }
+    let set = sets.first().copied().unwrap_or_else(|| {
         let set = document.append_element(holder, kind);
-        document.set_attribute(set, "id", id.unwrap_or(&default_id));
+        document.set_attribute(set, "id", ids.set.unwrap_or(&default_id));
         set
-    })
+    });
+    let set_id = document.element(set).id().unwrap_or_default().to_owned();
+    let id = ids.pair.map_or_else(|| sanitized(&format!("{set_id}-{name}")), str::to_owned);
+    let pair = document.append_element(set, "nvpair");
+    for (attribute, value) in [("id", id.as_str()), ("name", name), ("value", value)] {
+        document.set_attribute(pair, attribute, value);
+    }
+}
+
+/// An id without what ids must not have.
+fn sanitized(id: &str) -> String {
+    let fits = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    id.chars().map(|letter| if fits(letter) { letter } else { '.' }).collect()
+}
+
+/// Deletes the pair with that id, of a place.
+pub(super) fn delete(cib: &mut Cib, scope: Scope, host: Option<&Place>, wanted: &Pair) {
+    let (kind, _) = scope.set(host);
+    let found = {
+        let sets = parent(cib, scope, host).into_iter().flat_map(|parent| parent.children_named(kind));
+        let mut pairs = sets.flat_map(|set| set.children_named("nvpair"));
+        pairs.find(|pair| pair.id() == Some(wanted.id.as_str())).map(|pair| pair.node())
+    };
+    if let Some(node) = found {
+        cib.document_mut().remove(node);
+    }
 }
 
 #[cfg(test)]
@@ -221,31 +256,34 @@ mod tests {
 
     #[test]
     fn numbers_are_added_to() {
-        let cib = Cib::parse(SOURCE).expect("sound");
-        let cases =
-            [("rack++", "6"), ("rack+=10", "15"), ("rack+=-10", "-5"), ("7", "7"), ("other++", "other++")];
-        for (value, wanted) in cases {
-            assert_eq!(added(&cib, Scope::Nodes, Some(&place()), "rack", value), wanted);
+        let cases = [
+            ("5", "value++", "6"),
+            ("5", "value+=10", "15"),
+            ("5", "value+=-10", "-5"),
+            ("5", "value+=INFINITY", "1000000"),
+            ("5", "7", "7"),
+            ("5", "rack++", "rack++"),
+        ];
+        for (old, value, wanted) in cases {
+            assert_eq!(added(old, value), wanted);
         }
     }
 
     #[test]
-    fn a_utilization_attribute_leaves_the_rest_of_the_node() {
-        let cib = Cib::parse(SOURCE).expect("sound");
-        let edit = set(cib, Scope::Utilization, Some(&place()), None, "cpu", "4");
-        let Edit::Put { section, xml } = edit else { panic!("{edit:?}") };
-        assert_eq!(section, "nodes");
-        for part in ["name=\"rack\" value=\"5\"", "<utilization id=\"nodes-1-utilization\">", "value=\"4\""] {
-            assert!(xml.contains(part), "{part} in {xml}");
+    fn what_is_set_is_found_and_can_be_deleted() {
+        let scopes = [Scope::Nodes, Scope::Utilization, Scope::Status];
+        let own = scopes.map(|scope| (scope, Some(place())));
+        let all = [Scope::CrmConfig, Scope::RscDefaults, Scope::OpDefaults, Scope::Tickets];
+        for (scope, host) in own.into_iter().chain(all.map(|scope| (scope, None))) {
+            let mut cib = Cib::parse(SOURCE).expect("sound");
+            set(&mut cib, scope, host.as_ref(), Ids::default(), "a b", "4");
+            let found = pairs(&cib, scope, host.as_ref());
+            let pair = found.iter().find(|pair| pair.name == "a b").expect("it is there");
+            assert_eq!(pair.id, format!("{}-a.b", pair.set), "{scope:?}");
+            assert!(cib.to_xml().contains("name=\"rack\" value=\"5\""));
+            delete(&mut cib, scope, host.as_ref(), pair);
+            assert!(pairs(&cib, scope, host.as_ref()).iter().all(|pair| pair.name != "a b"));
         }
-    }
-
-    #[test]
-    fn defaults_get_a_set_of_their_own() {
-        let cib = Cib::parse(SOURCE).expect("sound");
-        let edit = set(cib, Scope::RscDefaults, None, None, "resource-stickiness", "5");
-        let Edit::Put { xml, .. } = edit else { panic!("{edit:?}") };
-        assert!(xml.contains("rsc_defaults-options-resource-stickiness"), "{xml}");
     }
 
     #[test]
