@@ -279,11 +279,8 @@ impl Machine for Node {
     }
 }
 
-/// The configuration alone: the status comes from the hosts, and is never kept.
+/// The configuration, and the state of tickets: the rest of the status comes from the hosts, and is never kept.
 pub(crate) fn without_status(mut cib: Cib) -> Cib {
-    if let Some(status) = cib.status().map(|element| element.node()) {
-        cib.document_mut().remove(status);
-    }
-    cib.status_or_new();
+    crate::status_xml::cleared(&mut cib);
     cib
 }

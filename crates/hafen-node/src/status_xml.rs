@@ -49,12 +49,27 @@ pub fn write<'a>(cib: &mut Cib, hosts: impl IntoIterator<Item = HostSnapshot<'a>
     let hosts: Vec<HostSnapshot<'a>> = hosts.into_iter().collect();
     let told = departures(&hosts);
     let fences = cib.property_boolean("stonith-enabled");
-    let status = cib.status_or_new();
+    let status = cleared(cib);
     let document = cib.document_mut();
-    document.clear(status);
     for snapshot in &hosts {
         write_host(document, status, snapshot, &told, fences);
     }
+}
+
+/// Makes the status section new, with nothing in it but what no host tells: the state of tickets. It is kept with the
+/// configuration, so it survives a start of the whole cluster, which Pacemaker's does not.
+pub(crate) fn cleared(cib: &mut Cib) -> NodeId {
+    let old = cib.status().map(|status| status.node());
+    let tickets = cib.status().and_then(|status| status.child("tickets"));
+    let tickets = tickets.and_then(|tickets| Document::parse(&tickets.to_xml()).ok());
+    if let Some(old) = old {
+        cib.document_mut().remove(old);
+    }
+    let status = cib.status_or_new();
+    if let Some(tickets) = tickets {
+        cib.document_mut().append_copy(status, tickets.root());
+    }
+    status
 }
 
 /// A host that was not seen since the cluster started has no state: `startup-fencing` decides about it.

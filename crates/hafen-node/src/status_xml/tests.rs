@@ -198,3 +198,15 @@ fn what_runs_on_a_host_that_is_left_alone_starts_nowhere_else() {
         }
     }
 }
+
+#[test]
+fn tickets_are_kept_and_nothing_else() {
+    let source = "<cib><configuration/><status a=\"b\"><!-- c --><tickets><ticket_state id=\"t\" granted=\"true\"/></tickets>\
+                  <node_state id=\"9\"/></status></cib>";
+    let mut cib = Cib::parse(source).expect("a CIB");
+    let status = cleared(&mut cib);
+    let kept = cib.document().element(status).to_xml_compact();
+    assert_eq!(kept, "<status><tickets><ticket_state id=\"t\" granted=\"true\"/></tickets></status>");
+    write(&mut cib, []);
+    assert!(by_id(&cib, "t").is_some());
+}
