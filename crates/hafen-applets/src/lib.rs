@@ -11,10 +11,13 @@ mod crm_node;
 mod crm_simulate;
 mod crm_standby;
 mod crm_ticket;
+mod crmadmin;
 mod meatclient;
 mod options;
 mod output;
+mod pacemakerd;
 mod source;
+mod stonith_admin;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -35,7 +38,10 @@ const APPLETS: &[(&str, Applet)] = &[
     ("crm_simulate", crm_simulate::run),
     ("crm_standby", |words| crm_standby::run(&texts(words))),
     ("crm_ticket", |words| crm_ticket::run(&texts(words))),
+    ("crmadmin", |words| crmadmin::run(&texts(words))),
     ("meatclient", |words| meatclient::run(&texts(words))),
+    ("pacemakerd", |words| pacemakerd::run(&texts(words))),
+    ("stonith_admin", |words| stonith_admin::run(&texts(words))),
 ];
 
 /// The applet of that name.

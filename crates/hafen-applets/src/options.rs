@@ -51,6 +51,9 @@ pub(super) const OUTPUT_TO: char = '\u{2}';
 /// The letter of `--score`, which has none.
 pub(super) const SCORE: char = '\u{3}';
 
+/// The letter of `--tolerance`, which has none.
+pub(super) const TOLERANCE: char = '\u{4}';
+
 /// Options that every applet has.
 const COMMON: [OptionSpec; 5] = [
     flag('h', "help", "This text"),
@@ -85,6 +88,11 @@ impl Given {
     /// Whether an option was given.
     pub(super) fn has(&self, letter: char) -> bool {
         self.options.iter().any(|(given, _)| *given == letter)
+    }
+
+    /// Whether the help is asked for: an applet may have a `-h` of its own, with a value.
+    pub(super) fn asks_for_help(&self) -> bool {
+        self.options.iter().any(|(given, value)| *given == 'h' && value.is_none())
     }
 
     /// The value that was given last for any of these options.

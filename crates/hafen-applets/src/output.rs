@@ -208,6 +208,19 @@ pub(super) fn date(seconds: i64) -> Option<String> {
     Some(moment.strftime("%a %b %e %H:%M:%S %Y").to_string())
 }
 
+/// A moment as Pacemaker's XML has it, in UTC.
+pub(super) fn moment(seconds: i64) -> Option<String> {
+    let moment = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(moment.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+/// What becomes of work that waits for processes.
+pub(super) fn waited<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let failed = |error| Failed::new(CrmExit::Error, reason(&error));
+    Ok(runtime.map_err(failed)?.block_on(work))
+}
+
 /// Text for an attribute's value in XML.
 pub(super) fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -237,7 +250,7 @@ pub(super) fn run_as(
             return ExitCode::from(usage as u8);
         }
     };
-    if given.has('h') {
+    if given.asks_for_help() {
         out!("{}", spec.help());
         return ExitCode::SUCCESS;
     }

@@ -15,7 +15,10 @@ const HAFEN: &str = env!("CARGO_BIN_EXE_hafen");
 
 fn run(daemon: Option<&FakeDaemon>, line: &str) -> Output {
     let mut command = Command::new(HAFEN);
-    command.args(line.split(' ').map(|word| word.trim_matches('\''))).env_remove("OCF_RESOURCE_INSTANCE");
+    command
+        .args(line.split(' ').map(|word| word.trim_matches('\'')))
+        .env_remove("OCF_RESOURCE_INSTANCE")
+        .env("TZ", "UTC");
     let nobody = "/nonexistent/daemon.sock".into();
     command.env("HAFEN_SOCKET", daemon.map_or(nobody, FakeDaemon::socket));
     command.output().expect("hafen runs")
@@ -74,6 +77,61 @@ fn questions_are_answered_as_pacemakers_tools_do() {
         assert_eq!((code, out.as_str()), (status, printed), "{line}: {err}");
         assert!(daemon.changes().is_empty(), "{line}: a question changes nothing");
     }
+}
+
+#[test]
+fn controllers_and_fencings_are_told_as_by_a_live_pacemaker() {
+    let daemon = FakeDaemon::start();
+    let succeeded = "turning off of host2 successful: delegate=host1, client=hafen, origin=host1";
+    let cases = [
+        ("crmadmin -D", 0, "Designated Controller is: host1".to_owned()),
+        ("crmadmin -D -q", 0, "host1".to_owned()),
+        ("crmadmin -S host1", 0, "Controller on host1 in state S_IDLE: ok".to_owned()),
+        ("crmadmin -t 5000 -S host2", 124, String::new()),
+        ("crmadmin -N", 0, "cluster node: host1 (1)\ncluster node: host2 (2)".to_owned()),
+        ("crmadmin -B -N", 0, "export host1=1\nexport host2=2".to_owned()),
+        ("crmadmin -N guest,remote", 0, "No nodes configured".to_owned()),
+        ("stonith_admin -L", 0, "0 fence devices found".to_owned()),
+        ("stonith_admin -l host2", 0, "f1\n1 fence device found".to_owned()),
+        ("stonith_admin -l host1", 0, "0 fence devices found".to_owned()),
+        ("stonith_admin -s f1", 0, "host2\n1 fence target found".to_owned()),
+        ("stonith_admin -s nosuch", 105, String::new()),
+        ("stonith_admin -Q nosuch", 105, String::new()),
+        (
+            "stonith_admin -H host2",
+            0,
+            format!("{succeeded}, last-successful='2023-11-14 22:13:21.250000Z'\n1 event found"),
+        ),
+        (
+            "stonith_admin -H '*' -V",
+            0,
+            format!(
+                "reboot of host2 pending: delegate=host1, client=hafen, origin=host1\n{succeeded}, \
+                 completed='2023-11-14 22:13:21.250000Z'\n2 events found"
+            ),
+        ),
+        ("stonith_admin -H host1", 0, "0 events found".to_owned()),
+        ("stonith_admin -h host2", 0, "Node host2 last fenced at: Tue Nov 14 22:13:21 2023".to_owned()),
+        ("stonith_admin -h nosuch", 0, "Node nosuch has never been fenced".to_owned()),
+        ("stonith_admin -R x -a fence_dummy", 3, String::new()),
+        ("pacemakerd -S", 0, String::new()),
+    ];
+    for (line, status, printed) in cases {
+        let (code, out, err) = outcome(&run(Some(&daemon), line));
+        assert_eq!((code, out.as_str()), (status, printed.as_str()), "{line}: {err}");
+    }
+    let (_, version, _) = outcome(&run(None, "pacemakerd -$"));
+    assert!(version.starts_with("Pacemaker 3."), "what agents parse: {version}");
+    // By this ocf:pacemaker:controld waits for a fencing that is under way.
+    let (_, xml, _) = outcome(&run(Some(&daemon), "stonith_admin -H '*' --output-as xml"));
+    assert!(xml.contains("status=\"pending\" extended-status=\"pending\""), "{xml}");
+    daemon.changes();
+    let (code, _, said) = outcome(&run(Some(&daemon), "stonith_admin --reboot=host2 --tag controld -t 1"));
+    assert_eq!((code, said.as_str()), (124, "stonith_admin: Couldn't fence host2: Timer expired"));
+    let asked = daemon.changes();
+    let [Request::Fence { host, action, origin }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!((host.as_str(), action.as_str()), ("host2", "reboot"));
+    assert!(origin.ends_with("stonith_admin (controld)"), "{origin}");
 }
 
 #[test]

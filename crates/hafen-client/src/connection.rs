@@ -95,7 +95,7 @@ impl Client {
         Ok(EventStream { client: self, number, follow })
     }
 
-    fn unexpected(&self, reply: &Reply) -> ClientError {
+    pub(crate) fn unexpected(&self, reply: &Reply) -> ClientError {
         let mut what = format!("{reply:?}");
         what.truncate(what.char_indices().nth(100).map_or(what.len(), |(index, _)| index));
         ClientError::Nonsense { path: self.path.clone(), what }

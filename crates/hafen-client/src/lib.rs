@@ -4,6 +4,7 @@
 
 mod connection;
 mod error;
+mod fencing;
 
 pub use connection::{Client, EventStream};
 pub use error::ClientError;

@@ -6,11 +6,10 @@ mod history;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hafen_client::Client;
-use hafen_protocol::client::{FenceOutcome, FenceRecord, Reply, Request, StatusReport};
+use hafen_protocol::client::{FenceOutcome, Reply, Request, StatusReport};
 
 use super::text::{confirm, wrapped};
 use crate::arguments::{Connection, FenceCommand, Vouch};
@@ -21,9 +20,6 @@ use crate::target;
 const FENCING_TIMEOUT: Duration = Duration::from_secs(300);
 /// A word of a human is on record at once; where it changed nothing, no more than this is waited for a record.
 const WORD_TIMEOUT: Duration = Duration::from_secs(3);
-/// The pause between two looks at the record.
-const LOOK_INTERVAL: Duration = Duration::from_millis(300);
-
 pub(super) fn run(command: FenceCommand, connection: &Connection) -> anyhow::Result<ExitCode> {
     match command {
         FenceCommand::History { target, json } => history::run(target, json, connection)?,
@@ -72,41 +68,20 @@ pub(super) fn what_runs(status: &StatusReport, host: &str) -> String {
     }
 }
 
-/// The fencings of a host on record.
-fn records(client: &mut Client, host: &str) -> anyhow::Result<Vec<FenceRecord>> {
-    match client.request(Request::FenceHistory { host: Some(host.to_owned()) })? {
-        Reply::FenceHistory { records } => Ok(records),
-        other => anyhow::bail!("the daemon answered something else than was asked: {other:?}"),
-    }
-}
-
-/// Waits until a fencing that was not known before is on record with its end. Nothing if there is none in time.
-fn ended(
-    client: &mut Client,
-    host: &str,
-    known: &BTreeSet<String>,
-    limit: Duration,
-) -> anyhow::Result<Option<FenceRecord>> {
-    let deadline = Instant::now() + limit;
-    loop {
-        let new = records(client, host)?.into_iter().rfind(|record| !known.contains(&record.id));
-        match new {
-            Some(record) if record.outcome != FenceOutcome::Pending => return Ok(Some(record)),
-            _ if Instant::now() >= deadline => return Ok(None),
-            _ => thread::sleep(LOOK_INTERVAL),
-        }
-    }
+/// The ids of a host's fencings on record.
+fn known_fencings(client: &mut Client, host: &str) -> anyhow::Result<BTreeSet<String>> {
+    Ok(client.fence_history(Some(host))?.into_iter().map(|record| record.id).collect())
 }
 
 /// Asks for a fencing, waits for its end and prints it.
 fn fence_and_tell(client: &mut Client, host: &str, request: Request) -> anyhow::Result<ExitCode> {
-    let known: BTreeSet<String> = records(client, host)?.into_iter().map(|record| record.id).collect();
+    let known = known_fencings(client, host)?;
     let reply = client.request(request)?;
     if let Reply::FenceDrill { checks } = reply {
         out!("{}", drill::render(&checks, true));
         return Ok(drill::exit(&checks));
     }
-    match ended(client, host, &known, FENCING_TIMEOUT)? {
+    match client.fencing_ended(host, &known, FENCING_TIMEOUT)? {
         Some(record) => {
             out!("{}", history::render(&record));
             let done = record.outcome == FenceOutcome::Succeeded;
@@ -154,9 +129,9 @@ fn confirm_off(host: &str, vouch: &Vouch, connection: &Connection) -> anyhow::Re
 
 /// Gives a human's word, and prints it as it stands on record.
 pub(super) fn vouch_and_tell(client: &mut Client, host: &str, request: Request) -> anyhow::Result<()> {
-    let known: BTreeSet<String> = records(client, host)?.into_iter().map(|record| record.id).collect();
+    let known = known_fencings(client, host)?;
     client.done(request)?;
-    match ended(client, host, &known, WORD_TIMEOUT)? {
+    match client.fencing_ended(host, &known, WORD_TIMEOUT)? {
         Some(record) => out!("{}", history::render(&record)),
         None => outln!("{host} counts as off by your word; what follows from it: `hafen status`."),
     }

@@ -6,7 +6,10 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use hafen_protocol::client::{AttributeReport, Failure, HostReport, Numbered, Reply, Request, StatusReport};
+use hafen_protocol::client::{
+    AttributeReport, Failure, FenceCheck, FenceOutcome, FenceRecord, HostReport, Numbered, Reply, Request,
+    StatusReport,
+};
 
 /// The daemon; it ends with the test's process.
 pub(crate) struct FakeDaemon {
@@ -54,7 +57,12 @@ impl FakeDaemon {
         asked.retain(|request| {
             !matches!(
                 request,
-                Request::WhoAmI | Request::Status | Request::Cib { .. } | Request::QueryAttribute { .. }
+                Request::WhoAmI
+                    | Request::Status
+                    | Request::Cib { .. }
+                    | Request::QueryAttribute { .. }
+                    | Request::FenceHistory { .. }
+                    | Request::FenceDrill { .. }
             )
         });
         asked
@@ -102,13 +110,55 @@ fn answer(request: &Request, attributes: &mut Attributes) -> Reply {
             attributes.insert((name.clone(), host), value.clone());
             Reply::Done { note: None }
         }
-        Request::Change { .. } => Reply::Done { note: None },
+        Request::Change { .. } | Request::Fence { .. } | Request::ConfirmOff { .. } | Request::Shutdown => {
+            Reply::Done { note: None }
+        }
+        Request::FenceHistory { host } => {
+            let wanted = |record: &FenceRecord| host.as_ref().is_none_or(|host| *host == record.target);
+            Reply::FenceHistory { records: fencings().into_iter().filter(wanted).collect() }
+        }
+        Request::FenceDrill { host, .. } => {
+            let check = |target: Option<&str>, succeeded| FenceCheck {
+                device: "f1".to_owned(),
+                target: target.map(str::to_owned),
+                by: "host1".to_owned(),
+                action: "status".to_owned(),
+                succeeded,
+                answer: "on".to_owned(),
+                took_ms: 1,
+            };
+            let mut checks = vec![check(None, true), check(Some("host1"), false), check(Some("host2"), true)];
+            checks.retain(|check| host.is_none() || check.target == *host);
+            Reply::FenceDrill { checks }
+        }
         other => Reply::Failed(Failure {
             kind: "invalid".to_owned(),
             message: format!("the test has no answer to {other:?}"),
             mend: String::new(),
         }),
     }
+}
+
+/// Two fencings of host2: one that succeeded, and one under way.
+fn fencings() -> Vec<FenceRecord> {
+    let record = |action: &str, began_ms, ended_ms, outcome| FenceRecord {
+        id: format!("{action}-{began_ms}"),
+        target: "host2".to_owned(),
+        action: action.to_owned(),
+        origin: None,
+        cause: "lost".to_owned(),
+        by: Some("host1".to_owned()),
+        tried: Vec::new(),
+        proof: None,
+        began_ms,
+        ended_ms,
+        outcome,
+        error: None,
+    };
+    vec![
+        record("off", 1_700_000_000_000, Some(1_700_000_001_250), FenceOutcome::Succeeded),
+        record("reboot", 1_700_000_100_000, None, FenceOutcome::Pending),
+    ]
 }
 
 fn status() -> StatusReport {
@@ -121,6 +171,7 @@ fn status() -> StatusReport {
     StatusReport {
         host: "host1".to_owned(),
         quorate: true,
+        coordinator: Some("host1".to_owned()),
         hosts: vec![host("host1", 1, "online"), host("host2", 2, "offline")],
         ..StatusReport::default()
     }

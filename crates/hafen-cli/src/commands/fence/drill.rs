@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hafen_cib::Cib;
-use hafen_protocol::client::{FenceCheck, Reply, Request};
+use hafen_protocol::client::{FenceCheck, Request};
 use hafen_scheduler::{Fate, Forecast, ResourceForecast, forecast};
 
 use super::super::text::{confirm, span, wrapped};
@@ -32,10 +32,7 @@ pub(super) fn run(
         let request = Request::FenceDrill { host: Some(host.clone()), real: true };
         return fence_and_tell(&mut client, host, request);
     }
-    let checks = match client.request(Request::FenceDrill { host: target, real: false })? {
-        Reply::FenceDrill { checks } => checks,
-        other => anyhow::bail!("the daemon answered something else than was asked: {other:?}"),
-    };
+    let checks = client.fence_drill(target.as_deref())?;
     if json {
         outln!("{}", serde_json::to_string_pretty(&checks)?);
     } else {

@@ -1,6 +1,6 @@
 //! `hafen fence history`.
 
-use hafen_protocol::client::{FenceOutcome, FenceRecord, Reply, Request};
+use hafen_protocol::client::{FenceOutcome, FenceRecord};
 use hafen_protocol::message::ProofLevel;
 use jiff::Timestamp;
 
@@ -10,10 +10,7 @@ use crate::target;
 
 pub(super) fn run(target: Option<String>, json: bool, connection: &Connection) -> anyhow::Result<()> {
     let mut client = target::connect(connection)?;
-    let records = match client.request(Request::FenceHistory { host: target })? {
-        Reply::FenceHistory { records } => records,
-        other => anyhow::bail!("the daemon answered something else than was asked: {other:?}"),
-    };
+    let records = client.fence_history(target.as_deref())?;
     if json {
         outln!("{}", serde_json::to_string_pretty(&records)?);
     } else if records.is_empty() {
