@@ -64,6 +64,49 @@ fn a_past_decision_is_explained_from_outside() {
     assert!(simulated && text.contains("* Online: [ host1 host2 ]"), "{text}");
 }
 
+/// Pacemaker's tools change a running cluster: options, permanent and transient attributes, standby and tickets.
+#[test]
+fn pacemakers_tools_change_a_running_cluster() {
+    if !can_hold_a_lab() {
+        return;
+    }
+    let place = Place::new();
+    let (lab, _lease) = up(&place, hosts(2));
+    let hafen = |line: &str| shell(&lab, "host1", &format!("{EXECUTABLE} {line} 2>&1; echo \"[$?]\""));
+    let settled = (0..120).any(|_| {
+        std::thread::sleep(Duration::from_millis(250));
+        hafen("crmadmin -S host1").contains("S_IDLE") || hafen("crmadmin -S host2").contains("S_IDLE")
+    });
+    assert!(settled, "{}", hafen("status"));
+    let cases = [
+        ("crm_attribute -n cluster-delay -v 30s", "[0]"),
+        ("crm_attribute -n cluster-delay -G -q", "30s\n[0]"),
+        (
+            "crm_attribute -n cluster-delay -D",
+            "Deleted crm_config option: id=cib-bootstrap-options-cluster-delay name=cluster-delay\n[0]",
+        ),
+        ("crm_attribute -t rsc_defaults -n resource-stickiness -v 7", "[0]"),
+        ("crm_attribute -N host2 -n rack -v 7", "[0]"),
+        ("crm_attribute -N host2 -n rack -v value++", "[0]"),
+        ("crm_attribute -N host2 -n rack -G -q", "8\n[0]"),
+        ("crm_attribute -N host2 -z -n cpu -v 4", "[0]"),
+        ("crm_attribute -N host2 -l reboot -n pingd -v 100", "[0]"),
+        ("crm_attribute -N host2 -l reboot -n pingd -G -q", "100\n[0]"),
+        ("crm_standby -N host2 -v on", "[0]"),
+        ("crm_standby -N host2 -G -q", "on\n[0]"),
+        ("crm_failcount -G -r nothing -N host2 -q", "0\n[0]"),
+        ("crm_ticket -t site -g --force", "[0]"),
+        ("crm_ticket -t site -G granted", "true\n[0]"),
+        ("crm_ticket -t site -s", "[0]"),
+    ];
+    for (line, wanted) in cases {
+        assert_eq!(hafen(line), wanted, "{line}");
+    }
+    // All hosts have it, and the scheduler as well.
+    let told = shell(&lab, "host2", &format!("{EXECUTABLE} crm_ticket -w; {EXECUTABLE} crm_simulate -L"));
+    assert!(told.starts_with("site\n") && told.contains("Node host2: standby"), "{told}");
+}
+
 #[test]
 fn a_power_cut_takes_all_but_the_disk() {
     if !can_hold_a_lab() {
