@@ -10,6 +10,7 @@ mod external;
 mod family;
 mod fence;
 mod human;
+mod init;
 mod metadata;
 mod name;
 mod ocf;

@@ -9,9 +9,10 @@ use hafen_cib::xml::ParseError;
 use crate::external;
 use crate::family::FenceFamily;
 use crate::fence::FenceInvocation;
+use crate::init;
 use crate::name::{AgentClass, AgentName};
 use crate::ocf::{self, Invocation};
-use crate::outcome::Outcome;
+use crate::outcome::{OcfExitCode, OpStatus, Outcome};
 use crate::run::{Agents, NotStarted, RunningAgent, spawn};
 
 /// The longest metadata, in bytes.
@@ -60,7 +61,7 @@ impl Agents {
         metadata_of(agent, outcome)
     }
 
-    /// Starts the agent's `meta-data`, or `metadata` for a fence agent: see [`metadata_of`] for its outcome.
+    /// Starts the agent's `meta-data` (of an init script it is read off, without a process), or `metadata` for a fence agent: see [`metadata_of`] for its outcome.
     pub fn start_metadata(&self, agent: &AgentName) -> Result<RunningAgent, Box<NotStarted>> {
         if agent.class == AgentClass::Stonith {
             let fencing = FenceInvocation {
@@ -74,6 +75,11 @@ impl Agents {
             return self.start_fence(&fencing, None);
         }
         let executable = self.paths.find(agent).map_err(|error| error.outcome())?;
+        if init::is_of(agent.class) {
+            let described = Outcome::not_run(OcfExitCode::OK, OpStatus::Done, "");
+            let stdout = init::metadata(&executable, agent);
+            return Err(Outcome { exit_reason: None, stdout, ..described }.into());
+        }
         let invocation = Invocation {
             agent: agent.clone(),
             resource: agent.kind.clone(),

@@ -15,6 +15,12 @@ pub enum AgentClass {
     Ocf,
     /// Fence agents: those of fence-agents, cluster-glue's `external/*`, `meatware` and `null`.
     Stonith,
+    /// Init scripts in `/etc/init.d`.
+    Lsb,
+    /// A systemd unit, or an init script where there is no systemd.
+    Service,
+    /// Scripts of Heartbeat 1 in `/etc/ha.d/resource.d`: `drbddisk`. Pacemaker has dropped them, the book uses them.
+    Heartbeat,
 }
 
 impl AgentClass {
@@ -23,6 +29,9 @@ impl AgentClass {
         match self {
             Self::Ocf => "ocf",
             Self::Stonith => "stonith",
+            Self::Lsb => "lsb",
+            Self::Service => "service",
+            Self::Heartbeat => "heartbeat",
         }
     }
 }
@@ -44,10 +53,12 @@ pub struct AgentName {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AgentNameError {
     /// The class is not one that is known here.
-    #[error("unknown agent class {0:?}: known are ocf and stonith")]
+    #[error("unknown agent class {0:?}: known are ocf, stonith, lsb, service and heartbeat")]
     UnknownClass(String),
     /// A part is missing, or there is one too many.
-    #[error("{0:?} is no agent: expected ocf:PROVIDER:TYPE or stonith:TYPE")]
+    #[error(
+        "{0:?} is no agent: expected ocf:PROVIDER:TYPE, or CLASS:TYPE for stonith, lsb, service and heartbeat"
+    )]
     Form(String),
     /// A provider or type that could name a file elsewhere.
     #[error(
@@ -64,7 +75,12 @@ impl AgentName {
         let class = match (class, provider) {
             ("ocf", Some(_)) => AgentClass::Ocf,
             ("stonith", None) => AgentClass::Stonith,
-            ("ocf" | "stonith", _) => return Err(AgentNameError::Form(whole())),
+            ("lsb", None) => AgentClass::Lsb,
+            ("service", None) => AgentClass::Service,
+            ("heartbeat", None) => AgentClass::Heartbeat,
+            ("ocf" | "stonith" | "lsb" | "service" | "heartbeat", _) => {
+                return Err(AgentNameError::Form(whole()));
+            }
             _ => return Err(AgentNameError::UnknownClass(class.to_owned())),
         };
         let external = kind.strip_prefix(EXTERNAL_PREFIX).filter(|_| class == AgentClass::Stonith);
@@ -106,7 +122,13 @@ mod tests {
 
     #[test]
     fn names_go_in_and_out() {
-        for text in ["ocf:heartbeat:IPaddr2", "stonith:fence_hafen_lab", "stonith:external/ssh"] {
+        for text in [
+            "ocf:heartbeat:IPaddr2",
+            "stonith:fence_hafen_lab",
+            "stonith:external/ssh",
+            "lsb:cron",
+            "heartbeat:drbddisk",
+        ] {
             assert_eq!(text.parse::<AgentName>().expect("a name").to_string(), text);
         }
     }
@@ -127,7 +149,7 @@ mod tests {
             let error = text.parse::<AgentName>().expect_err("no name");
             assert!(matches!(error, AgentNameError::Part(_)), "{error}");
         }
-        for text in ["", "ocf", "ocf:x", "stonith:a:b", "ocf:a:b:c"] {
+        for text in ["", "ocf", "ocf:x", "stonith:a:b", "ocf:a:b:c", "lsb:a:b"] {
             let error = text.parse::<AgentName>().expect_err("no name");
             assert!(!matches!(error, AgentNameError::Part(_)), "{error}");
         }

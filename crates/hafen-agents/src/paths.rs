@@ -21,6 +21,10 @@ pub struct AgentPaths {
     pub fence: Vec<PathBuf>,
     /// Folders of cluster-glue's plugins `external/NAME`, without `external`.
     pub external: Vec<PathBuf>,
+    /// Folders of init scripts (classes `lsb` and `service`).
+    pub init: Vec<PathBuf>,
+    /// Folders of class `heartbeat`, searched before those of init scripts.
+    pub heartbeat: Vec<PathBuf>,
     /// Where fencings wait for a human (`meatware`).
     pub meatware: PathBuf,
 }
@@ -32,6 +36,8 @@ impl Default for AgentPaths {
             ocf_extra: Vec::new(),
             fence: vec!["/usr/sbin".into()],
             external: vec!["/usr/lib/stonith/plugins".into()],
+            init: vec!["/etc/init.d".into()],
+            heartbeat: vec!["/etc/ha.d/resource.d".into()],
             meatware: MEATWARE_DIR.into(),
         }
     }
@@ -90,6 +96,8 @@ impl AgentPaths {
                 self.ocf_extra.iter().cloned().chain([self.ocf_root.join("resource.d")]).collect()
             }
             AgentClass::Stonith => self.fence.clone(),
+            AgentClass::Lsb | AgentClass::Service => self.init.clone(),
+            AgentClass::Heartbeat => self.heartbeat.iter().chain(&self.init).cloned().collect(),
         }
     }
 
@@ -132,6 +140,10 @@ impl AgentPaths {
                             kinds.filter_map(|kind| AgentName::new("ocf", Some(&provider), &kind).ok()),
                         );
                     }
+                }
+                AgentClass::Lsb | AgentClass::Service | AgentClass::Heartbeat => {
+                    let kinds = names_in(&folder)?.into_iter();
+                    found.extend(kinds.filter_map(|kind| AgentName::new(class.as_str(), None, &kind).ok()));
                 }
                 AgentClass::Stonith => {
                     let kinds = names_in(&folder)?.into_iter().filter(|name| name.starts_with("fence_"));

@@ -17,6 +17,7 @@ use crate::external;
 use crate::family::FenceFamily;
 use crate::fence::{self, FenceInvocation};
 use crate::human::{BuiltIn, Waiting, built_in};
+use crate::init;
 use crate::name::{AgentClass, AgentName};
 use crate::ocf::{self, Invocation};
 use crate::outcome::{OcfExitCode, OpStatus, Outcome};
@@ -73,6 +74,8 @@ pub struct RunningAgent {
     class: AgentClass,
     started: Instant,
     timeout: Duration,
+    /// How the exit status is read, where it is not OCF's.
+    reading: Option<init::Reading>,
     /// What is to be told beside the agent's own words.
     note: Option<String>,
 }
@@ -99,6 +102,14 @@ impl Agents {
                 let mut command = ocf::command(&executable, &self.paths.ocf_root, invocation);
                 command.envs(&self.environment);
                 spawn(command, &invocation.agent, invocation.timeout, STDOUT_LIMIT_BYTES, announce)
+            }
+            AgentClass::Lsb | AgentClass::Service | AgentClass::Heartbeat => {
+                let executable = self.paths.find(&invocation.agent).map_err(|error| error.outcome())?;
+                let (mut command, reading) = init::command(&executable, invocation)?;
+                command.envs(&self.environment);
+                let running =
+                    spawn(command, &invocation.agent, invocation.timeout, STDOUT_LIMIT_BYTES, announce)?;
+                Ok(RunningAgent { reading: Some(reading), ..running })
             }
             AgentClass::Stonith => match FenceInvocation::of_resource(invocation) {
                 Some(fencing) => self.start_fence(&fencing, announce),
@@ -163,6 +174,7 @@ impl Agents {
             class: agent.class,
             started: Instant::now(),
             timeout: fencing.timeout,
+            reading: None,
             note: None,
         })
     }
@@ -224,7 +236,16 @@ pub(crate) fn spawn(
     match parts() {
         Ok((handle, stdout, stderr)) => {
             let work = Work::Process { child, handle };
-            Ok(RunningAgent { work, stdout, stderr, class: agent.class, started, timeout, note: None })
+            Ok(RunningAgent {
+                work,
+                stdout,
+                stderr,
+                class: agent.class,
+                started,
+                timeout,
+                reading: None,
+                note: None,
+            })
         }
         Err(error) => {
             // Out of descriptors: a process that cannot be watched must not go on.
@@ -316,7 +337,7 @@ impl RunningAgent {
     }
 
     fn outcome_of(self, status: io::Result<ExitStatus>) -> Outcome {
-        let class = self.class;
+        let (class, reading) = (self.class, self.reading);
         let (rc, op_status, reason) = match status.map(|status| (status.code(), status.signal())) {
             Ok((Some(code), _)) => (OcfExitCode(code as u8), OpStatus::Done, None),
             Ok((None, signal)) => {
@@ -329,6 +350,9 @@ impl RunningAgent {
         };
         let note = self.note.clone();
         let mut outcome = self.outcome(rc, op_status, reason);
+        if let (Some(reading), OpStatus::Done) = (reading, op_status) {
+            outcome.rc = reading(&outcome);
+        }
         if let Some(note) = note {
             outcome.stderr = format!("{note}\n{}", outcome.stderr);
         }

@@ -256,3 +256,44 @@ async fn an_agent_announces_its_process_or_does_not_begin() {
     let not_started = folder.agents().start(&call, announce_to(full)).expect_err("it must not start");
     assert!(not_started.could_not_announce && !not_started.outcome.is_ok(), "{not_started:?}");
 }
+
+/// Classes `lsb`, `service` and `heartbeat`: the action `monitor` is the script's `status`; the book's `drbddisk r0`.
+#[tokio::test]
+async fn init_scripts_are_resources() {
+    let folder = Folder::new();
+    let state = folder.path().join("state");
+    let body = format!(
+        "# Short-Description: a daemon & its <pid>\n# Description: long\ncase $1 in start) touch {0};; stop) rm -f {0};; \
+         status) test -e {0} || exit 3;; esac",
+        state.display()
+    );
+    folder.script("init.d/daemon", &body);
+    folder.script("init.d/failing", "exit 150");
+    folder.script("ha.d/drbddisk", "echo \"$*\"; [ $2 = status ] && echo running; exit 0");
+    let agents = folder.agents();
+    for class in ["lsb", "service"] {
+        let name = format!("{class}:daemon");
+        for (task, rc) in
+            [("monitor", 7), ("start", 0), ("monitor", 0), ("stop", 0), ("stop", 0), ("monitor", 7)]
+        {
+            let outcome = run(&agents, &invocation(&name, task, &[])).await;
+            assert_eq!((outcome.rc.0, outcome.status), (rc, OpStatus::Done), "{name} {task}");
+        }
+        let described = agents.describe(&name.parse().expect("a name")).await.expect("metadata");
+        assert!(described.parameters.is_empty(), "{described:?}");
+    }
+    let (monitor, start) =
+        (invocation("lsb:failing", "monitor", &[]), invocation("lsb:failing", "start", &[]));
+    assert_eq!(run(&agents, &monitor).await.rc, OcfExitCode::NOT_INSTALLED);
+    assert_eq!(run(&agents, &start).await.rc, OcfExitCode::ERROR);
+    let promote = run(&agents, &invocation("lsb:daemon", "promote", &[])).await;
+    assert_eq!(promote.rc, OcfExitCode::UNIMPLEMENTED);
+    let nowhere = run(&agents, &invocation("lsb:nosuch", "start", &[])).await;
+    assert_eq!(nowhere.rc, OcfExitCode::NOT_INSTALLED);
+    let words = [("1", "r0"), ("2", "x"), ("other", "y")];
+    let started = run(&agents, &invocation("heartbeat:drbddisk", "start", &words)).await;
+    assert_eq!((started.rc, started.stdout.trim()), (OcfExitCode::OK, "r0 x start"));
+    let monitored = run(&agents, &invocation("heartbeat:drbddisk", "monitor", &words[..1])).await;
+    assert_eq!(monitored.rc, OcfExitCode::OK);
+    assert_eq!(agents.paths.list(AgentClass::Lsb).expect("listed").len(), 2);
+}

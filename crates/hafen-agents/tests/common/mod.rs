@@ -39,6 +39,8 @@ impl Folder {
         let paths = AgentPaths {
             ocf_extra: vec![self.path().join("resource.d")],
             fence: vec![self.path().join("fence")],
+            init: vec![self.path().join("init.d")],
+            heartbeat: vec![self.path().join("ha.d")],
             ..AgentPaths::default()
         };
         Agents { paths, ..Agents::default() }
