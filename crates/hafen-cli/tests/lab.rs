@@ -107,6 +107,84 @@ fn pacemakers_tools_change_a_running_cluster() {
     assert!(told.starts_with("site\n") && told.contains("Node host2: standby"), "{told}");
 }
 
+/// An alert's program is told what happens, as user `hacluster` or `nobody`, once for each recipient.
+#[test]
+fn alerts_are_told_once() {
+    if !can_hold_a_lab() {
+        return;
+    }
+    let place = Place::new();
+    let (lab, _lease) = up(&place, hosts(2));
+    let program = "mkdir -m 777 /tmp/told; printf '#!/bin/sh\n{ id -u; env; } | tr \"\\n\" \" \" >/tmp/told/$CRM_alert_node_sequence\n' \
+                   >/tmp/told/alert.sh; chmod 755 /tmp/told/alert.sh";
+    for host in ["host1", "host2"] {
+        shell(&lab, host, program);
+    }
+    let alert = "<alert id=\"a\" path=\"/tmp/told/alert.sh\"><instance_attributes id=\"i\"><nvpair id=\"ia\" name=\"color\" \
+                 value=\"blue\"/></instance_attributes><select><select_attributes/><select_nodes/></select>\
+                 <recipient id=\"r\" value=\"me\"/></alert>";
+    let request =
+        hafen_protocol::client::Edit::Create { section: "alerts".to_owned(), xml: alert.to_owned() };
+    let change = |request: &hafen_protocol::client::Edit| {
+        let done = (0..60).any(|_| {
+            std::thread::sleep(Duration::from_millis(500));
+            let client = lab.client("host1", Duration::from_secs(30));
+            client.is_ok_and(|mut client| client.change(vec![request.clone()], false, "test").is_ok())
+        });
+        assert!(done, "the configuration takes {request:?}");
+    };
+    change(&request);
+    // Debian's sample agent, unchanged, where it is at hand.
+    let oracle = std::env::var("HAFEN_ORACLE").unwrap_or_else(|_| "/var/cache/hafen-oracle".to_owned());
+    let sample = Path::new(&oracle).join("usr/share/pacemaker/alerts/alert_file.sh.sample");
+    let has_sample = sample.exists();
+    if has_sample {
+        let copy = format!(
+            "cp {} /tmp/told/sample.sh; chmod 755 /tmp/told/sample.sh; touch /tmp/told/log; chmod 666 /tmp/told/log",
+            sample.display()
+        );
+        shell(&lab, "host2", &copy);
+        let alert = "<alert id=\"s\" path=\"/tmp/told/sample.sh\"><select><select_attributes/></select>\
+                     <recipient id=\"sr\" value=\"/tmp/told/log\"/></alert>";
+        let request =
+            hafen_protocol::client::Edit::Create { section: "alerts".to_owned(), xml: alert.to_owned() };
+        change(&request);
+    }
+    shell(&lab, "host2", &format!("{EXECUTABLE} crm_attribute -N host2 -l reboot -n pingd -v 100"));
+    let told = (0..60).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(250));
+        let text = shell(&lab, "host2", "cat /tmp/told/[0-9]* 2>/dev/null");
+        text.contains("CRM_alert_attribute_value=100").then_some(text)
+    });
+    let told = told.expect("the host that it is about tells it");
+    for part in [
+        "CRM_alert_kind=attribute",
+        "CRM_alert_attribute_name=pingd",
+        "CRM_alert_node=host2",
+        "CRM_alert_recipient=me",
+        "color=blue",
+        "CRM_alert_version=3.",
+        "CRM_alert_timestamp_epoch=1",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    let logged = (0..40).any(|_| {
+        std::thread::sleep(Duration::from_millis(250));
+        shell(&lab, "host2", "cat /tmp/told/log")
+            .contains("Attribute 'pingd' on node 'host2' was updated to '100'")
+    });
+    assert!(logged || !has_sample, "{}", shell(&lab, "host2", "cat /tmp/told/log"));
+    assert!(!told.starts_with("0 "), "not as root: {told}");
+    assert_eq!(shell(&lab, "host1", "grep -l pingd /tmp/told/[0-9]* 2>/dev/null"), "", "and nobody else");
+    lab.power().off("host2").expect("off");
+    let told = (0..120).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(250));
+        let text = shell(&lab, "host1", "cat /tmp/told/[0-9]* 2>/dev/null");
+        text.contains("CRM_alert_desc=lost").then_some(text)
+    });
+    assert!(told.is_some_and(|told| told.contains("CRM_alert_node=host2") && told.contains("CRM_alert_kind=node")));
+}
+
 #[test]
 fn a_power_cut_takes_all_but_the_disk() {
     if !can_hold_a_lab() {

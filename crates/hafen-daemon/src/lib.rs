@@ -5,6 +5,7 @@
 //! `log` (events and saved inputs), `bus` (its engine), `memory` (what outlives this process but not this boot), `config`.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a shell")]
 
+mod alerts;
 mod bus;
 mod clients;
 mod clock;

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::alerts::Alerts;
 use crate::bus::{self, Engine};
 use crate::clients::{self, ClientEvent};
 use crate::clock;
@@ -115,6 +116,7 @@ struct Shell {
     /// Until then: how to open it, and as whom.
     engine: Option<(Engine, MemberId)>,
     storage: Storage,
+    alerts: Alerts,
     storage_failures: u64,
     link: Link,
     /// The connection to the executor; none while there is none.
@@ -162,6 +164,7 @@ impl Shell {
             bus: None,
             engine: Some((engine, member)),
             storage: storage.map_err(DaemonError::system("start", "the storage thread"))?,
+            alerts: Alerts::new(&config.host),
             storage_failures: 0,
             link: executor::start(config.executor_socket(), executor_command(config)?),
             connection: None,
@@ -279,6 +282,7 @@ impl Shell {
                 }
             }
             Output::Reply { request, reply } => self.reply(request, *reply),
+            Output::Alert(call) => self.alerts.tell(*call),
             Output::Event(event) => self.log.add(event),
             Output::SaveInput { number, xml, now } => self.log.save_input(number, xml, now),
             Output::Watchdog { feed, timeout_ms } => {

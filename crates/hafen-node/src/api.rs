@@ -153,6 +153,23 @@ pub enum StorageEffect {
     SyncDirectory,
 }
 
+/// A program of the administrator is to be told of something (`<alert>`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertCall {
+    /// The alert's id.
+    pub alert: String,
+    /// The program.
+    pub path: String,
+    /// Its environment, but for the time and the sequence number, which the shell adds.
+    pub environment: BTreeMap<String, String>,
+    /// The form of `CRM_alert_timestamp` (`date`), if one is configured.
+    pub timestamp_format: Option<String>,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// When it happened, in milliseconds since the Unix epoch.
+    pub wall_ms: u64,
+}
+
 /// Everything that comes out of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
@@ -193,6 +210,8 @@ pub enum Output {
         /// The answer.
         reply: Box<Reply>,
     },
+    /// Run an alert's program. Nobody waits for its end.
+    Alert(Box<AlertCall>),
     /// An entry for the event log (its number is 0; the log counts).
     Event(Event),
     /// Save a transition's input (`pe-input-N`).

@@ -4,6 +4,7 @@
 //! state. A host's failure walks `view` (lost, unclean) → `plan` (schedule) → `drive` (fire) → `order` and `fence` (fence, proof,
 //! execute, result) → `plan` (nothing left to do).
 
+mod alerts;
 mod attributes;
 mod changes;
 mod disk;

@@ -195,6 +195,10 @@ impl Node {
             Ok(proof) => ("fence-result", format!("{target} is fenced ({})", proof_word(*proof))),
             Err(error) => ("fence-failed", format!("fencing {target} failed: {error}")),
         };
+        let doer_is_gone = self.membership.view.as_ref().is_none_or(|view| !view.contains(start.by));
+        if start.by == self.me() || doer_is_gone && self.is_coordinator() {
+            self.alert_fencing(&start, result);
+        }
         let device = result.device.clone().unwrap_or_else(|| "no device answered".to_string());
         self.event(kind, &target, text, format!("{device}, {} ms", result.took_ms));
         if present_anew {

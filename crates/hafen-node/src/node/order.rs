@@ -165,6 +165,9 @@ impl Node {
             self.remember();
             self.outputs.push_back(crate::api::Output::AcknowledgeResults { through: result.sequence });
         }
+        if from == self.me() {
+            self.alert_operation(result);
+        }
         let order = &result.order;
         let reason =
             if result.exit_reason.is_empty() { String::new() } else { format!(" ({})", result.exit_reason) };
@@ -225,7 +228,7 @@ impl Node {
             if record.status.attributes.get(&name) == value.as_ref() {
                 continue;
             }
-            changed.push(name.clone());
+            changed.push((name.clone(), value.clone()));
             match value {
                 Some(value) => record.status.attributes.insert(name, value),
                 None => {
@@ -236,7 +239,11 @@ impl Node {
         }
         if host == self.me().host {
             self.local.changed();
+            for (name, value) in &changed {
+                self.alert_attribute(host, name, value.as_deref());
+            }
         }
+        let changed: Vec<String> = changed.into_iter().map(|(name, _)| name).collect();
         match transition_key {
             Some(key) => {
                 self.planner.step_ended(key, Outcome::Done);

@@ -38,10 +38,12 @@ impl Node {
         if view.ring.representative != HostId(0) {
             self.lost = None;
         }
+        let lost = self.lost_from(&view);
         for (host, text) in self.replica.enter_view(&view) {
             let subject = self.replica.uname(host);
             self.event("host-lost", &subject, text, "the view changed");
         }
+        lost.into_iter().for_each(|host| self.alert_node(host, "lost"));
         self.planner.forget_plan();
         self.membership.enter(view);
         self.greet_by = Some(self.now.monotonic_ms + GREETING_MAXIMUM_MS);
@@ -52,6 +54,19 @@ impl Node {
         self.local.view_changed();
         self.requests_view_changed();
         self.greet_if_ready();
+    }
+
+    /// The members that a view leaves out, where this one is the first of those that stay.
+    fn lost_from(&self, view: &View) -> Vec<HostId> {
+        let members = || {
+            let records = self.replica.hosts.iter();
+            records.filter(|(_, record)| record.standing == Standing::Member).map(|(&host, _)| host)
+        };
+        let first = members().find(|host| view.members.contains_key(host));
+        if first != Some(self.me().host) {
+            return Vec::new();
+        }
+        members().filter(|host| !view.members.contains_key(host)).collect()
     }
 
     /// What the old view's end cut short, for those who read the story.
@@ -369,6 +384,9 @@ impl Node {
         }
         if self.membership.coordinator.is_none() {
             self.succeed("a member has caught up");
+        }
+        if self.is_coordinator() {
+            self.alert_node(from.host, "member");
         }
         let name = self.replica.uname(from.host);
         self.event("joined", &name, format!("{name} has joined"), "it caught up with the coordinator");

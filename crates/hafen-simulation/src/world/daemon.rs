@@ -203,6 +203,7 @@ impl World {
                 let text = format!("{}: {} {} [{}]", event.kind, event.subject, event.text, event.cause);
                 self.note(Some(from.host), text);
             }
+            Output::Alert(_) => {}
             Output::Exit { reason } => {
                 self.note(Some(from.host), format_args!("exits: {reason}"));
                 self.exited(from);

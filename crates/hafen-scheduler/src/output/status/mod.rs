@@ -6,7 +6,7 @@ mod failures;
 mod nodes;
 mod primitive;
 mod probes;
-mod results;
+pub(crate) mod results;
 mod words;
 mod xml;
 

@@ -1,7 +1,7 @@
 //! Results of operations in words.
 
 /// The meaning of an exit status of an agent.
-pub(super) fn exit_status(rc: i32) -> &'static str {
+pub fn exit_status(rc: i32) -> &'static str {
     match rc {
         0 => "OK",
         1 => "Error occurred",
@@ -22,7 +22,7 @@ pub(super) fn exit_status(rc: i32) -> &'static str {
 }
 
 /// How the executor says that an operation went.
-pub(super) fn execution_status(status: i32) -> &'static str {
+pub fn execution_status(status: i32) -> &'static str {
     match status {
         -1 => "Pending",
         0 => "Done",
