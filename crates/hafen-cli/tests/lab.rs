@@ -185,6 +185,43 @@ fn alerts_are_told_once() {
     assert!(told.is_some_and(|told| told.contains("CRM_alert_node=host2") && told.contains("CRM_alert_kind=node")));
 }
 
+/// A promotable clone that wants notifications is called as by a live Pacemaker 3.0, whose calls with all meta variables the
+/// same agent recorded (`support/promotable`).
+#[test]
+fn a_promotable_clone_is_called_as_by_pacemaker() {
+    if !can_hold_a_lab() {
+        return;
+    }
+    let place = Place::new();
+    let (lab, _lease) = up(&place, hosts(1));
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/promotable");
+    let install = format!(
+        "mkdir -p {0}/resource.d/test; cp {1}/agent {0}/resource.d/test/rec",
+        lab.layout().bin().display(),
+        data.display()
+    );
+    let installed = Command::new("sh").args(["-c", &install]).status().expect("sh runs");
+    assert!(installed.success());
+    let recorded = || shell(&lab, "host1", "cat /run/rec.log 2>/dev/null").replace("host1", "node1");
+    // Monitors may follow.
+    let wait_for = |file: &str| {
+        let wanted = std::fs::read_to_string(data.join(file)).expect("recorded by Pacemaker");
+        let found = (0..120).any(|_| {
+            std::thread::sleep(Duration::from_millis(250));
+            recorded().contains(wanted.trim_end())
+        });
+        assert!(found, "wanted:\n{wanted}\nfound:\n{}", recorded());
+    };
+    let load = format!("{EXECUTABLE} config load {}/cib.xml", data.display());
+    assert!((0..60).any(|_| {
+        std::thread::sleep(Duration::from_millis(500));
+        shell(&lab, "host1", &load).contains("is replaced")
+    }));
+    wait_for("start.txt");
+    shell(&lab, "host1", &format!("{EXECUTABLE} crm_standby -N host1 -v on"));
+    wait_for("standby.txt");
+}
+
 #[test]
 fn a_power_cut_takes_all_but_the_disk() {
     if !can_hold_a_lab() {

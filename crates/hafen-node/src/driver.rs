@@ -1,8 +1,8 @@
 //! Driving a plan: which of its actions may begin now, which have ended, and what keeps the others waiting.
 //!
 //! The driver makes no decisions. It fires an action when all of its inputs are complete and a place is free, and it
-//! aborts the plan when something ends in another way than the plan expects: then nothing new begins, and the plan is
-//! finished when what is in flight has ended.
+//! aborts the plan when something ends in another way than the plan expects: then nothing new begins but notifications of
+//! what has happened, and the plan is finished when what is in flight has ended.
 
 mod check;
 mod firing;
@@ -21,6 +21,9 @@ pub use waiting::{Waiting, WaitingFor};
 
 /// So many operations of agents run on one host at a time; more wait for their turn.
 pub const OPERATIONS_PER_HOST_MAXIMUM: usize = 16;
+
+/// The priority of what an abort does not keep from beginning.
+const PRIORITY_INFINITE: i32 = 1_000_000;
 
 /// What the driver has to know beside the plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -143,9 +146,6 @@ impl Driver {
     pub fn poll_action(&mut self, now: Now) -> Option<Firing> {
         // Every turn takes an action out of `ready` for good.
         for _ in 0..=self.plan.actions.len() {
-            if self.aborted.is_some() {
-                return None;
-            }
             let id = self.next_ready()?;
             match self.begin(id, now) {
                 Begun::Fired(firing) => return Some(firing),
@@ -199,7 +199,7 @@ impl Driver {
         }
     }
 
-    /// Nothing new begins from now on. The first cause stays.
+    /// Nothing new begins from now on but what [`Driver::goes_on`]. The first cause stays.
     pub fn abort(&mut self, cause: &str) {
         if self.aborted.is_none() {
             self.aborted = Some(cause.to_owned());
@@ -238,7 +238,7 @@ impl Driver {
     /// Whether nothing more will come of this plan.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.keys.is_empty() && (self.aborted.is_some() || self.ready.is_empty())
+        self.keys.is_empty() && !self.ready.iter().any(|(_, id)| self.may_begin(*id))
     }
 
     /// Why the plan was aborted, if it was.
@@ -276,9 +276,27 @@ impl Driver {
 
     /// Takes the first action that has a free place.
     fn next_ready(&mut self) -> Option<u32> {
-        let entry = *self.ready.iter().find(|(_, id)| self.held_back(*id).is_none())?;
+        let mut ready = self.ready.iter();
+        let entry = *ready.find(|(_, id)| self.may_begin(*id) && self.held_back(*id).is_none())?;
         self.ready.remove(&entry);
         Some(entry.1)
+    }
+
+    fn may_begin(&self, id: u32) -> bool {
+        self.aborted.is_none() || self.goes_on(id)
+    }
+
+    /// Whether an action begins although its plan was aborted: clones hear of what was done, whatever else is to be done then
+    /// (an action of infinite priority, as Pacemaker's graphs have it).
+    fn goes_on(&self, id: u32) -> bool {
+        let Some(action) = self.plan.action(id).filter(|action| action.priority >= PRIORITY_INFINITE) else {
+            return false;
+        };
+        match &action.kind {
+            ActionKind::Pseudo { .. } => true,
+            ActionKind::Resource { task, .. } => task == "notify",
+            _ => false,
+        }
     }
 
     fn begin(&mut self, id: u32, now: Now) -> Begun {

@@ -8,6 +8,8 @@ use hafen_scheduler::{Action, ActionKind, FenceAction, ResourceRef};
 
 /// The prefix of attributes that are not an agent's parameters.
 const META_PREFIX: &str = "CRM_meta_";
+/// What the plan expects is no business of the agent's.
+const EXPECTED_RC: &str = "op_target_rc";
 
 /// What is to begin. Each carries the transition key by which its end is told to the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +133,7 @@ fn execute(action: &Action, host: HostId, transition_key: String, now: Now) -> R
     let mut meta = BTreeMap::new();
     for (name, value) in action.attributes.iter() {
         match name.strip_prefix(META_PREFIX) {
+            Some(EXPECTED_RC) => {}
             Some(name) => drop(meta.insert(name.to_owned(), value.to_owned())),
             None if name == "crm_feature_set" => {}
             None => drop(parameters.insert(name.to_owned(), value.to_owned())),

@@ -136,6 +136,33 @@ fn a_failure_aborts_and_what_is_in_flight_is_awaited() {
     assert_eq!((summary.done, summary.failed, summary.not_begun), (1, 1, 2));
 }
 
+/// The promotion score that a start sets aborts its plan; its clone is notified of the start all the same.
+#[test]
+fn clones_are_notified_although_the_plan_is_aborted() {
+    let told = |mut action: Action| {
+        action.priority = 1_000_000;
+        action
+    };
+    let mut driver = driver(vec![
+        operation(1, "a", "start", 1, &[]),
+        told(pseudo(2, &[1])),
+        told(operation(3, "a", "notify", 1, &[2])),
+        told(operation(4, "b", "start", 1, &[2])),
+        operation(5, "a", "promote", 1, &[3]),
+    ]);
+    assert_eq!(drain(&mut driver).len(), 1);
+    driver.abort("an attribute changed");
+    assert!(drain(&mut driver).is_empty() && !driver.is_finished());
+    assert_eq!(driver.operation_ended(&key(1, 0), 0, 0), Matched::AsPlanned);
+    assert!(!driver.is_finished());
+    let firings = drain(&mut driver);
+    let [Firing::Execute(notify)] = firings.as_slice() else { panic!("{firings:?}") };
+    assert_eq!(notify.task, "notify");
+    assert_eq!(driver.operation_ended(&key(3, 0), 0, 0), Matched::AsPlanned);
+    assert!(drain(&mut driver).is_empty() && driver.is_finished());
+    assert_eq!(driver.summary().not_begun, 2);
+}
+
 #[test]
 fn an_answer_that_does_not_come_is_a_failure() {
     let mut driver = driver(vec![operation(1, "a", "start", 1, &[]), fence(2, 3, &[])]);

@@ -78,7 +78,7 @@ impl Driver {
     }
 
     fn waits_for(&self, id: u32, inputs: &[u32]) -> Option<WaitingFor> {
-        let aborted = || self.aborted.clone().map(WaitingFor::Aborted);
+        let aborted = || self.aborted.clone().filter(|_| !self.goes_on(id)).map(WaitingFor::Aborted);
         match self.steps.get(&id)? {
             Step::Done | Step::Failed(_) => None,
             Step::InFlight { since, .. } => Some(WaitingFor::Answer { since: *since }),

@@ -431,7 +431,10 @@ impl World {
                     self.replies.insert(request, *reply);
                 }
                 Output::Event(event) => self.events.push(Event { number: self.now_ms, ..event }),
-                Output::Cancel { .. } | Output::AcknowledgeResults { .. } | Output::SaveInput { .. } => {}
+                Output::Cancel { .. }
+                | Output::AcknowledgeResults { .. }
+                | Output::SaveInput { .. }
+                | Output::Alert(_) => {}
                 Output::Watchdog { feed, timeout_ms } => {
                     self.watchdogs.insert(host.0, (feed, timeout_ms));
                 }
