@@ -5,7 +5,10 @@
 pub mod print;
 
 mod attrd_updater;
+mod cibadmin;
 mod crm_attribute;
+mod crm_diff;
+mod crm_error;
 mod crm_failcount;
 mod crm_node;
 mod crm_simulate;
@@ -31,7 +34,10 @@ pub type Applet = fn(Vec<OsString>) -> ExitCode;
 /// All applets by name. A folder with links of these names is in the path of the agents that hafen runs.
 const APPLETS: &[(&str, Applet)] = &[
     ("attrd_updater", |words| attrd_updater::run(&texts(words))),
+    ("cibadmin", |words| cibadmin::run(&texts(words))),
     ("crm_attribute", |words| crm_attribute::run(&texts(words))),
+    ("crm_diff", |words| crm_diff::run(&texts(words))),
+    ("crm_error", |words| crm_error::run(&texts(words))),
     ("crm_failcount", |words| crm_failcount::run(&texts(words))),
     ("crm_master", |words| crm_attribute::run_master(&texts(words))),
     ("crm_node", |words| crm_node::run(&texts(words))),

@@ -26,12 +26,14 @@ pub(super) enum CrmExit {
     NoPermission = 4,
     Usage = 64,
     DataError = 65,
+    Software = 70,
     NoHost = 68,
     CannotCreate = 73,
     Temporary = 75,
     Protocol = 76,
     Configuration = 78,
     Disconnected = 102,
+    Old = 103,
     NoSuchObject = 105,
     NoQuorum = 106,
     Unsafe = 107,
@@ -50,12 +52,14 @@ impl CrmExit {
             Self::NoPermission => "Insufficient privileges",
             Self::Usage => "Incorrect usage",
             Self::DataError => "Invalid data given",
+            Self::Software => "Internal software bug",
             Self::NoHost => "Host does not exist",
             Self::CannotCreate => "Cannot create output file",
             Self::Temporary => "Temporary failure, try again",
             Self::Protocol => "Protocol violated",
             Self::Configuration => "Invalid configuration",
             Self::Disconnected => "Not connected",
+            Self::Old => "Update was older than existing configuration",
             Self::NoSuchObject => "No such object",
             Self::NoQuorum => "Quorum required",
             Self::Unsafe => "Operation not safe",
@@ -73,6 +77,8 @@ pub(super) struct Failed {
     pub(super) exit: CrmExit,
     /// What is said before, without `NAME: `.
     pub(super) notes: Vec<String>,
+    /// What is printed all the same.
+    pub(super) printed: Printed,
     /// Whose text it is, where an applet does its work by another one.
     pub(super) of: Option<&'static str>,
 }
@@ -80,7 +86,7 @@ pub(super) struct Failed {
 impl Failed {
     /// Only the exit status says it.
     pub(super) fn silent(exit: CrmExit) -> Self {
-        Self { text: None, exit, notes: Vec::new(), of: None }
+        Self { text: None, exit, notes: Vec::new(), printed: Printed::default(), of: None }
     }
 
     /// The same, said by another applet.
@@ -268,6 +274,7 @@ pub(super) fn run_as(
     let text = match (format, &outcome) {
         ("xml", _) => xml(spec.name, words, &outcome, exit),
         ("text", Ok(printed)) => printed.text.clone(),
+        ("text", Err(failed)) => failed.printed.text.clone(),
         _ => String::new(),
     };
     if let (true, Err(failed)) = (format != "xml", &outcome) {
@@ -299,6 +306,7 @@ fn xml(name: &str, words: &[String], outcome: &Result<Printed, Failed>, exit: Cr
     match outcome {
         Ok(printed) => xml += &printed.xml,
         Err(failed) => {
+            xml += &failed.printed.xml;
             for text in failed.complaints(name) {
                 let text = text.replace('&', "&amp;").replace('<', "&lt;");
                 errors += &format!("      <error>{text}</error>\n");

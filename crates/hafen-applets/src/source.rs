@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hafen_cib::{Cib, Patchset};
+use hafen_cib::upgrade::{self, Claim};
+use hafen_cib::{Cib, Patchset, schema};
 use hafen_client::{Client, ClientError};
 use hafen_protocol::client::Edit;
 
@@ -41,7 +42,7 @@ impl Source {
     pub(super) fn open() -> Result<Self, Failed> {
         match file() {
             Some(path) => match std::fs::read_to_string(&path) {
-                Ok(text) if Cib::parse(&text).is_ok() => Ok(Self::File(path)),
+                Ok(text) if Cib::parse(&text).is_ok_and(|cib| conforms(&cib)) => Ok(Self::File(path)),
                 Ok(_) => {
                     Err(no_cib("Update does not conform to the configured schema", CrmExit::Configuration))
                 }
@@ -87,7 +88,8 @@ impl Source {
             match self {
                 Self::File(path) => {
                     count(&before, &mut after);
-                    replace(path, &after.to_xml()).map_err(|error| unreadable(path, &error))?;
+                    replace(path, &(after.root().to_xml() + "\n"))
+                        .map_err(|error| unreadable(path, &error))?;
                     return Ok(value);
                 }
                 Self::Daemon(client) => {
@@ -105,6 +107,19 @@ impl Source {
             }
         }
         Err(Failed::new(CrmExit::Temporary, "other changes came first again and again"))
+    }
+}
+
+/// Whether a CIB follows the schema that it claims to follow.
+pub(super) fn conforms(cib: &Cib) -> bool {
+    match upgrade::claim(cib) {
+        Claim::Unchecked => true,
+        Claim::Unknown => false,
+        Claim::Schema { .. } => {
+            let mut present = cib.clone();
+            upgrade::upgrade(&mut present);
+            present.configuration().is_some() && schema::validate(&present).is_empty()
+        }
     }
 }
 

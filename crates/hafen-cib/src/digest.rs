@@ -29,20 +29,35 @@ impl Cib {
     /// The digest as `cibadmin --md5-sum-versioned` prints it: the MD5 of the CIB as XML without
     /// layout, text and instructions, without the attributes that say who wrote it.
     pub fn digest_v3(&self) -> String {
-        let mut copy = self.document().clone();
-        strip(&mut copy);
-        hexadecimal(Md5::digest(copy.root().to_xml_compact()).into())
+        self.document().digest_v3()
     }
 }
 
-fn strip(document: &mut Document) {
+impl Document {
+    /// [`Cib::digest_v3`] of XML that need not be a CIB.
+    pub fn digest_v3(&self) -> String {
+        let mut copy = self.clone();
+        strip(&mut copy, &NOT_IN_V3);
+        hexadecimal(Md5::digest(copy.root().to_xml_compact()).into())
+    }
+
+    /// The digest as `cibadmin --md5-sum` prints it, as it stands beside a CIB on disk: the MD5 of the XML without layout between
+    /// a blank and a newline.
+    pub fn digest_on_disk(&self) -> String {
+        let mut copy = self.clone();
+        strip(&mut copy, &[]);
+        hexadecimal(Md5::digest(format!(" {}\n", copy.root().to_xml_compact())).into())
+    }
+}
+
+fn strip(document: &mut Document, attributes: &[&str]) {
     let root = document.root().node().0;
     let mut node = Some(root);
     let mut dropped = Vec::new();
     while let Some(current) = node {
         match document.node(current).kind {
             Kind::Element => {
-                for name in NOT_IN_V3 {
+                for name in attributes {
                     document.remove_attribute(NodeId(current), name);
                 }
             }

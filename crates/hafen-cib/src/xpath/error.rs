@@ -64,6 +64,24 @@ pub enum XPathErrorKind {
     TooExpensive,
 }
 
+impl XPathError {
+    /// Whether the expression may well be XPath, but none that is understood here or can be afforded.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        use XPathErrorKind as Kind;
+        matches!(
+            self.kind,
+            Kind::Axis(_)
+                | Kind::Function(_)
+                | Kind::NodeTest(_)
+                | Kind::Prefix
+                | Kind::Variable
+                | Kind::Depth
+                | Kind::TooExpensive
+        )
+    }
+}
+
 impl fmt::Display for XPathError {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "XPath {}", self.source)?;
