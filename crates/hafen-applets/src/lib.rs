@@ -11,6 +11,7 @@ mod crm_diff;
 mod crm_error;
 mod crm_failcount;
 mod crm_node;
+mod crm_resource;
 mod crm_simulate;
 mod crm_standby;
 mod crm_ticket;
@@ -41,6 +42,7 @@ const APPLETS: &[(&str, Applet)] = &[
     ("crm_failcount", |words| crm_failcount::run(&texts(words))),
     ("crm_master", |words| crm_attribute::run_master(&texts(words))),
     ("crm_node", |words| crm_node::run(&texts(words))),
+    ("crm_resource", |words| crm_resource::run(&texts(words))),
     ("crm_simulate", crm_simulate::run),
     ("crm_standby", |words| crm_standby::run(&texts(words))),
     ("crm_ticket", |words| crm_ticket::run(&texts(words))),

@@ -23,6 +23,7 @@ mod plan;
 mod run;
 pub mod score;
 mod sequence;
+mod whereabouts;
 
 pub use actions::parameters_digest;
 pub use fencing::{FencingFacts, fencing_facts};
@@ -37,3 +38,4 @@ pub use plan::{
     transition_magic,
 };
 pub use run::{Options, Report, report, schedule};
+pub use whereabouts::{Whereabouts, whereabouts};

@@ -1,0 +1,51 @@
+//! Where the resources of a CIB are now, as its status tells.
+
+use hafen_cib::Cib;
+
+use crate::date::Seconds;
+use crate::model::{ResourceId, Role, Variant};
+use crate::run::{self, Options};
+
+/// A resource as it is configured, with its instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Its id; an instance of a clone has a number after it.
+    pub id: String,
+    /// Its id as it is configured.
+    pub name: String,
+    /// The position of what contains it.
+    pub parent: Option<usize>,
+    /// The positions of what it contains.
+    pub children: Vec<usize>,
+    /// Whether it is a primitive.
+    pub is_primitive: bool,
+    /// Whether it is a clone.
+    pub is_clone: bool,
+    /// The names of the hosts where it is active.
+    pub hosts: Vec<String>,
+    /// Whether it is promoted there.
+    pub promoted: bool,
+}
+
+/// All resources, outer ones before inner ones.
+#[must_use]
+pub fn whereabouts(cib: &Cib, now: u64) -> Vec<Whereabouts> {
+    let now: Seconds = i64::try_from(now).unwrap_or(i64::MAX);
+    let cluster = run::unpack(cib, now, Options::default());
+    let order: Vec<ResourceId> = cluster.top.iter().flat_map(|&top| cluster.family(top)).collect();
+    let position = |wanted: ResourceId| order.iter().position(|&id| id == wanted);
+    let of = |&id: &ResourceId| {
+        let resource = cluster.rsc(id);
+        Whereabouts {
+            id: resource.id.clone(),
+            name: resource.element.id().unwrap_or(&resource.history_id).to_owned(),
+            parent: resource.parent.and_then(position),
+            children: resource.children.iter().filter_map(|&child| position(child)).collect(),
+            is_primitive: resource.variant == Variant::Primitive,
+            is_clone: resource.variant == Variant::Clone,
+            hosts: resource.running_on.iter().map(|&node| cluster.node(node).uname.clone()).collect(),
+            promoted: resource.role == Role::Promoted,
+        }
+    };
+    order.iter().map(of).collect()
+}
