@@ -220,6 +220,33 @@ fn a_promotable_clone_is_called_as_by_pacemaker() {
     wait_for("start.txt");
     shell(&lab, "host1", &format!("{EXECUTABLE} crm_standby -N host1 -v on"));
     wait_for("standby.txt");
+    let hafen = |line: &str| shell(&lab, "host1", &format!("{EXECUTABLE} {line} 2>&1; echo \"[$?]\""));
+    hafen("crm_standby -N host1 -D");
+    let cases = [
+        ("crm_resource --wait -T 60s", "[0]"),
+        // What the agent of DRBD parses.
+        ("crm_resource --resource r --locate", "resource r is running on: host1 Promoted\n[0]"),
+        ("crm_resource --restart -r r -T 60s", "Waiting for ms to stop\nWaiting for ms to start again\n[0]"),
+        ("crm_resource -W -r ms -Q", "host1\n[0]"),
+        ("crm_resource -R -r r", "Cleaned up r on host1\n[0]"),
+        ("crm_resource --wait -T 60s", "[0]"),
+        ("crm_resource -r ms -B -N host1 -Q", "[0]"),
+        ("crm_resource --wait -T 60s", "[0]"),
+        ("crm_resource -W -r r", "resource r is NOT running\n[0]"),
+        ("crm_resource -r ms -U", "Removing constraint: cli-ban-ms-on-host1\n[0]"),
+        (
+            "crm_resource -r r -m -p resource-stickiness -v 5",
+            "Performing update of 'resource-stickiness' on 'ms', the parent of \
+            'r'\nSet 'ms' option: id=msm-resource-stickiness set=msm name=resource-stickiness value=5\n[0]",
+        ),
+    ];
+    for (line, wanted) in cases {
+        assert_eq!(
+            hafen(line),
+            wanted.replace("set=ms-meta_attributes", "set=msm").replace("id=ms-meta_attributes", "id=msm"),
+            "{line}"
+        );
+    }
 }
 
 #[test]
