@@ -102,6 +102,15 @@ fn pacemakers_tools_change_a_running_cluster() {
     for (line, wanted) in cases {
         assert_eq!(hafen(line), wanted, "{line}");
     }
+    // Root and the group haclient may ask, nobody else.
+    if shell(&lab, "host1", "grep -c ^haclient: /etc/group") == "1" {
+        assert_eq!(shell(&lab, "host1", "stat -c '%U %G %a' /run/hafen/daemon.sock"), "root haclient 660");
+        let asked = "setpriv --reuid nobody --regid nogroup --clear-groups";
+        let told = shell(&lab, "host1", &format!("{asked} {EXECUTABLE} crm_node -n 2>&1; echo \"[$?]\""));
+        assert!(told.contains("Permission denied") && told.ends_with("[102]"), "{told}");
+        let asked = "setpriv --reuid nobody --regid nogroup --groups haclient";
+        assert_eq!(shell(&lab, "host1", &format!("{asked} {EXECUTABLE} crm_node -n")), "host1");
+    }
     // All hosts have it, and the scheduler as well.
     let told = shell(&lab, "host2", &format!("{EXECUTABLE} crm_ticket -w; {EXECUTABLE} crm_simulate -L"));
     assert!(told.starts_with("site\n") && told.contains("Node host2: standby"), "{told}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::log::{self, SharedEvents};
 
+/// Who may administer the cluster beside root, as with Pacemaker.
+const GROUP: &str = "haclient";
 /// Connections at the same time; more are closed at once.
 const CONNECTIONS_MAXIMUM: usize = 128;
 /// The longest request, in bytes: a configuration of 25,000 resources fits.
@@ -55,13 +57,33 @@ pub(crate) fn start(
         _ => {}
     }
     let listener = UnixListener::bind(socket)?;
-    fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
+    permit(socket)?;
     let (requests, receiver) = mpsc::channel(REQUESTS_MAXIMUM);
     tokio::spawn(accept(
         listener,
         Surroundings { requests, store_dir: Arc::from(store_dir), events, latest },
     ));
     Ok(receiver)
+}
+
+/// Lets root in, and the group [`GROUP`] where there is one and this daemon may give it the socket.
+fn permit(socket: &Path) -> io::Result<()> {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let group = group_of(&groups, GROUP).filter(|_| rustix::process::geteuid().is_root());
+    let mode = match group {
+        Some(group) => {
+            chown(socket, None, Some(group))?;
+            0o660
+        }
+        None => 0o600,
+    };
+    fs::set_permissions(socket, fs::Permissions::from_mode(mode))
+}
+
+/// The number of a group.
+fn group_of(groups: &str, name: &str) -> Option<u32> {
+    let line = groups.lines().find(|line| line.split(':').next() == Some(name))?;
+    line.split(':').nth(2)?.parse().ok()
 }
 
 async fn accept(listener: UnixListener, surroundings: Surroundings) {
@@ -191,5 +213,17 @@ async fn send_events(
             // Whatever the client says here, it does not want more events.
             _ = reader.read(&mut byte) => return Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_read_off_their_file() {
+        let groups = "root:x:0:\nhaclient:x:107:joe\n";
+        assert_eq!(group_of(groups, "haclient"), Some(107));
+        assert_eq!(group_of(groups, "haclien"), None);
     }
 }
