@@ -4,6 +4,7 @@
 
 mod devices;
 mod fencing;
+mod old_names;
 mod quorum;
 mod references;
 mod structure;
@@ -64,6 +65,7 @@ pub fn check(cib: &Cib) -> Vec<Finding> {
     devices::check(&mut checker);
     fencing::check(&mut checker);
     quorum::check(&mut checker);
+    old_names::check(&mut checker);
     checker.findings.sort_by(|a, b| (a.line, &a.id, &a.problem).cmp(&(b.line, &b.id, &b.problem)));
     checker.findings
 }
