@@ -12,10 +12,13 @@ mod crm_error;
 mod crm_failcount;
 mod crm_node;
 mod crm_resource;
+mod crm_rule;
 mod crm_simulate;
 mod crm_standby;
 mod crm_ticket;
+mod crm_verify;
 mod crmadmin;
+mod iso8601;
 mod meatclient;
 mod options;
 mod output;
@@ -43,10 +46,13 @@ const APPLETS: &[(&str, Applet)] = &[
     ("crm_master", |words| crm_attribute::run_master(&texts(words))),
     ("crm_node", |words| crm_node::run(&texts(words))),
     ("crm_resource", |words| crm_resource::run(&texts(words))),
+    ("crm_rule", |words| crm_rule::run(&texts(words))),
     ("crm_simulate", crm_simulate::run),
     ("crm_standby", |words| crm_standby::run(&texts(words))),
     ("crm_ticket", |words| crm_ticket::run(&texts(words))),
+    ("crm_verify", |words| crm_verify::run(&texts(words))),
     ("crmadmin", |words| crmadmin::run(&texts(words))),
+    ("iso8601", |words| iso8601::run(&texts(words))),
     ("meatclient", |words| meatclient::run(&texts(words))),
     ("pacemakerd", |words| pacemakerd::run(&texts(words))),
     ("stonith_admin", |words| stonith_admin::run(&texts(words))),

@@ -22,6 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) enum CrmExit {
     Ok = 0,
     Error = 1,
+    InvalidParameter = 2,
     Unimplemented = 3,
     NoPermission = 4,
     Usage = 64,
@@ -39,6 +40,8 @@ pub(super) enum CrmExit {
     Unsafe = 107,
     Exists = 108,
     Multiple = 109,
+    Expired = 110,
+    NotYet = 111,
     Timeout = 124,
 }
 
@@ -65,6 +68,9 @@ impl CrmExit {
             Self::Unsafe => "Operation not safe",
             Self::Exists => "Requested item already exists",
             Self::Multiple => "Multiple items match request",
+            Self::InvalidParameter => "Invalid parameter",
+            Self::Expired => "Requested item has expired",
+            Self::NotYet => "Requested item is not yet in effect",
             Self::Timeout => "Timeout occurred",
         }
     }

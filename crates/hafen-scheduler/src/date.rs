@@ -174,6 +174,13 @@ fn parse_offset(clock: &str) -> Option<Seconds> {
     }
 }
 
+/// The zone in which a date is given, in seconds east of UTC; 0 where it names none.
+#[must_use]
+pub fn offset(text: &str) -> Seconds {
+    let clock = text.split_once([' ', 'T']).map_or("", |(_, clock)| clock);
+    parse_offset(clock).unwrap_or(0)
+}
+
 /// Reads a date with or without time and zone; a time alone is one of the day of `now`. `None` when the text is none.
 #[must_use]
 pub fn parse(text: &str, now: Seconds) -> Option<Seconds> {

@@ -20,6 +20,7 @@ mod model;
 mod order;
 mod output;
 mod plan;
+pub mod rule_date;
 mod run;
 pub mod score;
 mod sequence;

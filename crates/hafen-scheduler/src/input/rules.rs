@@ -222,7 +222,7 @@ fn date_holds(condition: Element<'_>, input: &RuleInput<'_>, next: &mut NextChan
     }
 }
 
-fn duration(element: Element<'_>) -> Span {
+pub(crate) fn duration(element: Element<'_>) -> Span {
     let read = |name: &str| {
         element
             .attribute(name)
@@ -241,7 +241,7 @@ fn duration(element: Element<'_>) -> Span {
     }
 }
 
-fn spec_matches(spec: Element<'_>, now: Seconds) -> bool {
+pub(crate) fn spec_matches(spec: Element<'_>, now: Seconds) -> bool {
     let fields = Fields::of(now);
     let table = [
         ("years", fields.year),
