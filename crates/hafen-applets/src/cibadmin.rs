@@ -210,18 +210,35 @@ fn change(
         None => Target::Whole,
     };
     let change = Change { target, input, allow_create: given.has('c'), multiple: command == 'd' };
+    carry_out(&change, command, SPEC.name, source)
+}
+
+/// Puts a copy of the CIB in the cluster's place, its configuration alone or all of it.
+pub(super) fn replace(
+    source: &mut Source,
+    applet: &str,
+    copy: &Document,
+    all: bool,
+) -> Result<Printed, Failed> {
+    let target = if all { Target::Whole } else { Target::Section("configuration") };
+    let change = Change { target, input: Some(copy), allow_create: false, multiple: false };
+    carry_out(&change, 'R', applet, source)
+}
+
+fn carry_out(
+    change: &Change<'_>,
+    command: char,
+    applet: &str,
+    source: &mut Source,
+) -> Result<Printed, Failed> {
     let file = source.daemon().is_none();
     let mut failed = String::new();
-    let outcome = source.change(SPEC.name, |cib| {
+    let outcome = source.change(applet, |cib| {
         let before = cib.clone();
-        let done = change.make(command, cib);
-        let touched = match done {
-            Ok(touched) => touched,
-            Err(refusal) => {
-                failed = refusal.answer();
-                return Err(refused(&refusal));
-            }
-        };
+        let touched = change.make(command, cib).map_err(|refusal| {
+            failed = refusal.answer();
+            refused(&refusal)
+        })?;
         if cib.version() < before.version() {
             return Err(refused(&Refusal::Older));
         }

@@ -95,24 +95,31 @@ fn compared(mut first: Document, mut second: Document, given: &Given) -> Result<
         }
     }
     let (first, second) = (cib(first)?, cib(second)?);
-    let mut patchset = Patchset::diff(&first, &second);
-    if patchset.is_empty() {
-        return Ok(String::new());
-    }
-    if given.has('c') {
-        patchset = patchset.with_digest_v3(&second);
-    }
-    let failed = |error: PatchError| told(CrmExit::Error, error.to_string());
-    let mut document = Document::parse(&patchset.to_xml()).map_err(|error| failed(error.into()))?;
+    let Some(mut document) = difference(&first, &second)? else { return Ok(String::new()) };
     let root = document.root().node();
-    document.remove_attribute(root, "tree-digest");
+    if given.has('c') {
+        document.set_attribute(root, "digest", &second.digest_v3());
+    }
     if let (true, Some(version)) = (given.has('u'), document.root().child("version")) {
         let version = version.node();
         document.remove(version);
     }
-    list_attributes(&mut document, &first, &second);
-    order(&mut document, &first, &second);
     Ok(document.root().to_xml() + "\n")
+}
+
+/// The patchset from one CIB to another as Pacemaker writes it, without a digest; nothing if they are the same.
+pub(super) fn difference(first: &Cib, second: &Cib) -> Result<Option<Document>, Failed> {
+    let patchset = Patchset::diff(first, second);
+    if patchset.is_empty() {
+        return Ok(None);
+    }
+    let document = Document::parse(&patchset.to_xml());
+    let mut document = document.map_err(|error| told(CrmExit::Error, error.to_string()))?;
+    let root = document.root().node();
+    document.remove_attribute(root, "tree-digest");
+    list_attributes(&mut document, first, second);
+    order(&mut document, first, second);
+    Ok(Some(document))
 }
 
 /// Lists the changed attributes as Pacemaker does: what is set in the order of the new element, then what is removed; the order of

@@ -13,6 +13,7 @@ mod crm_failcount;
 mod crm_node;
 mod crm_resource;
 mod crm_rule;
+mod crm_shadow;
 mod crm_simulate;
 mod crm_standby;
 mod crm_ticket;
@@ -47,6 +48,7 @@ const APPLETS: &[(&str, Applet)] = &[
     ("crm_node", |words| crm_node::run(&texts(words))),
     ("crm_resource", |words| crm_resource::run(&texts(words))),
     ("crm_rule", |words| crm_rule::run(&texts(words))),
+    ("crm_shadow", |words| crm_shadow::run(&texts(words))),
     ("crm_simulate", crm_simulate::run),
     ("crm_standby", |words| crm_standby::run(&texts(words))),
     ("crm_ticket", |words| crm_ticket::run(&texts(words))),

@@ -40,7 +40,16 @@ pub(super) fn shadow_file(name: &str) -> PathBuf {
 impl Source {
     /// What the environment names, else the daemon.
     pub(super) fn open() -> Result<Self, Failed> {
-        match file() {
+        Self::open_at(file())
+    }
+
+    /// The same, but for a shadow copy.
+    pub(super) fn open_real() -> Result<Self, Failed> {
+        Self::open_at(std::env::var_os("CIB_file").filter(|value| !value.is_empty()).map(PathBuf::from))
+    }
+
+    fn open_at(file: Option<PathBuf>) -> Result<Self, Failed> {
+        match file {
             Some(path) => match std::fs::read_to_string(&path) {
                 Ok(text) if Cib::parse(&text).is_ok_and(|cib| conforms(&cib)) => Ok(Self::File(path)),
                 Ok(_) => {
