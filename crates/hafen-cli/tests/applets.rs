@@ -56,6 +56,8 @@ fn questions_are_answered_as_pacemakers_tools_do() {
         ("crm_node -N x", 0, "host1"),
         ("crm_node -N 7", 68, ""),
         ("crm_attribute -N host1 -n rack -G", 0, "scope=nodes name=rack value=7"),
+        ("crm_attribute -Q -t nodes -N host1 -n rack", 0, "7"),
+        ("crm_attribute -Q -t nodes -N host2 -n rack", 105, ""),
         ("crm_attribute --type nodes --node host1 -n rack -G -q", 0, "7"),
         ("crm_attribute -t nodes -N host1 -n nothing -G", 105, ""),
         ("crm_attribute -t nodes -N host1 -n nothing -G -d 9", 0, "scope=nodes name=nothing value=9"),
@@ -233,6 +235,11 @@ fn changes_ask_the_daemon_for_what_was_meant() {
     use AttributeMode::{Both, Dampening, Value};
     let daemon = FakeDaemon::start();
     let cases = [
+        // By DRBD's crm-fence-peer.
+        (
+            "crm_attribute -t status -N host2 -n terminate -v 1",
+            set(Some("host2"), "terminate", Some("1"), None, Value),
+        ),
         ("attrd_updater -n a -U 1", set(None, "a", Some("1"), None, Value)),
         ("attrd_updater -n a -v 1 -q", set(None, "a", Some("1"), None, Value)),
         ("attrd_updater -n a -B 2 -d 5s", set(None, "a", Some("2"), Some(5_000), Both)),
