@@ -10,6 +10,7 @@ mod crm_attribute;
 mod crm_diff;
 mod crm_error;
 mod crm_failcount;
+mod crm_mon;
 mod crm_node;
 mod crm_resource;
 mod crm_rule;
@@ -45,6 +46,7 @@ const APPLETS: &[(&str, Applet)] = &[
     ("crm_error", |words| crm_error::run(&texts(words))),
     ("crm_failcount", |words| crm_failcount::run(&texts(words))),
     ("crm_master", |words| crm_attribute::run_master(&texts(words))),
+    ("crm_mon", |words| crm_mon::run(&texts(words))),
     ("crm_node", |words| crm_node::run(&texts(words))),
     ("crm_resource", |words| crm_resource::run(&texts(words))),
     ("crm_rule", |words| crm_rule::run(&texts(words))),

@@ -107,7 +107,7 @@ impl Failed {
     }
 
     /// All that is said, a text each.
-    fn complaints(&self, applet: &str) -> Vec<String> {
+    pub(super) fn complaints(&self, applet: &str) -> Vec<String> {
         let text = self.text.iter().map(|text| format!("{}: {text}", self.of.unwrap_or(applet)));
         self.notes.iter().cloned().chain(text).collect()
     }
@@ -299,14 +299,14 @@ pub(super) fn run_as(
     }
 }
 
-fn write(given: &Given, text: &str) -> std::io::Result<()> {
+pub(super) fn write(given: &Given, text: &str) -> std::io::Result<()> {
     match given.value(&[OUTPUT_TO]) {
         Some(file) if file != "-" => std::fs::write(file, text),
         _ => std::io::stdout().lock().write_all(text.as_bytes()),
     }
 }
 
-fn xml(name: &str, words: &[String], outcome: &Result<Printed, Failed>, exit: CrmExit) -> String {
+pub(super) fn xml(name: &str, words: &[String], outcome: &Result<Printed, Failed>, exit: CrmExit) -> String {
     let request = std::iter::once(name).chain(words.iter().map(String::as_str));
     let request = escaped(&request.collect::<Vec<_>>().join(" "));
     let mut xml = format!("<pacemaker-result api-version=\"{API_VERSION}\" request=\"{request}\">\n");

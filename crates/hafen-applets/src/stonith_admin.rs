@@ -1,6 +1,6 @@
 //! `stonith_admin`: fencing by hand, the devices, and what was fenced.
 
-mod history;
+pub(crate) mod history;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;

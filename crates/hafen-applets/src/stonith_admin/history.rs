@@ -7,7 +7,7 @@ use super::super::output::escaped;
 
 /// Those that are shown, the newest first: all, or the last one that succeeded; in XML also those that are under way, which
 /// `ocf:pacemaker:controld` looks for.
-pub(super) fn shown(records: &[FenceRecord], all: bool, in_xml: bool) -> Vec<&FenceRecord> {
+pub(crate) fn shown(records: &[FenceRecord], all: bool, in_xml: bool) -> Vec<&FenceRecord> {
     let mut newest: Vec<&FenceRecord> = records.iter().collect();
     newest.sort_by_key(|record| std::cmp::Reverse(record.ended_ms.unwrap_or(record.began_ms)));
     if all {
@@ -48,7 +48,7 @@ fn delegate(record: &FenceRecord) -> Option<String> {
 }
 
 /// A line for a fencing. `all`: among others, so that it is told when each ended.
-pub(super) fn text(record: &FenceRecord, all: bool) -> String {
+pub(crate) fn text(record: &FenceRecord, all: bool) -> String {
     let (word, mark) = match record.outcome {
         FenceOutcome::Pending => ("pending", None),
         FenceOutcome::Succeeded => ("successful", Some(if all { "completed" } else { "last-successful" })),
@@ -69,7 +69,7 @@ pub(super) fn text(record: &FenceRecord, all: bool) -> String {
 }
 
 /// The same in XML. What is under way has `extended-status`, by which `ocf:pacemaker:controld` knows it.
-pub(super) fn xml(record: &FenceRecord) -> String {
+pub(crate) fn xml(record: &FenceRecord) -> String {
     let status = match record.outcome {
         FenceOutcome::Pending => "pending",
         FenceOutcome::Succeeded => "success",

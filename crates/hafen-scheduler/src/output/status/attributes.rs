@@ -1,6 +1,6 @@
 //! The attributes of nodes, as far as they are an administrator's or an agent's.
 
-use super::Listing;
+use super::{Listing, Only};
 use crate::model::{Cluster, NodeIndex};
 use crate::output::xml::XmlWriter;
 use crate::score;
@@ -15,14 +15,14 @@ struct Attribute<'c> {
 }
 
 impl Cluster<'_> {
-    pub(super) fn list_attributes(&self, out: &mut Listing, depth: usize) {
-        let shown = self.shown_attributes();
+    pub(super) fn list_attributes(&self, out: &mut Listing, depth: usize, only: &Only, ids: bool) {
+        let shown = self.shown_attributes(only);
         if !shown.is_empty() {
             out.gap();
             out.item(depth, "Node Attributes:");
         }
         for (node, attributes) in shown {
-            out.item(depth + 1, &format!("Node: {}:", self.node(node).uname));
+            out.item(depth + 1, &format!("Node: {}:", self.node(node).named(ids)));
             for Attribute { name, value, expected } in attributes {
                 let reached = score::leading_integer(value).unwrap_or(0);
                 let remark = match expected {
@@ -37,8 +37,8 @@ impl Cluster<'_> {
         }
     }
 
-    pub(super) fn attributes_xml(&self, xml: &mut XmlWriter) {
-        let shown = self.shown_attributes();
+    pub(super) fn attributes_xml(&self, xml: &mut XmlWriter, only: &Only) {
+        let shown = self.shown_attributes(only);
         if shown.is_empty() {
             return;
         }
@@ -60,9 +60,10 @@ impl Cluster<'_> {
         xml.close();
     }
 
-    fn shown_attributes(&self) -> Vec<(NodeIndex, Vec<Attribute<'_>>)> {
+    fn shown_attributes(&self, only: &Only) -> Vec<(NodeIndex, Vec<Attribute<'_>>)> {
         let mut shown = Vec::new();
-        for node in self.listed_nodes().into_iter().filter(|node| self.node(*node).online) {
+        for node in self.listed_nodes().into_iter().filter(|node| self.node(*node).online && only.node(*node))
+        {
             let attributes: Vec<_> = self
                 .node(node)
                 .attributes

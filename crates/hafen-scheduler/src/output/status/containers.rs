@@ -3,31 +3,45 @@
 
 use std::collections::BTreeMap;
 
-use super::{How, Listing};
+use super::{How, Listing, Only};
 use crate::model::{Cluster, NodeIndex, ResourceId, Role, Variant};
 
 impl Cluster<'_> {
-    pub(super) fn show_group(&self, out: &mut Listing, depth: usize, group: ResourceId, how: How) {
+    pub(super) fn show_group(&self, out: &mut Listing, depth: usize, group: ResourceId, how: How<'_>) {
         let known = self.rsc(group);
         let mut title = format!("Resource Group: {}", known.id);
-        self.add_marks(&mut title, group, Vec::new());
-        out.item(depth, &title);
-        for member in &known.children {
-            if self.is_shown(*member) {
-                self.show_primitive(out, depth + 1, *member, how);
+        let shown = |member: &ResourceId| self.is_shown(*member) && self.fits(*member, how);
+        let active = |member: &ResourceId| how.inactive || self.is_active(*member, false);
+        let mut marks = Vec::new();
+        if !how.inactive {
+            let inactive = known.children.iter().filter(|member| !self.is_active(**member, true)).count();
+            match inactive {
+                0 => {}
+                1 => marks.push("1 member inactive".to_owned()),
+                _ => marks.push(format!("{inactive} members inactive")),
             }
+        }
+        self.add_marks(&mut title, group, marks);
+        out.item(depth, &title);
+        if how.brief {
+            let members: Vec<ResourceId> = known.children.iter().copied().filter(shown).collect();
+            self.list_briefly(out, depth + 1, &members, true);
+            return;
+        }
+        for member in known.children.iter().filter(|member| shown(member) && active(member)) {
+            self.show_primitive(out, depth + 1, *member, how);
         }
     }
 
-    fn add_marks(&self, title: &mut String, resource: ResourceId, mut marks: Vec<&'static str>) {
+    fn add_marks(&self, title: &mut String, resource: ResourceId, mut marks: Vec<String>) {
         let known = self.rsc(resource);
         if self.is_disabled(resource) {
-            marks.push("disabled");
+            marks.push("disabled".to_owned());
         }
         if known.maintenance {
-            marks.push("maintenance");
+            marks.push("maintenance".to_owned());
         } else if !known.managed {
-            marks.push("unmanaged");
+            marks.push("unmanaged".to_owned());
         }
         if !marks.is_empty() {
             title.push_str(" (");
@@ -37,15 +51,27 @@ impl Cluster<'_> {
         title.push(':');
     }
 
-    pub(super) fn show_clone(&self, out: &mut Listing, depth: usize, clone: ResourceId, how: How) {
+    pub(super) fn show_clone(&self, out: &mut Listing, depth: usize, clone: ResourceId, how: How<'_>) {
         self.show_clone_title(out, depth, clone);
         let known = self.rsc(clone);
         let mut promoted: Vec<NodeIndex> = Vec::new();
         let mut started: Vec<NodeIndex> = Vec::new();
-        for instance in &known.children {
+        for instance in known.children.iter().filter(|instance| self.fits(**instance, how)) {
+            if how.detail {
+                let primitive = self.rsc(*instance).variant == Variant::Primitive;
+                if self.is_shown(*instance) && (how.inactive || primitive || self.is_active(*instance, false))
+                {
+                    self.show_instance(out, depth + 1, *instance, how);
+                }
+                continue;
+            }
             match self.instance_view(clone, *instance) {
-                View::Alone => self.show_instance(out, depth + 1, *instance, how),
+                View::Alone if how.inactive || self.is_active(*instance, false) => {
+                    self.show_instance(out, depth + 1, *instance, how);
+                }
+                View::Alone => {}
                 View::Inactive => {}
+                View::At(node, _) if !how.only.node(node) => {}
                 View::At(node, true) => promoted.push(node),
                 View::At(node, false) => started.push(node),
             }
@@ -60,8 +86,8 @@ impl Cluster<'_> {
         };
         self.show_instance_list(out, depth + 1, title, started);
         let most = usize::try_from(known.clone.as_ref().map_or(0, |options| options.max)).unwrap_or(0);
-        if !known.unique && most > listed {
-            self.show_stopped(out, depth + 1, clone, wanted == Some(Role::Stopped));
+        if !known.unique && most > listed && how.inactive && !how.detail {
+            self.show_stopped(out, depth + 1, clone, wanted == Some(Role::Stopped), how.only);
         }
     }
 
@@ -76,10 +102,10 @@ impl Cluster<'_> {
         let mut title = format!("Clone Set: {} [{of}]", known.id);
         let mut marks = Vec::new();
         if self.is_promotable(clone) {
-            marks.push("promotable");
+            marks.push("promotable".to_owned());
         }
         if known.unique {
-            marks.push("unique");
+            marks.push("unique".to_owned());
         }
         self.add_marks(&mut title, clone, marks);
         out.item(depth, &title);
@@ -129,7 +155,7 @@ impl Cluster<'_> {
         only
     }
 
-    fn show_instance(&self, out: &mut Listing, depth: usize, instance: ResourceId, how: How) {
+    fn show_instance(&self, out: &mut Listing, depth: usize, instance: ResourceId, how: How<'_>) {
         match self.rsc(instance).variant {
             Variant::Group => self.show_group(out, depth, instance, how),
             _ => self.show_primitive(out, depth, instance, how),
@@ -144,7 +170,7 @@ impl Cluster<'_> {
     }
 
     /// Nodes where no instance runs, by why.
-    fn show_stopped(&self, out: &mut Listing, depth: usize, clone: ResourceId, disabled: bool) {
+    fn show_stopped(&self, out: &mut Listing, depth: usize, clone: ResourceId, disabled: bool, only: &Only) {
         let known = self.rsc(clone);
         let first = known.children.first().map_or("", |instance| self.shown_name(*instance));
         let mut runs = vec![false; self.nodes.len()];
@@ -160,7 +186,7 @@ impl Cluster<'_> {
         // Where nodes have to be allowed one by one, that is not settled yet: those are told that have been asked.
         let opted_in = known.allowed.iter().all(|weight| !weight.present);
         let mut lists: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for node in self.listed_nodes() {
+        for node in self.listed_nodes().into_iter().filter(|node| only.node(*node)) {
             let eligible = if opted_in { asked[node.at()] } else { known.allowed[node.at()].present };
             if runs[node.at()] || !eligible {
                 continue;

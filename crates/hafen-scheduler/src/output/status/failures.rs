@@ -1,7 +1,7 @@
 //! What failed: counts by node and resource, and the operations.
 
-use super::Listing;
 use super::results::{execution_status, exit_status};
+use super::{Listing, Only};
 use crate::date::{Fields, Seconds};
 use crate::input::record::key_of;
 use crate::model::{Cluster, NodeIndex, ResourceId};
@@ -23,9 +23,9 @@ struct Counted<'a> {
 }
 
 impl<'a> Cluster<'a> {
-    pub(super) fn list_failure_counts(&self, out: &mut Listing, depth: usize) {
-        for (node, failures) in self.failure_counts() {
-            out.item(depth, &format!("Node: {}:", self.node(node).uname));
+    pub(super) fn list_failure_counts(&self, out: &mut Listing, depth: usize, only: &Only, ids: bool) {
+        for (node, failures) in self.failure_counts(only) {
+            out.item(depth, &format!("Node: {}:", self.node(node).named(ids)));
             for Counted { name, threshold, count, last } in failures {
                 let last = if last > 0 { format!(" last-failure='{}'", moment(last)) } else { String::new() };
                 let words = format!("{name}: migration-threshold={threshold} fail-count={count}{last}");
@@ -34,9 +34,9 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    pub(super) fn failure_counts_xml(&self, xml: &mut XmlWriter) {
+    pub(super) fn failure_counts_xml(&self, xml: &mut XmlWriter, only: &Only) {
         xml.open("node_history");
-        for (node, failures) in self.failure_counts() {
+        for (node, failures) in self.failure_counts(only) {
             xml.open("node");
             xml.attribute("name", &self.node(node).uname);
             for Counted { name, threshold, count, last } in failures {
@@ -56,18 +56,19 @@ impl<'a> Cluster<'a> {
     }
 
     /// By node, in the order of the status section: the resources in its history that have failed.
-    fn failure_counts(&self) -> Vec<(NodeIndex, Vec<Counted<'a>>)> {
+    fn failure_counts(&self, only: &Only) -> Vec<(NodeIndex, Vec<Counted<'a>>)> {
         let states = self.document.root().child("status");
         let states = states.into_iter().flat_map(|status| status.children_named("node_state"));
         let mut counts = Vec::new();
         for (node, state) in states.filter_map(|state| Some((self.node_of_state(state)?, state))) {
-            if !self.node(node).online || self.node(node).failures.is_empty() {
+            if !self.node(node).online || !only.node(node) || self.node(node).failures.is_empty() {
                 continue;
             }
             let histories = state.child("lrm").and_then(|lrm| lrm.child("lrm_resources"));
             let histories = histories.into_iter().flat_map(|all| all.children_named("lrm_resource"));
             let names = histories.filter_map(|history| history.attribute("id"));
-            let of = |name| self.count_of(self.in_history(name, node)?, name, node);
+            let known = |name| self.in_history(name, node).filter(|resource| only.resource(*resource));
+            let of = |name| self.count_of(known(name)?, name, node);
             let failures: Vec<_> = names.filter_map(of).collect();
             if !failures.is_empty() {
                 counts.push((node, failures));
@@ -76,7 +77,7 @@ impl<'a> Cluster<'a> {
         counts
     }
 
-    fn in_history(&self, name: &str, node: NodeIndex) -> Option<ResourceId> {
+    pub(super) fn in_history(&self, name: &str, node: NodeIndex) -> Option<ResourceId> {
         self.by_id.get(name).copied().or_else(|| {
             let mut known = self.resource_ids().filter(|resource| self.rsc(*resource).history_id == name);
             let any = known.next();
@@ -94,26 +95,43 @@ impl<'a> Cluster<'a> {
         })
     }
 
-    pub(super) fn list_failed_operations(&self, out: &mut Listing, depth: usize) {
-        for (node, operation) in &self.failed_operations {
-            out.item(depth, &failure_in_words(&self.node(*node).uname, *operation));
+    /// The failed operations that are shown, by the node that recorded them.
+    pub(super) fn shown_failures(&self, only: &Only) -> Vec<(NodeIndex, Element<'a>)> {
+        let resource = |operation: Element<'_>| {
+            let history = operation.parent().and_then(|history| history.attribute("id"));
+            history.and_then(|name| self.in_history(name, NodeIndex(u32::MAX)))
+        };
+        let shown = |(node, operation): &&(NodeIndex, Element<'a>)| {
+            only.node(*node)
+                && (only.resources.is_none()
+                    || resource(*operation).is_some_and(|known| only.resource(known)))
+        };
+        self.failed_operations.iter().filter(shown).copied().collect()
+    }
+
+    pub(super) fn list_failed_operations(&self, out: &mut Listing, depth: usize, only: &Only, detail: bool) {
+        for (node, operation) in self.shown_failures(only) {
+            let node = &self.node(node).uname;
+            let words =
+                if detail { failure_in_words(node, operation) } else { brief_failure(node, operation) };
+            out.item(depth, &words);
         }
     }
 
-    pub(super) fn failed_operations_xml(&self, xml: &mut XmlWriter) {
+    pub(super) fn failed_operations_xml(&self, xml: &mut XmlWriter, only: &Only) {
         xml.open("failures");
-        for (node, operation) in &self.failed_operations {
+        for (node, operation) in &self.shown_failures(only) {
             failure_xml(xml, &self.node(*node).uname, *operation);
         }
         xml.close();
     }
 }
 
-fn number(operation: Element<'_>, name: &str) -> Option<i64> {
+pub(super) fn number(operation: Element<'_>, name: &str) -> Option<i64> {
     operation.attribute(name).and_then(score::leading_integer)
 }
 
-fn small(operation: Element<'_>, name: &str) -> i32 {
+pub(super) fn small(operation: Element<'_>, name: &str) -> i32 {
     number(operation, name).and_then(|number| i32::try_from(number).ok()).unwrap_or(0)
 }
 
@@ -138,6 +156,66 @@ fn failure_in_words(node: &str, operation: Element<'_>) -> String {
         }
     }
     words
+}
+
+/// What failed, in a sentence.
+fn brief_failure(node: &str, operation: Element<'_>) -> String {
+    let interval =
+        number(operation, "interval").and_then(|interval| u64::try_from(interval).ok()).unwrap_or(0);
+    let task = operation.attribute("operation").unwrap_or_default();
+    let name = key_of(operation).strip_suffix(&format!("_{task}_{interval}"));
+    let mut words = match name {
+        Some(name) => match (task, interval) {
+            ("monitor", 0) => format!("{name} probe"),
+            (_, 0) => format!("{name} {task}"),
+            _ => format!("{name} {}-interval {task}", readable(interval)),
+        },
+        None => key_of(operation).to_owned(),
+    };
+    words.push_str(&format!(" on {node}"));
+    let reason = operation.attribute("exit-reason").filter(|reason| !reason.is_empty());
+    match small(operation, "op-status") {
+        0 => {
+            words.push_str(&format!(" returned '{}'", exit_status(small(operation, "rc-code"))));
+            if let Some(reason) = reason {
+                words.push_str(&format!(" ({reason})"));
+            }
+        }
+        status => {
+            words.push_str(&format!(" could not be executed ({}", execution_status(status)));
+            if let Some(reason) = reason {
+                words.push_str(&format!(": {reason}"));
+            }
+            words.push(')');
+        }
+    }
+    if let Some(change) = number(operation, "last-rc-change").filter(|change| *change > 0) {
+        words.push_str(&format!(" at {}", moment(change)));
+    }
+    let spent = number(operation, "exec-time").and_then(|spent| u64::try_from(spent).ok());
+    if let Some(spent) = spent.filter(|spent| *spent > 0) {
+        words.push_str(&format!(" after {}", readable(spent)));
+    }
+    words
+}
+
+/// A span of time as people say it.
+fn readable(milliseconds: u64) -> String {
+    let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000);
+    let mut words = String::new();
+    for (unit, length, many) in [("d", 86_400, u64::MAX), ("h", 3600, 24), ("m", 60, 60)] {
+        let count = seconds / length % many;
+        if count > 0 {
+            words.push_str(&format!("{count}{unit}"));
+        }
+    }
+    match (seconds % 60, rest) {
+        (0, 0) if words.is_empty() => "0s".to_owned(),
+        (0, 0) => words,
+        (seconds, 0) => format!("{words}{seconds}s"),
+        (0, rest) => format!("{words}{rest}ms"),
+        (seconds, rest) => format!("{words}{seconds}.{rest:03}s"),
+    }
 }
 
 fn failure_xml(xml: &mut XmlWriter, node: &str, operation: Element<'_>) {
@@ -175,7 +253,7 @@ fn escape_all(text: &str) -> String {
 }
 
 /// A moment as `asctime` writes it, in UTC.
-fn moment(at: Seconds) -> String {
+pub(super) fn moment(at: Seconds) -> String {
     let at = Fields::of(at);
     let pick = |names: &[&'static str], number: i64| {
         usize::try_from(number - 1).ok().and_then(|index| names.get(index)).copied().unwrap_or("?")

@@ -1,18 +1,26 @@
 //! The state of a cluster as `crm_simulate` shows it, before and after a transition.
 
 mod attributes;
+mod brief;
 mod containers;
 mod failures;
+mod history;
+mod monitor;
 mod nodes;
 mod primitive;
 mod probes;
+mod rest;
 pub(crate) mod results;
+mod summary;
 mod words;
 mod xml;
 
-use super::Format;
-use crate::model::{Cluster, ResourceId, Role, Variant};
+use std::collections::BTreeSet;
 
+use super::Format;
+use crate::model::{Cluster, NodeIndex, ResourceId, Role, Variant};
+
+pub use monitor::{MonitorView, Sections};
 pub(crate) use words::role_name;
 
 /// What of the state to show, and how.
@@ -27,25 +35,62 @@ pub(crate) struct StatusOptions {
     pub(crate) fail_counts: bool,
 }
 
+/// What of a cluster is shown: everything where a part is `None`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Only {
+    pub(super) nodes: Option<BTreeSet<NodeIndex>>,
+    /// With all that contains them, and that they contain.
+    pub(super) resources: Option<BTreeSet<ResourceId>>,
+}
+
+impl Only {
+    pub(super) fn node(&self, node: NodeIndex) -> bool {
+        self.nodes.as_ref().is_none_or(|nodes| nodes.contains(&node))
+    }
+
+    pub(super) fn resource(&self, resource: ResourceId) -> bool {
+        self.resources.as_ref().is_none_or(|resources| resources.contains(&resource))
+    }
+}
+
 /// How resources are shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct How {
+#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
+pub(super) struct How<'h> {
     /// With the operations that are under way.
     pub(super) pending: bool,
+    /// With what does not run.
+    pub(super) inactive: bool,
+    /// A line for each instance of a clone.
+    pub(super) detail: bool,
+    /// Counts by agent instead of names.
+    pub(super) brief: bool,
+    /// With the administrator's descriptions.
+    pub(super) description: bool,
+    /// With the nodes where they run.
+    pub(super) placed: bool,
+    pub(super) only: &'h Only,
+}
+
+impl<'h> How<'h> {
+    /// As `crm_simulate` shows them.
+    pub(super) fn simulated(pending: bool, only: &'h Only) -> How<'h> {
+        How { pending, inactive: true, detail: false, brief: false, description: false, placed: true, only }
+    }
 }
 
 /// How many instances there are, and how many of them an administrator or a failure keeps from running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct InstanceCounts {
-    instances: usize,
-    disabled: usize,
-    blocked: usize,
+pub(super) struct InstanceCounts {
+    pub(super) instances: usize,
+    pub(super) disabled: usize,
+    pub(super) blocked: usize,
 }
 
 /// A text made of nested lists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
-    text: String,
+    pub(super) text: String,
 }
 
 impl Listing {
@@ -76,7 +121,8 @@ impl<'a> Cluster<'a> {
     }
 
     fn status_text(&self, options: StatusOptions) -> String {
-        let how = How { pending: !options.revised };
+        let only = Only::default();
+        let how = How::simulated(!options.revised, &only);
         let mut out = Listing::default();
         out.text.push_str(if options.revised {
             "Revised Cluster Status:\n"
@@ -84,7 +130,7 @@ impl<'a> Cluster<'a> {
             "Current cluster status:\n"
         });
         out.item(1, "Node List:");
-        self.list_nodes(&mut out, 2);
+        self.list_nodes(&mut out, 2, &only);
         out.gap();
         out.item(1, "Full List of Resources:");
         let mut shown = self.listed_resources().peekable();
@@ -95,16 +141,16 @@ impl<'a> Cluster<'a> {
             self.show_resource(&mut out, 2, top, how);
         }
         if options.attributes {
-            self.list_attributes(&mut out, 1);
+            self.list_attributes(&mut out, 1, &only, false);
         }
         if options.fail_counts && self.nodes.iter().any(|node| node.online) {
             out.gap();
             out.item(1, "Migration Summary:");
-            self.list_failure_counts(&mut out, 2);
+            self.list_failure_counts(&mut out, 2, &only, false);
             if !self.failed_operations.is_empty() {
                 out.gap();
                 out.item(1, "Failed Resource Actions:");
-                self.list_failed_operations(&mut out, 2);
+                self.list_failed_operations(&mut out, 2, &only, true);
             }
         }
         out.text
@@ -120,7 +166,7 @@ impl<'a> Cluster<'a> {
         !self.rsc(resource).orphan || self.is_active(resource, false)
     }
 
-    fn show_resource(&self, out: &mut Listing, depth: usize, resource: ResourceId, how: How) {
+    pub(super) fn show_resource(&self, out: &mut Listing, depth: usize, resource: ResourceId, how: How<'_>) {
         match self.rsc(resource).variant {
             Variant::Primitive => self.show_primitive(out, depth, resource, how),
             Variant::Group => self.show_group(out, depth, resource, how),
@@ -129,7 +175,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// Counts for the line about disabled and blocked instances.
-    fn instance_counts(&self) -> InstanceCounts {
+    pub(super) fn instance_counts(&self) -> InstanceCounts {
         let mut counts = InstanceCounts::default();
         for id in self.resource_ids() {
             let resource = self.rsc(id);

@@ -1,6 +1,6 @@
 //! The list of nodes: those of whom something special is to be said, then the others together.
 
-use super::Listing;
+use super::{Listing, Only};
 use crate::model::{Cluster, NodeIndex};
 use crate::output::names::by_name;
 use crate::score::INFINITY;
@@ -21,12 +21,12 @@ impl Cluster<'_> {
         nodes
     }
 
-    pub(super) fn list_nodes(&self, out: &mut Listing, depth: usize) {
+    pub(super) fn list_nodes(&self, out: &mut Listing, depth: usize, only: &Only) {
         let mut online = Vec::new();
         let mut remote_online = Vec::new();
         let mut offline = Vec::new();
         let mut remote_offline = Vec::new();
-        for index in self.listed_nodes() {
+        for index in self.listed_nodes().into_iter().filter(|node| only.node(*node)) {
             let node = self.node(index);
             let name = node.uname.as_str();
             match self.node_state(index) {
@@ -80,6 +80,15 @@ impl Cluster<'_> {
             other => crate::score::parse(other).map_or(Health::Green, of_score),
         });
         healths.min().unwrap_or(Health::Green)
+    }
+
+    /// A node's state in words, whatever it is.
+    pub(super) fn node_words(&self, index: NodeIndex) -> &'static str {
+        match self.node_state(index) {
+            State::Online => "online",
+            State::Offline => "OFFLINE",
+            State::Special(words) => words,
+        }
     }
 
     fn node_state(&self, index: NodeIndex) -> State {

@@ -5,7 +5,7 @@ use super::{How, Listing};
 use crate::model::{Cluster, NodeIndex, ResourceId, Role};
 
 impl Cluster<'_> {
-    pub(super) fn show_primitive(&self, out: &mut Listing, depth: usize, resource: ResourceId, how: How) {
+    pub(super) fn show_primitive(&self, out: &mut Listing, depth: usize, resource: ResourceId, how: How<'_>) {
         let mut words = self.agent_words(resource);
         words.push_str(":\t");
         self.add_state(&mut words, resource, how);
@@ -25,10 +25,11 @@ impl Cluster<'_> {
         }
     }
 
-    fn add_state(&self, words: &mut String, resource: ResourceId, how: How) {
+    fn add_state(&self, words: &mut String, resource: ResourceId, how: How<'_>) {
         let known = self.rsc(resource);
         let role = self.shown_role(resource);
         let node = match known.running_on.as_slice() {
+            _ if !how.placed => None,
             [] => known.lock_node,
             [only] => Some(*only),
             _ => None,
@@ -64,7 +65,10 @@ impl Cluster<'_> {
             words.push_str(&marks.join(", "));
             words.push(')');
         }
-        if known.running_on.len() > 1 {
+        if let Some(description) = known.element.attribute("description").filter(|_| how.description) {
+            words.push_str(&format!(" ({description})"));
+        }
+        if how.placed && known.running_on.len() > 1 {
             words.push_str(" [");
             for node in &known.running_on {
                 words.push(' ');
@@ -74,7 +78,7 @@ impl Cluster<'_> {
         }
     }
 
-    fn marks(&self, resource: ResourceId, node: Option<NodeIndex>, how: How) -> Vec<&'static str> {
+    fn marks(&self, resource: ResourceId, node: Option<NodeIndex>, how: How<'_>) -> Vec<&'static str> {
         let known = self.rsc(resource);
         let mut marks = Vec::new();
         if let Some(node) = node {

@@ -1,7 +1,7 @@
 //! The state as XML.
 
 use super::words::role_name;
-use super::{Format, How, StatusOptions};
+use super::{Format, How, Only, StatusOptions};
 use crate::model::{Cluster, NodeIndex, ResourceId, Variant};
 use crate::output::status::nodes::Health;
 use crate::output::xml::XmlWriter;
@@ -9,12 +9,13 @@ use crate::output::xml::XmlWriter;
 impl Cluster<'_> {
     pub(super) fn status_xml(&self, options: StatusOptions) -> String {
         debug_assert_eq!(options.format, Format::Xml);
-        let how = How { pending: !options.revised };
+        let only = Only::default();
+        let how = How::simulated(!options.revised, &only);
         let mut xml = XmlWriter::default();
         xml.open(if options.revised { "revised_cluster_status" } else { "cluster_status" });
         xml.open("nodes");
         for node in self.listed_nodes() {
-            self.node_xml(&mut xml, node);
+            self.node_xml(&mut xml, node, None);
         }
         xml.close();
         let mut shown = self.listed_resources().peekable();
@@ -26,18 +27,19 @@ impl Cluster<'_> {
             xml.close();
         }
         if options.attributes {
-            self.attributes_xml(&mut xml);
+            self.attributes_xml(&mut xml, &only);
         }
         if options.fail_counts && self.nodes.iter().any(|node| node.online) {
-            self.failure_counts_xml(&mut xml);
+            self.failure_counts_xml(&mut xml, &only);
             if !self.failed_operations.is_empty() {
-                self.failed_operations_xml(&mut xml);
+                self.failed_operations_xml(&mut xml, &only);
             }
         }
         xml.finish()
     }
 
-    fn node_xml(&self, xml: &mut XmlWriter, index: NodeIndex) {
+    /// With `running`, what runs there is inside.
+    pub(super) fn node_xml(&self, xml: &mut XmlWriter, index: NodeIndex, running: Option<How<'_>>) {
         let node = self.node(index);
         xml.open("node");
         xml.attribute("name", &node.uname);
@@ -71,10 +73,15 @@ impl Cluster<'_> {
             "member"
         };
         xml.attribute("type", kind);
+        if let Some(how) = running {
+            for resource in node.running.iter().filter(|resource| how.only.resource(**resource)) {
+                self.primitive_xml(xml, *resource, how);
+            }
+        }
         xml.close();
     }
 
-    fn resource_xml(&self, xml: &mut XmlWriter, resource: ResourceId, how: How) {
+    pub(super) fn resource_xml(&self, xml: &mut XmlWriter, resource: ResourceId, how: How<'_>) {
         match self.rsc(resource).variant {
             Variant::Primitive => self.primitive_xml(xml, resource, how),
             Variant::Group => self.group_xml(xml, resource, how),
@@ -82,7 +89,7 @@ impl Cluster<'_> {
         }
     }
 
-    fn primitive_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How) {
+    fn primitive_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How<'_>) {
         let resource = self.rsc(id);
         xml.open("resource");
         xml.attribute("id", self.shown_name(id));
@@ -106,6 +113,9 @@ impl Cluster<'_> {
         if let Some(lock) = resource.lock_node {
             xml.attribute("locked_to", &self.node(lock).uname);
         }
+        if let Some(description) = resource.element.attribute("description").filter(|_| how.description) {
+            xml.attribute("description", description);
+        }
         for node in &resource.running_on {
             xml.open("node");
             xml.attribute("name", &self.node(*node).uname);
@@ -116,7 +126,7 @@ impl Cluster<'_> {
         xml.close();
     }
 
-    fn group_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How) {
+    fn group_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How<'_>) {
         let group = self.rsc(id);
         xml.open("group");
         xml.attribute("id", &group.id);
@@ -124,13 +134,13 @@ impl Cluster<'_> {
         xml.flag("maintenance", group.maintenance);
         xml.flag("managed", group.managed);
         xml.flag("disabled", self.is_disabled(id));
-        for member in &group.children {
+        for member in group.children.iter().filter(|member| self.fits(**member, how)) {
             self.resource_xml(xml, *member, how);
         }
         xml.close();
     }
 
-    fn clone_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How) {
+    fn clone_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How<'_>) {
         let clone = self.rsc(id);
         xml.open("clone");
         xml.attribute("id", &clone.id);
@@ -144,7 +154,7 @@ impl Cluster<'_> {
         if let Some(wanted) = self.target_role_text(id) {
             xml.attribute("target_role", wanted);
         }
-        for instance in &clone.children {
+        for instance in clone.children.iter().filter(|instance| self.fits(**instance, how)) {
             self.resource_xml(xml, *instance, how);
         }
         xml.close();

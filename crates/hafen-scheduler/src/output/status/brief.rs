@@ -1,0 +1,79 @@
+//! Resources by agent: how many of each kind there are, and where they run.
+
+use std::collections::BTreeMap;
+
+use super::{How, Listing};
+use crate::model::{Cluster, NodeIndex, ResourceId, Variant};
+
+/// Primitives of one agent.
+#[derive(Default)]
+struct Kind {
+    total: usize,
+    /// How many run, by the name of the node.
+    active: BTreeMap<String, usize>,
+}
+
+impl Cluster<'_> {
+    /// A line for each agent and node; with `totals` also how many there are at all.
+    pub(super) fn list_briefly(
+        &self,
+        out: &mut Listing,
+        depth: usize,
+        resources: &[ResourceId],
+        totals: bool,
+    ) -> usize {
+        let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
+        for resource in resources {
+            let known = self.rsc(*resource);
+            if known.variant != Variant::Primitive {
+                continue;
+            }
+            let active = self.is_active(*resource, true);
+            if known.orphan && !active {
+                continue;
+            }
+            let kind = kinds.entry(self.agent_of(*resource)).or_default();
+            kind.total += 1;
+            for node in known.running_on.iter().filter(|_| active) {
+                *kind.active.entry(self.node(*node).uname.clone()).or_default() += 1;
+            }
+        }
+        let mut lines = 0;
+        for (agent, Kind { total, active }) in kinds {
+            for (node, count) in &active {
+                let of = if totals { format!("{count}/{total}") } else { count.to_string() };
+                out.item(depth, &format!("{of}\t({agent}):\tActive {node}"));
+                lines += 1;
+            }
+            if active.is_empty() && totals {
+                out.item(depth, &format!("0/{total}\t({agent}):\tActive"));
+                lines += 1;
+            }
+        }
+        lines
+    }
+
+    /// A node's resources by agent.
+    pub(super) fn list_node_briefly(&self, out: &mut Listing, depth: usize, node: NodeIndex, how: How<'_>) {
+        let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+        for resource in self.node(node).running.iter().filter(|resource| how.only.resource(**resource)) {
+            *kinds.entry(self.agent_of(*resource)).or_default() += 1;
+        }
+        for (agent, count) in kinds {
+            out.item(depth, &format!("{count}\t({agent}):\tActive "));
+        }
+    }
+
+    /// Whether a part of something is shown: it is asked for, and runs on a node that is, or nowhere.
+    pub(super) fn fits(&self, resource: ResourceId, how: How<'_>) -> bool {
+        if !how.only.resource(resource) {
+            return false;
+        }
+        if how.only.nodes.is_none() {
+            return true;
+        }
+        let family = self.family(resource);
+        let mut places = family.iter().flat_map(|member| self.rsc(*member).running_on.iter()).peekable();
+        places.peek().is_none() || places.any(|node| how.only.node(*node))
+    }
+}
