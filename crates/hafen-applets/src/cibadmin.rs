@@ -6,7 +6,7 @@ mod query;
 use std::io::Read;
 use std::process::ExitCode;
 
-use hafen_cib::{Cib, Document, FEATURE_SET, SCHEMA};
+use hafen_cib::{Cib, Document, FEATURE_SET, SCHEMA, Version};
 
 use super::options::{Given, Operand, OptionSpec, Spec, flag, old, valued};
 use super::output::{self, CrmExit, Failed, Printed};
@@ -186,6 +186,9 @@ fn upgrade(source: &mut Source) -> Result<Printed, Failed> {
     source.change(SPEC.name, |cib| {
         let before = cib.clone();
         if hafen_cib::upgrade::upgrade(cib) && file {
+            // An upgrade is an administrator's change.
+            let version = cib.version();
+            cib.set_version(Version { admin_epoch: version.admin_epoch.saturating_add(1), ..version });
             operations::count(&before, cib, false);
         }
         Ok(Printed::default())

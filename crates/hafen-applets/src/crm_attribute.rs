@@ -4,11 +4,11 @@ mod places;
 
 use std::process::ExitCode;
 
-use hafen_cib::options::{CLUSTER_OPTIONS, OptionType};
 use hafen_client::Client;
 use hafen_protocol::client::{AttributeMode, Request};
 use regex_lite::Regex;
 
+use super::option_lists::{CLUSTER_LIST, list};
 use super::options::{Given, OUTPUT_AS, Operand, OptionSpec, SCORE, Spec, flag, old, valued};
 use super::output::{self, CrmExit, Failed, Printed, escaped};
 use super::source::Source;
@@ -42,7 +42,7 @@ const OPTIONS: &[OptionSpec] = &[
         "no, local or cluster: all wait until all hosts have the change in their order",
     ),
     flag(SCORE, "score", "Accepted: value++ and value+=N always add"),
-    flag('a', "all", "Accepted (with -L)"),
+    flag('a', "all", "With -L: those that few need, too"),
     flag('q', "quiet", "Only the value"),
     old('Q', "quiet-old", Operand::None),
     old('U', "update-old", Operand::Required("VALUE")),
@@ -102,7 +102,7 @@ impl Wanted<'_> {
 
 fn act(given: &Given) -> Result<Printed, Failed> {
     if let Some(kind) = given.value(&['L']) {
-        return list_options(kind);
+        return list_options(kind, given.has('a'));
     }
     if let Some(until) = given.value(&['W'])
         && !["no", "local", "cluster"].contains(&until)
@@ -282,29 +282,11 @@ fn set_transient(client: &mut Client, host: &Place, name: &str, value: Option<&s
     client.done(request).map(drop).map_err(|error| output::failed_request("the CIB", &error))
 }
 
-fn list_options(kind: &str) -> Result<Printed, Failed> {
-    if kind != "cluster" {
-        return Err(Failed::usage(format!("Invalid --list-options value '{kind}'. Allowed values: cluster")));
+fn list_options(kind: &str, all: bool) -> Result<Printed, Failed> {
+    match kind {
+        "cluster" => Ok(list(&CLUSTER_LIST, all)),
+        _ => Err(Failed::usage(format!("Invalid --list-options value '{kind}'. Allowed values: cluster"))),
     }
-    let mut printed = Printed::default();
-    for option in CLUSTER_OPTIONS {
-        let values = match option.values {
-            OptionType::Boolean => "boolean".to_owned(),
-            OptionType::Score => "score".to_owned(),
-            OptionType::Duration => "duration".to_owned(),
-            OptionType::Timeout => "timeout".to_owned(),
-            OptionType::Integer => "integer".to_owned(),
-            OptionType::Percentage => "percentage".to_owned(),
-            OptionType::Select(words) => words.join(", "),
-            OptionType::Text => "string".to_owned(),
-        };
-        let default =
-            option.default.map_or_else(|| "no default".to_owned(), |value| format!("default: {value}"));
-        let set_by = if option.generated { ", set by the cluster" } else { "" };
-        let element = format!("<option name=\"{}\" values=\"{}\"/>", option.name, escaped(&values));
-        printed.add(&format!("  * {}: {values} ({default}{set_by})", option.name), &element);
-    }
-    Ok(printed)
 }
 
 /// The host that is meant where none is named: this one.

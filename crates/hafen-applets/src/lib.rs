@@ -22,6 +22,7 @@ mod crm_verify;
 mod crmadmin;
 mod iso8601;
 mod meatclient;
+mod option_lists;
 mod options;
 mod output;
 mod pacemakerd;
@@ -58,6 +59,10 @@ const APPLETS: &[(&str, Applet)] = &[
     ("crmadmin", |words| crmadmin::run(&texts(words))),
     ("iso8601", |words| iso8601::run(&texts(words))),
     ("meatclient", |words| meatclient::run(&texts(words))),
+    ("pacemaker-based", |words| option_lists::run_based(&texts(words))),
+    ("pacemaker-controld", |words| option_lists::run_controld(&texts(words))),
+    ("pacemaker-fenced", |words| option_lists::run_fenced(&texts(words))),
+    ("pacemaker-schedulerd", |words| option_lists::run_schedulerd(&texts(words))),
     ("pacemakerd", |words| pacemakerd::run(&texts(words))),
     ("stonith_admin", |words| stonith_admin::run(&texts(words))),
 ];

@@ -75,6 +75,7 @@ pub fn upgrade(cib: &mut Cib) -> bool {
         upgrader.old_colocations();
     }
     upgrader.options();
+    upgrader.pairs_without_value();
     upgrader.dropped_resources();
     upgrader.masters();
     upgrader.ping_nodes();

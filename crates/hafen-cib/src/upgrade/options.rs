@@ -1,5 +1,7 @@
 //! Cluster options, options of resources and operations, nodes, and access control.
 
+use std::collections::BTreeSet;
+
 use super::{OLD_PREFIX, Upgrader};
 use crate::xml::{Element, NodeId};
 
@@ -92,7 +94,7 @@ impl Upgrader<'_> {
 
     /// Of options that have come to the same name in a set, the first counts.
     fn drop_repeated_properties(&mut self) {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for pair in self.find(is_property) {
             let name = self.value(pair, "name");
             let set = self.element(pair).parent().map(|set| set.node().0);
@@ -161,6 +163,20 @@ impl Upgrader<'_> {
             }
         });
         self.remove_all(&dropped);
+    }
+
+    /// Pairs without a value say nothing, and neither do those that refer to them.
+    pub(super) fn pairs_without_value(&mut self) {
+        let empty = self.find(|element| {
+            let attribute = |name| element.attribute(name).is_some();
+            element.name() == "nvpair" && attribute("name") && !attribute("value") && !attribute("id-ref")
+        });
+        let ids: BTreeSet<String> = empty.iter().map(|pair| self.value(*pair, "id")).collect();
+        let references = self.find(|element| {
+            element.name() == "nvpair" && element.attribute("id-ref").is_some_and(|id| ids.contains(id))
+        });
+        self.remove_all(&references);
+        self.remove_all(&empty);
     }
 
     /// Hosts to which others only sent pings become members on which nothing runs.
