@@ -169,7 +169,10 @@ impl Upgrader<'_> {
     pub(super) fn pairs_without_value(&mut self) {
         let empty = self.find(|element| {
             let attribute = |name| element.attribute(name).is_some();
-            element.name() == "nvpair" && attribute("name") && !attribute("value") && !attribute("id-ref")
+            let sets = ["instance_attributes", "meta_attributes", "utilization", "cluster_property_set"];
+            // One with anything else breaks its schema.
+            let bare = attribute("id") && attribute("name") && element.attributes().count() == 2;
+            element.name() == "nvpair" && bare && sets.iter().any(|set| parent_is(element, set))
         });
         let ids: BTreeSet<String> = empty.iter().map(|pair| self.value(*pair, "id")).collect();
         let references = self.find(|element| {
