@@ -186,9 +186,9 @@ fn upgrade(source: &mut Source) -> Result<Printed, Failed> {
     source.change(SPEC.name, |cib| {
         let before = cib.clone();
         if hafen_cib::upgrade::upgrade(cib) && file {
-            // An upgrade is an administrator's change.
-            let version = cib.version();
-            cib.set_version(Version { admin_epoch: version.admin_epoch.saturating_add(1), ..version });
+            // An upgrade is an administrator's change, from which the other numbers start anew.
+            let admin_epoch = cib.version().admin_epoch.saturating_add(1);
+            cib.set_version(Version { admin_epoch, epoch: 1, num_updates: 1 });
             operations::count(&before, cib, false);
         }
         Ok(Printed::default())
