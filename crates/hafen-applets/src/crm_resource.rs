@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hafen_cib::Cib;
 use hafen_scheduler::{Whereabouts, whereabouts};
 
+use super::option_lists;
 use super::options::{Given, Operand, OptionSpec, Spec, flag, old, valued};
 use super::output::{self, CrmExit, Failed, Printed};
 use super::source::Source;
@@ -27,6 +28,8 @@ const RESTART: char = '\u{16}';
 const PROMOTED: char = '\u{17}';
 const RECURSIVE: char = '\u{18}';
 const ELEMENT: char = '\u{19}';
+const LIST_OPTIONS: char = '\u{1b}';
+const ALL: char = '\u{1c}';
 
 const OPTIONS: &[OptionSpec] = &[
     flag('l', "list-raw", "The ids of all resources: members of groups, and instances of clones"),
@@ -64,6 +67,8 @@ const OPTIONS: &[OptionSpec] = &[
     valued(LIST_AGENTS, "list-agents", "STANDARD[:PROVIDER]", "The agents of a standard"),
     valued(LIST_ALTERNATIVES, "list-ocf-alternatives", "AGENT", "The providers of an OCF agent"),
     valued(SHOW_METADATA, "show-metadata", "AGENT", "What an agent says of itself"),
+    valued(LIST_OPTIONS, "list-options", "TYPE", "The options that there are: primitive or fencing"),
+    flag(ALL, "all", "Advanced and deprecated ones, too (with --list-options)"),
     valued('N', "node", "HOST", "The host"),
     valued('r', "resource", "ID", "The resource"),
     valued('n', "operation", "OPERATION", "Accepted (with -C)"),
@@ -115,6 +120,12 @@ fn act(given: &Given) -> Result<Printed, Failed> {
         let words =
             given.words.iter().enumerate().map(|(at, word)| format!("[{} of {all}] {word}\n", at + 1));
         return Err(Failed::usage(format!("non-option ARGV-elements:\n{}", words.collect::<String>())));
+    }
+    match given.value(&[LIST_OPTIONS]) {
+        Some("primitive") => return Ok(option_lists::list(&option_lists::PRIMITIVE_LIST, given.has(ALL))),
+        Some("fencing") => return Ok(option_lists::list(&option_lists::FENCING_LIST, given.has(ALL))),
+        Some(_) => return Err(Failed::usage("Error parsing option --list-options")),
+        None => {}
     }
     if let Some(agent) = given.value(&[LIST_ALTERNATIVES]) {
         return agents::alternatives(agent);

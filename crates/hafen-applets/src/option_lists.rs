@@ -24,7 +24,6 @@ pub(super) const CLUSTER_LIST: List = List {
 };
 
 /// `crm_resource --list-options=primitive`.
-#[allow(dead_code, reason = "for crm_resource")]
 pub(super) const PRIMITIVE_LIST: List = List {
     agent: "primitive-meta",
     title: "Meta attributes of primitives",
@@ -33,7 +32,6 @@ pub(super) const PRIMITIVE_LIST: List = List {
 };
 
 /// `crm_resource --list-options=fencing`.
-#[allow(dead_code, reason = "for crm_resource")]
 pub(super) const FENCING_LIST: List = List {
     agent: "fence-attributes",
     title: "Parameters of all fence devices",
