@@ -102,6 +102,14 @@ fn pacemakers_tools_change_a_running_cluster() {
     for (line, wanted) in cases {
         assert_eq!(hafen(line), wanted, "{line}");
     }
+    let dummy = r#"-X '<primitive id="d" class="ocf" provider="pacemaker" type="Dummy"/>'"#;
+    assert_eq!(hafen(&format!("cibadmin -C -o resources {dummy}")), "[0]");
+    assert!(hafen(&format!("cibadmin -C -o resources {dummy}")).ends_with("Call failed: File exists\n[108]"));
+    assert_eq!(hafen(r#"cibadmin -M -X '<primitive id="d" description="x"/>'"#), "[0]");
+    assert!(hafen("cibadmin -Q --xpath \"//primitive[@id='d']\"").contains("description=\"x\""));
+    assert_eq!(hafen("cibadmin -B"), "[0]");
+    assert_eq!(hafen("cibadmin -S"), "[0]");
+    assert!(hafen("crm_mon -1r").contains("* d\t(ocf:pacemaker:Dummy)"), "{}", hafen("crm_mon -1r"));
     // Root and the group haclient may ask, nobody else.
     if shell(&lab, "host1", "grep -c ^haclient: /etc/group") == "1" {
         assert_eq!(shell(&lab, "host1", "stat -c '%U %G %a' /run/hafen/daemon.sock"), "root haclient 660");
