@@ -204,6 +204,9 @@ impl Cib {
 /// The feature set that a new CIB carries: Pacemaker 3.0's.
 pub const FEATURE_SET: &str = "3.20.0";
 
+/// What `dc-version` says of a cluster of ours: the version of Pacemaker that it stands in for, and who does.
+pub const DC_VERSION: &str = "3.0.0-hafen";
+
 /// The schema that a new CIB names: Pacemaker 3.0's.
 pub const SCHEMA: &str = "pacemaker-4.0";
 

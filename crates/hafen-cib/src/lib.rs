@@ -24,7 +24,7 @@ mod cib;
 mod digest;
 mod edit;
 
-pub use cib::{Cib, CibError, FEATURE_SET, SCHEMA, Version};
+pub use cib::{Cib, CibError, DC_VERSION, FEATURE_SET, SCHEMA, Version};
 pub use edit::EditError;
 pub use patchset::{PatchError, Patchset};
 pub use xml::{Document, Element, NodeId, ParseError, ParseErrorKind};

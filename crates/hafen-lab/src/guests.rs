@@ -95,7 +95,9 @@ pub fn initial_cib(layout: &Layout, spec: &LabSpec) -> Result<String, LabError> 
     let wrong = |error: String| LabError::State(format!("the lab's configuration cannot be made: {error}"));
     let mut cib = Cib::parse(EMPTY_CIB).map_err(|error| wrong(error.to_string()))?;
     let properties = [
+        ("cluster-infrastructure", "corosync"),
         ("cluster-name", spec.cluster.as_str()),
+        ("dc-version", hafen_cib::DC_VERSION),
         ("stonith-enabled", "true"),
         ("have-watchdog", "false"),
         ("dc-deadtime", "20s"),

@@ -343,6 +343,7 @@ fn initial_cib(
     let properties = [
         ("cluster-infrastructure", "corosync"),
         ("cluster-name", cluster),
+        ("dc-version", hafen_cib::DC_VERSION),
         ("stonith-enabled", "true"),
         ("fencing-proof-minimum", "agent-reported"),
     ];
