@@ -11,9 +11,10 @@ use regex_lite::Regex;
 use super::option_lists::{CLUSTER_LIST, list};
 use super::options::{Given, OUTPUT_AS, Operand, OptionSpec, SCORE, Spec, flag, old, valued};
 use super::output::{self, CrmExit, Failed, Printed, escaped};
+use super::pairs::Ids;
 use super::source::Source;
 use super::{attrd_updater, crm_node};
-use places::{Ids, Pair, Place, Scope};
+use places::{Pair, Place, Scope};
 
 const OPTIONS: &[OptionSpec] = &[
     valued('n', "name", "NAME", "The attribute or option; without it a query shows all"),

@@ -4,9 +4,9 @@ mod html;
 mod sections;
 
 use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use hafen_protocol::client::{FenceOutcome, FenceRecord, Reply, Request};
+use hafen_protocol::client::{FenceOutcome, FenceRecord};
 use hafen_scheduler::{MonitorView, Sections};
 
 use super::crm_node::own_host;
@@ -126,6 +126,10 @@ fn interval(given: &Given) -> Result<u64, Failed> {
 }
 
 fn watch(given: &Given, words: &[String]) -> Result<ExitCode, Failed> {
+    if given.has('E') {
+        let text = "programs are told of events by alerts of the configuration, not by --external-agent";
+        return Err(Failed::new(CrmExit::Unimplemented, text));
+    }
     let form = form(given)?;
     let asked = view(given, form).and_then(|view| Ok((view, interval(given)?)));
     let (view, interval) = match asked {
@@ -212,7 +216,7 @@ fn draw(form: Form, view: &MonitorView) -> Result<Printed, Failed> {
     })?;
     let mut cib = source.cib(true)?;
     hafen_cib::upgrade::upgrade(&mut cib);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = output::now();
     let seconds = i64::try_from(now).unwrap_or(i64::MAX);
     let mut view = MonitorView { now_words: output::date(seconds).unwrap_or_default(), ..view.clone() };
     let mut records = Vec::new();
@@ -220,11 +224,8 @@ fn draw(form: Form, view: &MonitorView) -> Result<Printed, Failed> {
         view.host = Some(own_host(client)?.name);
         let fencing =
             Sections::FENCING_FAILED.with(Sections::FENCING_PENDING).with(Sections::FENCING_SUCCEEDED);
-        if view.sections.has(fencing)
-            && let Ok(Reply::FenceHistory { records: all }) =
-                client.request(Request::FenceHistory { host: None })
-        {
-            records = all;
+        if view.sections.has(fencing) {
+            records = client.fence_history(None).map_err(|error| output::failed_request("fencer", &error))?;
         }
     }
     let mut printed = Printed::default();

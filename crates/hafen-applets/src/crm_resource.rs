@@ -7,7 +7,6 @@ mod parameters;
 mod queries;
 
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hafen_cib::Cib;
 use hafen_scheduler::{Whereabouts, whereabouts};
@@ -165,11 +164,6 @@ fn act(given: &Given) -> Result<Printed, Failed> {
     }
 }
 
-/// Seconds since the Unix epoch.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
 fn not_found(what: &str, name: &str) -> Failed {
     let text = format!("{what} '{name}' not found\nError performing operation: No such object");
     Failed::new(CrmExit::NoSuchObject, text)
@@ -188,7 +182,7 @@ struct Wanted {
 impl Wanted {
     /// By the id, or by the name of a clone's instances.
     fn find(given: &Given, cib: &Cib) -> Result<Self, Failed> {
-        let all = whereabouts(cib, now());
+        let all = whereabouts(cib, output::now());
         let name = given.value(&['r']).unwrap_or_default().to_owned();
         let at = all.iter().position(|found| found.id == name);
         let at = at.or_else(|| all.iter().position(|found| found.name == name));

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hafen_client::ClientError;
 use hafen_scheduler::crm_simulate::{self, ReadError, Shell, Source};
@@ -52,7 +51,7 @@ impl Shell for World {
     }
 
     fn now(&mut self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        output::now()
     }
 
     fn processor_seconds(&mut self) -> f64 {

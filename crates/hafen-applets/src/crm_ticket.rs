@@ -1,7 +1,6 @@
 //! `crm_ticket`: tickets of a cluster that shares resources with another one.
 
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hafen_cib::Cib;
 use hafen_cib::values::parse_boolean;
@@ -165,7 +164,7 @@ fn modify(
         let grants = value.as_deref().and_then(parse_boolean).unwrap_or(false);
         return Err(unsafe_without_force(vec![if grants { granting(ticket) } else { revoking(ticket) }]));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = output::now();
     source.change(SPEC.name, |cib| {
         let was_granted = is_true(state(cib, ticket), GRANTED);
         let known = state(cib, ticket).map(|state| state.node());

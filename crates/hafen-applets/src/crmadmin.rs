@@ -1,7 +1,6 @@
 //! `crmadmin`: who coordinates, and how a host's controller stands.
 
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hafen_cib::values::parse_duration_ms;
 use hafen_client::Client;
@@ -101,7 +100,7 @@ fn host(name: &str, status: &StatusReport) -> Result<Printed, Failed> {
 }
 
 fn daemon(given: &Given) -> Result<Printed, Failed> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = output::now();
     let now = i64::try_from(now).ok().and_then(output::moment).unwrap_or_default();
     let mut printed = Printed::default();
     if output::connect().is_err() {

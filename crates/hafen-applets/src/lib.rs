@@ -26,6 +26,7 @@ mod option_lists;
 mod options;
 mod output;
 mod pacemakerd;
+mod pairs;
 mod source;
 mod stonith_admin;
 

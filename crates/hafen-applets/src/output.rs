@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hafen_client::{Client, ClientError, SOCKET_PATH, SOCKET_VARIABLE};
 
@@ -220,6 +220,11 @@ pub(super) fn within(name: &str, xml: &str) -> String {
 pub(super) fn date(seconds: i64) -> Option<String> {
     let moment = jiff::Timestamp::from_second(seconds).ok()?.to_zoned(jiff::tz::TimeZone::system());
     Some(moment.strftime("%a %b %e %H:%M:%S %Y").to_string())
+}
+
+/// Seconds since the Unix epoch.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A moment as Pacemaker's XML has it, in UTC.

@@ -149,6 +149,7 @@ fn tools_print_and_exit_as_debians_do() {
             }
             continue;
         }
+        assert!(transcript.lines().any(|line| line.starts_with('$')), "{name} has no commands");
         let stage = Stage::new(&case, None);
         let found = played(&transcript, &stage, false);
         if found != transcript {

@@ -6,6 +6,7 @@ use hafen_cib::xml::{Element, NodeId};
 
 use super::super::options::Given;
 use super::super::output::{CrmExit, Failed};
+use super::super::pairs::{Ids, set_pair};
 use super::super::source::Source;
 
 /// The kind of a place.
@@ -183,49 +184,12 @@ fn added(old: &str, value: &str) -> String {
     addend.map_or_else(|| value.to_owned(), |addend| (score(old) + addend).value().to_string())
 }
 
-/// Where a value is to stand, if that is said.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ids<'a> {
-    /// The set with this id.
-    pub(super) set: Option<&'a str>,
-    /// The pair with this id.
-    pub(super) pair: Option<&'a str>,
-}
-
 /// Sets a value in the pair of that name, or in a new one.
 pub(super) fn set(cib: &mut Cib, scope: Scope, host: Option<&Place>, ids: Ids<'_>, name: &str, value: &str) {
     let holder = parent_or_new(cib, scope, host);
     let (kind, default_id) = scope.set(host);
-    let document = cib.document_mut();
-    let fits = |pair: &Element<'_>| {
-        pair.attribute("name") == Some(name) && ids.pair.is_none_or(|id| pair.id() == Some(id))
-    };
-    let sets = document.element(holder).children_named(kind);
-    let sets: Vec<NodeId> =
-        sets.filter(|set| ids.set.is_none_or(|id| set.id() == Some(id))).map(|set| set.node()).collect();
-    let old = sets.iter().find_map(|set| document.element(*set).children_named("nvpair").find(fits));
-    if let Some(old) = old {
-        let (node, value) = (old.node(), added(old.attribute("value").unwrap_or_default(), value));
-        document.set_attribute(node, "value", &value);
-        return;
-    }
-    let set = sets.first().copied().unwrap_or_else(|| {
-        let set = document.append_element(holder, kind);
-        document.set_attribute(set, "id", ids.set.unwrap_or(&default_id));
-        set
-    });
-    let set_id = document.element(set).id().unwrap_or_default().to_owned();
-    let id = ids.pair.map_or_else(|| sanitized(&format!("{set_id}-{name}")), str::to_owned);
-    let pair = document.append_element(set, "nvpair");
-    for (attribute, value) in [("id", id.as_str()), ("name", name), ("value", value)] {
-        document.set_attribute(pair, attribute, value);
-    }
-}
-
-/// An id without what ids must not have.
-fn sanitized(id: &str) -> String {
-    let fits = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
-    id.chars().map(|letter| if fits(letter) { letter } else { '.' }).collect()
+    let new = |old: Option<&str>| old.map_or_else(|| value.to_owned(), |old| added(old, value));
+    set_pair(cib.document_mut(), holder, (kind, &default_id), ids, name, new);
 }
 
 /// Deletes the pair with that id, of a place.

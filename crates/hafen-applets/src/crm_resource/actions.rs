@@ -54,7 +54,8 @@ pub(super) fn clean_up(
     };
     let mut printed = Printed::default();
     for resource in names {
-        let had_failures = status.failures.iter().any(|failure| failure.contains(&resource));
+        let names_it = |failure: &String| failure.split_whitespace().any(|word| word == resource);
+        let had_failures = status.failures.iter().any(names_it);
         if command == 'C' && everything && !had_failures {
             continue;
         }

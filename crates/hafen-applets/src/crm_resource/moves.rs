@@ -7,7 +7,7 @@ use jiff::{Span, Timestamp, tz::TimeZone};
 use super::super::options::Given;
 use super::super::output::{self, CrmExit, Failed, Printed};
 use super::super::source::Source;
-use super::{PROMOTED, SPEC, Wanted, now};
+use super::{PROMOTED, SPEC, Wanted};
 
 /// What a constraint made here says.
 struct Constraint<'a> {
@@ -88,7 +88,7 @@ fn warning(resource: &str, role: &str, host: &str) -> String {
 /// When a duration from now ends.
 fn end_of(given: &Given) -> Result<Option<String>, Failed> {
     let Some(text) = given.value(&['u']) else { return Ok(None) };
-    let seconds = i64::try_from(now()).unwrap_or(i64::MAX);
+    let seconds = i64::try_from(output::now()).unwrap_or(i64::MAX);
     let moment = Timestamp::from_second(seconds).unwrap_or_default().to_zoned(TimeZone::UTC);
     let end = text.parse::<Span>().ok().and_then(|span| moment.checked_add(span).ok());
     let wrong = || {
@@ -173,7 +173,7 @@ pub(super) fn make(
 /// The constraints that this tool has made for a resource: on one host or on all, those alone whose time is over.
 fn made_for(cib: &Cib, resource: &str, host: Option<&str>, expired: bool) -> Vec<String> {
     let all = cib.constraints().into_iter().flat_map(|all| all.children_named("rsc_location"));
-    let now = i64::try_from(now()).ok().and_then(output::moment).unwrap_or_default();
+    let now = i64::try_from(output::now()).ok().and_then(output::moment).unwrap_or_default();
     let mut ids = Vec::new();
     for location in all.filter(|location| location.attribute("rsc") == Some(resource)) {
         let id = location.id().unwrap_or_default();

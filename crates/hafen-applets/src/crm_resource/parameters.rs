@@ -2,10 +2,11 @@
 
 use hafen_cib::Cib;
 use hafen_cib::views::{NO_RULES, Pairs};
-use hafen_cib::xml::{Element, NodeId};
+use hafen_cib::xml::Element;
 
 use super::super::options::{Given, OUTPUT_AS};
 use super::super::output::{CrmExit, Failed, Printed, escaped};
+use super::super::pairs::{Ids, SetPair, set_pair};
 use super::super::source::Source;
 use super::{ELEMENT, RECURSIVE, SPEC, Wanted};
 
@@ -90,44 +91,6 @@ fn with_dependents(cib: &Cib, first: &str) -> Vec<String> {
     all
 }
 
-/// What became of a pair.
-struct SetPair {
-    id: String,
-    /// The set, if the pair is new in it.
-    set: Option<String>,
-}
-
-fn set_pair(cib: &mut Cib, given: &Given, resource: NodeId, id: &str, name: &str, value: &str) -> SetPair {
-    let kind = kind(given);
-    let (wanted_set, wanted_pair) = (given.value(&['s']), given.value(&['i']));
-    let document = cib.document_mut();
-    let sets = document.element(resource).children_named(kind);
-    let sets: Vec<NodeId> = sets
-        .filter(|set| wanted_set.is_none_or(|id| set.id() == Some(id)) && set.attribute("id-ref").is_none())
-        .map(|set| set.node())
-        .collect();
-    let fits = |pair: &Element<'_>| {
-        pair.attribute("name") == Some(name) && wanted_pair.is_none_or(|id| pair.id() == Some(id))
-    };
-    let old = sets.iter().find_map(|set| document.element(*set).children_named("nvpair").find(fits));
-    if let Some((node, id)) = old.map(|pair| (pair.node(), pair.id().unwrap_or_default().to_owned())) {
-        document.set_attribute(node, "value", value);
-        return SetPair { id, set: None };
-    }
-    let set = sets.first().copied().unwrap_or_else(|| {
-        let set = document.append_element(resource, kind);
-        document.set_attribute(set, "id", &wanted_set.map_or_else(|| format!("{id}-{kind}"), str::to_owned));
-        set
-    });
-    let set_id = document.element(set).id().unwrap_or_default().to_owned();
-    let id = wanted_pair.map_or_else(|| format!("{set_id}-{name}"), str::to_owned);
-    let pair = document.append_element(set, "nvpair");
-    for (attribute, value) in [("id", id.as_str()), ("name", name), ("value", value)] {
-        document.set_attribute(pair, attribute, value);
-    }
-    SetPair { id, set: Some(set_id) }
-}
-
 pub(super) fn set(given: &Given, wanted: &Wanted, source: &mut Source) -> Result<Printed, Failed> {
     let (name, value) = (given.value(&['p']).unwrap_or_default(), given.value(&['v']).unwrap_or_default());
     let (owner, is_parent) = owner(given, wanted)?;
@@ -148,7 +111,11 @@ pub(super) fn set(given: &Given, wanted: &Wanted, source: &mut Source) -> Result
                 printed.text += &format!("Set attribute: name={name} value={value}\n");
                 continue;
             }
-            let SetPair { id, set } = set_pair(cib, given, node, &resource, name, value);
+            let sets = (kind(given), format!("{resource}-{}", kind(given)));
+            let ids = Ids { set: given.value(&['s']), pair: given.value(&['i']) };
+            let document = cib.document_mut();
+            let SetPair { id, set } =
+                set_pair(document, node, (sets.0, &sets.1), ids, name, |_| value.to_owned());
             let set = set.map_or_else(String::new, |set| format!(" set={set}"));
             printed.text += &format!("Set '{resource}' option: id={id}{set} name={name} value={value}\n");
             let (id, name, value) = (escaped(&id), escaped(name), escaped(value));
