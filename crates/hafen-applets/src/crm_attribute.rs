@@ -229,7 +229,8 @@ fn update(
             set_transient(client, host, &name, Some(value))?;
             continue;
         }
-        source.change(SPEC.name, |cib| {
+        let mut set = None;
+        let outcome = source.change(SPEC.name, |cib| {
             let pairs = places::pairs(cib, wanted.scope, host);
             let found: Vec<&Pair> =
                 pairs.iter().filter(|pair| pair.name == name && wanted.matches(pair)).collect();
@@ -241,8 +242,21 @@ fn update(
                 return Err(Failed::new(CrmExit::Multiple, text));
             }
             let ids = Ids { set: wanted.given.value(&['s']), pair: wanted.given.value(&['i']) };
+            set = found.is_empty().then(|| wanted.scope.set(host).1);
             places::set(cib, wanted.scope, host, ids, &name, value);
             Ok(())
+        });
+        let readable = |failed: &Failed, source: &mut Source| {
+            failed.exit == CrmExit::NoPermission && source.cib(false).is_ok()
+        };
+        outcome.map_err(|mut failed| {
+            if readable(&failed, source) {
+                let (scope, set) = (wanted.scope.name(), set.as_deref().unwrap_or("<null>"));
+                failed.notes.push(format!(
+                    "Error setting {name}={value} (section={scope}, set={set}): Permission denied"
+                ));
+            }
+            failed
         })?;
     }
     Ok(Printed::default())

@@ -110,7 +110,15 @@ const COMMANDS: [char; 18] = [
 
 /// Runs the applet.
 pub(super) fn run(words: &[String]) -> ExitCode {
-    output::run(&SPEC, words, act)
+    output::run(&SPEC, words, |given| {
+        act(given).map_err(|failed| match (failed.exit, failed.text.as_deref()) {
+            (CrmExit::NoPermission, Some("Error performing operation: Permission denied")) => {
+                let text = Some("Error performing operation: Insufficient privileges".to_owned());
+                Failed { text, ..failed }
+            }
+            _ => failed,
+        })
+    })
 }
 
 fn act(given: &Given) -> Result<Printed, Failed> {

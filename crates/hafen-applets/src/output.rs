@@ -131,6 +131,7 @@ pub(super) fn failed_request(what: &str, error: &ClientError) -> Failed {
             };
             return Failed::new(CrmExit::Disconnected, format!("Could not connect to {what}: {reason}"));
         }
+        "permission" => CrmExit::NoPermission,
         "no-quorum" => CrmExit::NoQuorum,
         "timeout" => CrmExit::Timeout,
         "no-coordinator" | "unknown-outcome" => CrmExit::Temporary,

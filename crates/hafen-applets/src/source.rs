@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hafen_cib::acl::{self, User};
 use hafen_cib::upgrade::{self, Claim};
 use hafen_cib::{Cib, Patchset, schema};
 use hafen_client::{Client, ClientError};
@@ -16,8 +17,8 @@ const ATTEMPTS: u32 = 100;
 
 /// A CIB to read and to change.
 pub(super) enum Source {
-    /// A file; nobody else works on it.
-    File(PathBuf),
+    /// A file, which nobody else works on; and with whose rights, where they are not root's.
+    File(PathBuf, Option<User>),
     /// The cluster's.
     Daemon(Box<Client>),
 }
@@ -51,7 +52,10 @@ impl Source {
     fn open_at(file: Option<PathBuf>) -> Result<Self, Failed> {
         match file {
             Some(path) => match std::fs::read_to_string(&path) {
-                Ok(text) if Cib::parse(&text).is_ok_and(|cib| conforms(&cib)) => Ok(Self::File(path)),
+                Ok(text) if Cib::parse(&text).is_ok_and(|cib| conforms(&cib)) => {
+                    let user = std::env::var("CIB_user").ok().filter(|name| !name.is_empty());
+                    Ok(Self::File(path, user.map(|name| user_named(&name))))
+                }
                 Ok(_) => {
                     Err(no_cib("Update does not conform to the configured schema", CrmExit::Configuration))
                 }
@@ -63,18 +67,47 @@ impl Source {
         }
     }
 
+    /// Goes on with the rights of another user.
+    pub(super) fn act_as(&mut self, name: &str) {
+        match self {
+            Self::File(_, user) => *user = Some(user_named(name)),
+            Self::Daemon(client) => client.act_as(name),
+        }
+    }
+
     /// The daemon, where no file stands for the CIB.
     pub(super) fn daemon(&mut self) -> Option<&mut Client> {
         match self {
             Self::Daemon(client) => Some(client),
-            Self::File(_) => None,
+            Self::File(..) => None,
         }
     }
 
     /// The CIB as it is now; a daemon's without its status unless that is asked for.
     pub(super) fn cib(&mut self, status: bool) -> Result<Cib, Failed> {
+        let cib = self.whole(status)?;
+        let Some(user) = self.restricted(&cib) else { return Ok(cib) };
+        let mut view = acl::view(cib.document(), cib.document(), user).ok_or_else(denied)?;
+        if view.root().child("configuration").is_none() {
+            let root = view.root().node();
+            view.insert_element(root, 0, "configuration");
+        }
+        Cib::from_document(view).map_err(|_| denied())
+    }
+
+    /// Whose rights the lists of a file's CIB restrict. Those of a daemon's, the daemon knows.
+    fn restricted(&self, cib: &Cib) -> Option<&User> {
+        match self {
+            Self::File(_, user) => user.as_ref().filter(|user| acl::applies(cib, user)),
+            Self::Daemon(_) => None,
+        }
+    }
+
+    fn whole(&mut self, status: bool) -> Result<Cib, Failed> {
         let xml = match self {
-            Self::File(path) => std::fs::read_to_string(&*path).map_err(|error| unreadable(path, &error))?,
+            Self::File(path, _) => {
+                std::fs::read_to_string(&*path).map_err(|error| unreadable(path, &error))?
+            }
             Self::Daemon(client) => client.cib(status).map_err(|error| of_client(&error))?,
         };
         let wrong = |error: hafen_cib::CibError| {
@@ -91,11 +124,14 @@ impl Source {
         mut act: impl FnMut(&mut Cib) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
         for _ in 0..ATTEMPTS {
-            let before = self.cib(false)?;
+            let before = self.whole(false)?;
             let mut after = before.clone();
             let value = act(&mut after)?;
+            if let Some(user) = self.restricted(&before) {
+                acl::allowed(&before, &after, user).map_err(|_| denied())?;
+            }
             match self {
-                Self::File(path) => {
+                Self::File(path, _) => {
                     count(&before, &mut after);
                     replace(path, &(after.root().to_xml() + "\n"))
                         .map_err(|error| unreadable(path, &error))?;
@@ -161,12 +197,25 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failed {
     Failed::new(CrmExit::Error, format!("{}: {error}", path.display()))
 }
 
+/// A user by name, as this system knows it.
+pub(super) fn user_named(name: &str) -> User {
+    let table = |path| std::fs::read_to_string(path).unwrap_or_default();
+    User::named(name, &table("/etc/passwd"), &table("/etc/group"))
+}
+
+/// The lists of the CIB do not permit it.
+fn denied() -> Failed {
+    Failed::new(CrmExit::NoPermission, "Error performing operation: Permission denied")
+}
+
 fn no_cib(reason: &str, exit: CrmExit) -> Failed {
     Failed::new(exit, format!("Could not connect to the CIB: {reason}"))
 }
 
 fn of_client(error: &ClientError) -> Failed {
     match error.kind() {
+        // What it is about, the daemon says.
+        "permission" => Failed { notes: vec![error.to_string()], ..denied() },
         "no-daemon" => no_cib("Transport endpoint is not connected", CrmExit::Disconnected),
         _ => output::failed_request("the CIB", error),
     }

@@ -6,6 +6,7 @@
 
 pub mod xml;
 
+pub mod acl;
 pub mod catalogue;
 pub mod checks;
 pub mod metadata;

@@ -110,6 +110,7 @@ fn of_client(error: &ClientError) -> u8 {
             _ => UNAVAILABLE,
         },
         "no-quorum" | "timeout" | "no-coordinator" | "unknown-outcome" => TEMPORARY,
+        "permission" => NO_PERMISSION,
         "invalid" | "not-found" | "exists" | "present" => DATA,
         _ => SOFTWARE,
     }

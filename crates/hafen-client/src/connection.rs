@@ -16,6 +16,8 @@ pub struct Client {
     reader: BufReader<UnixStream>,
     timeout: Duration,
     last_number: u64,
+    /// With whose rights requests are made; nothing: with those of who connected.
+    user: Option<String>,
 }
 
 impl Client {
@@ -23,7 +25,18 @@ impl Client {
     pub fn connect(path: &Path, timeout: Duration) -> Result<Self, ClientError> {
         let stream = UnixStream::connect(path)
             .map_err(|source| ClientError::Connect { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), reader: BufReader::new(stream), timeout, last_number: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            reader: BufReader::new(stream),
+            timeout,
+            last_number: 0,
+            user: None,
+        })
+    }
+
+    /// Makes the requests from here on with the rights of another user, as only root and hacluster may.
+    pub fn act_as(&mut self, user: &str) {
+        self.user = Some(user.to_owned());
     }
 
     /// The socket.
@@ -111,6 +124,10 @@ impl Client {
     fn send(&mut self, body: Request) -> Result<u64, ClientError> {
         self.last_number += 1;
         let number = self.last_number;
+        let body = match &self.user {
+            Some(user) => Request::As { user: user.clone(), body: Box::new(body) },
+            None => body,
+        };
         let mut line = serde_json::to_vec(&Numbered { number, body })
             .map_err(|error| ClientError::Nonsense { path: self.path.clone(), what: error.to_string() })?;
         line.push(b'\n');

@@ -7,13 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hafen_cib::acl::User;
 use hafen_protocol::client::{Failure, Numbered, Reply, Request};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::{self, SharedEvents};
+use crate::users;
 
 /// Who may administer the cluster beside root, as with Pacemaker.
 const GROUP: &str = "haclient";
@@ -31,7 +33,16 @@ const EVENTS_PER_TURN: usize = 64;
 /// What connections tell the loop.
 pub(crate) enum ClientEvent {
     /// A request, with the way for its answer.
-    Asked { connection: u64, number: u64, request: Request, answers: mpsc::Sender<Numbered<Reply>> },
+    Asked {
+        connection: u64,
+        number: u64,
+        /// Who asks; nothing: one whom no access control list restricts.
+        user: Option<User>,
+        body: Request,
+        answers: mpsc::Sender<Numbered<Reply>>,
+    },
+    /// Whether a user may ask what is answered here.
+    MayAsk { user: User, body: Request, answer: oneshot::Sender<Result<(), Failure>> },
     /// A connection ended: nobody waits for its answers.
     Gone { connection: u64 },
 }
@@ -112,6 +123,7 @@ async fn accept(listener: UnixListener, surroundings: Surroundings) {
 }
 
 async fn converse(connection: u64, stream: UnixStream, surroundings: Surroundings) -> io::Result<()> {
+    let user = users::of(&stream).await?;
     let (read, mut write) = stream.into_split();
     let mut reader = BufReader::new(read);
     let (answers, mut answered) = mpsc::channel(ANSWERS_MAXIMUM);
@@ -124,6 +136,13 @@ async fn converse(connection: u64, stream: UnixStream, surroundings: Surrounding
                 }
                 let asked = serde_json::from_slice::<Numbered<Request>>(&line);
                 line.clear();
+                let (asked, user) = match admitted(asked, user.as_ref(), &surroundings).await {
+                    Ok(Admitted { asked, user }) => (asked, user),
+                    Err(refused) => {
+                        send(&mut write, &refused).await?;
+                        continue;
+                    }
+                };
                 match asked {
                     Ok(Numbered { number, body: Request::Events { after, follow } }) => {
                         return send_events(number, after, follow, &mut reader, &mut write, surroundings).await;
@@ -134,8 +153,8 @@ async fn converse(connection: u64, stream: UnixStream, surroundings: Surrounding
                         let body = found.map_or_else(|error| no_input(transition, &error), |xml| Reply::Xml { xml });
                         send(&mut write, &Numbered { number, body }).await?;
                     }
-                    Ok(Numbered { number, body: request }) => {
-                        let event = ClientEvent::Asked { connection, number, request, answers: answers.clone() };
+                    Ok(Numbered { number, body }) => {
+                        let event = ClientEvent::Asked { connection, number, user, body, answers: answers.clone() };
                         surroundings.requests.send(event).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
                     }
                     Err(error) => {
@@ -146,6 +165,46 @@ async fn converse(connection: u64, stream: UnixStream, surroundings: Surrounding
             }
             Some(answer) = answered.recv() => send(&mut write, &answer).await?,
         }
+    }
+}
+
+/// A request, and with whose rights it is made.
+struct Admitted {
+    asked: Result<Numbered<Request>, serde_json::Error>,
+    user: Option<User>,
+}
+
+/// Settles with whose rights a request is made, and asks the loop about what is answered here. The error is the answer.
+async fn admitted(
+    asked: Result<Numbered<Request>, serde_json::Error>,
+    user: Option<&User>,
+    surroundings: &Surroundings,
+) -> Result<Admitted, Numbered<Reply>> {
+    let (number, body) = match asked {
+        Ok(Numbered { number, body }) => (number, body),
+        Err(error) => return Ok(Admitted { asked: Err(error), user: user.cloned() }),
+    };
+    let (body, user) = match (body, user) {
+        (Request::As { user, body }, None) => (*body, users::named(&user)),
+        (body, user) => (body, user.cloned()),
+    };
+    if let (Some(user), Request::Events { .. } | Request::TransitionInput { .. } | Request::As { .. }) =
+        (&user, &body)
+    {
+        let (answer, answered) = oneshot::channel();
+        let event = ClientEvent::MayAsk { user: user.clone(), body: body.clone(), answer };
+        let failed = |failure| Numbered { number, body: Reply::Failed(failure) };
+        surroundings.requests.send(event).await.map_err(|_| failed(ending()))?;
+        answered.await.map_err(|_| failed(ending()))?.map_err(failed)?;
+    }
+    Ok(Admitted { asked: Ok(Numbered { number, body }), user })
+}
+
+fn ending() -> Failure {
+    Failure {
+        kind: "no-coordinator".to_owned(),
+        message: "the daemon is about to end".to_owned(),
+        mend: "try again in a few seconds".to_owned(),
     }
 }
 

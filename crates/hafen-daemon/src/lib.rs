@@ -19,6 +19,7 @@ mod memory;
 mod peer;
 mod shell;
 mod storage;
+mod users;
 
 pub use config::{BusConfig, DaemonConfig, HostEntry, WatchdogSettings};
 pub use error::DaemonError;

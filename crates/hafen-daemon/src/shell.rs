@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::time::Duration;
 
 use hafen_bus::{Bus, BusError};
+use hafen_cib::acl::User;
 use hafen_executor::wire::{self, FenceOperation};
 use hafen_node::api::{Input, Output};
 use hafen_node::{Identity, Node, Settings};
@@ -318,13 +319,14 @@ impl Shell {
 
     fn client_event(&mut self, event: ClientEvent) {
         match event {
-            ClientEvent::Asked { connection, number, request, answers } => {
+            ClientEvent::Asked { connection, number, user, body, answers } => {
                 self.last_request += 1;
                 self.askers.insert(self.last_request, Asker { connection, number, answers });
-                match request {
-                    Request::FenceDrill { host, real } => self.drill(self.last_request, host, real),
-                    body => self.feed(Input::Client { request: self.last_request, body }),
-                }
+                self.asked(self.last_request, user, body);
+            }
+            ClientEvent::MayAsk { user, body, answer } => {
+                // Who does not wait any more needs no answer.
+                let _ = answer.send(self.node.permits(&user, &body));
             }
             ClientEvent::Gone { connection } => {
                 let gone: Vec<u64> = self
@@ -338,6 +340,20 @@ impl Shell {
                     self.feed(Input::ClientGone { request });
                 }
             }
+        }
+    }
+
+    fn asked(&mut self, request: u64, user: Option<User>, body: Request) {
+        match (body, user) {
+            (Request::FenceDrill { host, real }, user) => {
+                let body = Request::FenceDrill { host: host.clone(), real };
+                match user.map_or(Ok(()), |user| self.node.permits(&user, &body)) {
+                    Ok(()) => self.drill(request, host, real),
+                    Err(failure) => self.reply(request, Reply::Failed(failure)),
+                }
+            }
+            (body, Some(user)) => self.feed(Input::ClientAs { request, user, body }),
+            (body, None) => self.feed(Input::Client { request, body }),
         }
     }
 

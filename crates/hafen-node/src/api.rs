@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hafen_cib::acl::User;
 use hafen_protocol::client::{Event, Reply, Request};
 use hafen_protocol::message::{Execute, FenceResult, FenceStart, OperationResult};
 use hafen_protocol::{Delivery, HostId, Incarnation, Transmission};
@@ -87,6 +88,15 @@ pub enum Input {
     Client {
         /// The shell's number for the request; `Output::Reply` carries it.
         request: u64,
+        /// What is asked.
+        body: Request,
+    },
+    /// A request of a user whom access control lists may restrict.
+    ClientAs {
+        /// The shell's number for the request.
+        request: u64,
+        /// Who asks.
+        user: User,
         /// What is asked.
         body: Request,
     },

@@ -4,6 +4,7 @@
 //! state. A host's failure walks `view` (lost, unclean) → `plan` (schedule) → `drive` (fire) → `order` and `fence` (fence, proof,
 //! execute, result) → `plan` (nothing left to do).
 
+mod access;
 mod alerts;
 mod attributes;
 mod changes;
@@ -257,6 +258,7 @@ impl Machine for Node {
             }
             Input::FenceDevicesChecked { failures } => self.learned.failures = failures,
             Input::Client { request, body } => self.client_asks(request, body),
+            Input::ClientAs { request, user, body } => self.user_asks(request, user, body),
             Input::ClientGone { request } => self.client_gone(request),
         }
         self.step();

@@ -191,10 +191,50 @@ fn write_attributes(document: &mut Document, state: NodeId, id: &str, attributes
     let set = document.append_element(transient, "instance_attributes");
     document.set_attribute(set, "id", &format!("status-{id}"));
     for (name, value) in attributes {
-        let pair = document.append_element(set, "nvpair");
-        document.set_attribute(pair, "id", &format!("status-{id}-{}", as_id(name)));
-        document.set_attribute(pair, "name", name);
-        document.set_attribute(pair, "value", value);
+        add_pair(document, set, &format!("status-{id}"), name, value);
+    }
+}
+
+fn add_pair(document: &mut Document, set: NodeId, set_id: &str, name: &str, value: &str) {
+    let pair = document.append_element(set, "nvpair");
+    document.set_attribute(pair, "id", &format!("{set_id}-{}", as_id(name)));
+    document.set_attribute(pair, "name", name);
+    document.set_attribute(pair, "value", value);
+}
+
+/// Sets or deletes a transient attribute in a host's state.
+pub(crate) fn set_attribute(document: &mut Document, state: NodeId, name: &str, value: Option<&str>) {
+    let existing = document.element(state).children_named("transient_attributes").find_map(|transient| {
+        let pair = |element: &hafen_cib::Element<'_>| {
+            element.name() == "nvpair" && element.attribute("name") == Some(name)
+        };
+        transient.descendants().find(pair).map(|pair| pair.node())
+    });
+    match (existing, value) {
+        (Some(pair), Some(value)) => document.set_attribute(pair, "value", value),
+        (Some(pair), None) => document.remove(pair),
+        (None, None) => {}
+        (None, Some(value)) => {
+            let set = document
+                .element(state)
+                .child("transient_attributes")
+                .and_then(|transient| transient.child("instance_attributes").map(|set| set.node()));
+            match set {
+                Some(set) => {
+                    let id = document.element(set).id().unwrap_or("status").to_owned();
+                    add_pair(document, set, &id, name, value);
+                }
+                None => {
+                    let id = document.element(state).id().unwrap_or_default().to_owned();
+                    write_attributes(
+                        document,
+                        state,
+                        &id,
+                        &BTreeMap::from([(name.to_owned(), value.to_owned())]),
+                    );
+                }
+            }
+        }
     }
 }
 

@@ -95,6 +95,13 @@ pub enum Request {
         /// Whose; nothing: all hosts'.
         host: Option<String>,
     },
+    /// The same as another user would ask it, with no more than that user's rights. Only root and `hacluster` may.
+    As {
+        /// The user's name.
+        user: String,
+        /// What that user asks.
+        body: Box<Request>,
+    },
     /// Who answers; `Reply::Host`.
     WhoAmI,
     /// Looks whether the fence devices would do their work, without harm; with `real` fences the host to see it.
@@ -320,7 +327,7 @@ pub struct FenceCheck {
 /// What was wrong, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// A stable word for programs (`no-quorum`, `not-found`, `invalid`, `timeout`, `no-coordinator`, `unknown-outcome`).
+    /// A stable word for programs (`no-quorum`, `not-found`, `invalid`, `permission`, `timeout`, `no-coordinator`, `unknown-outcome`).
     pub kind: String,
     /// What was wrong and where, in a sentence.
     pub message: String,

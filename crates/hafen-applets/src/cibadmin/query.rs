@@ -6,7 +6,7 @@ use hafen_cib::{Cib, Document, Element};
 use super::super::options::Given;
 use super::super::output::{CrmExit, Failed, Printed};
 use super::super::source::Source;
-use super::{call_failed, find_section, section};
+use super::{access, call_failed, find_section, section};
 
 fn no_such() -> Failed {
     call_failed(CrmExit::NoSuchObject, "No such device or address")
@@ -16,18 +16,17 @@ fn no_such() -> Failed {
 pub(super) fn query(given: &Given, source: &mut Source) -> Result<Printed, Failed> {
     let by_path = given.last(&['o', 'A']) == Some('A');
     let section = if given.last(&['o', 'A']) == Some('o') { section(given)? } else { None };
-    if let (true, Some(user)) = (given.has('S'), given.value(&['U'])) {
-        let text =
-            format!("Could not evaluate access per request ({user}, error: Already in requested state)");
-        return Err(Failed::new(CrmExit::Configuration, text));
-    }
     let cib = source.cib(true)?;
     let text = match (by_path, section) {
         (true, _) => found(&cib, given)?,
         // Paths are told of what an XPath finds.
-        _ if given.has('e') => String::new(),
+        _ if given.has('e') && !given.has('S') => String::new(),
         (_, Some(name)) => shown(find_section(&cib, name).ok_or_else(no_such)?, given),
         (_, None) => shown(cib.root(), given),
+    };
+    let text = match (given.has('S'), given.value(&['U'])) {
+        (true, Some(user)) => access::shown(&text, user, given.value(&['S']).unwrap_or("auto"))?,
+        _ => text,
     };
     Ok(Printed { text, ..Printed::default() })
 }

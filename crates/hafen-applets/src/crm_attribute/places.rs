@@ -87,7 +87,7 @@ impl Scope {
     }
 
     /// The name of the sets, and the id of the set that is made where there is none.
-    fn set(self, host: Option<&Place>) -> (&'static str, String) {
+    pub(super) fn set(self, host: Option<&Place>) -> (&'static str, String) {
         let id = host.map_or("", |host| host.id.as_str());
         match self {
             Self::CrmConfig => ("cluster_property_set", "cib-bootstrap-options".to_owned()),

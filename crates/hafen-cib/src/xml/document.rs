@@ -100,6 +100,11 @@ impl Document {
         }
     }
 
+    /// How many slots there are for nodes: all ids of nodes are below.
+    pub(crate) fn slots(&self) -> usize {
+        self.nodes.len()
+    }
+
     pub(crate) fn node(&self, node: u32) -> &Node {
         &self.nodes[node as usize]
     }

@@ -113,6 +113,13 @@ impl<'a> Element<'a> {
     }
 }
 
+impl Document {
+    /// The node of a slot as an element; nothing where it is of another kind.
+    pub(crate) fn as_element(&self, node: u32) -> Option<Element<'_>> {
+        (self.node(node).kind == Kind::Element).then(|| Element::new(self, node))
+    }
+}
+
 impl std::fmt::Debug for Element<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "<{}", self.name())?;

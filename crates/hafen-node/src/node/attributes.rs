@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_protocol::HostId;
-use hafen_protocol::client::{AttributeMode, AttributeReport, Reply};
+use hafen_protocol::client::{AttributeMode, AttributeReport};
 use hafen_protocol::message::{Damped, DampedUpdate, DampedValue, HostStatus, Message};
 
 use super::Node;
@@ -139,8 +139,8 @@ impl Node {
         }
     }
 
-    /// Answers with values as they were set last.
-    pub(super) fn answer_attributes(&mut self, request: u64, name: Option<&str>, host: Option<HostId>) {
+    /// Values as they were set last.
+    pub(super) fn latest_attributes(&self, name: Option<&str>, host: Option<HostId>) -> Vec<AttributeReport> {
         let mut attributes = Vec::new();
         for (_, record) in self.replica.hosts.iter().filter(|(id, _)| host.is_none_or(|host| host == **id)) {
             let status = &record.status;
@@ -150,7 +150,7 @@ impl Node {
                 attributes.push(AttributeReport { host: record.uname.clone(), name: found.clone(), value });
             }
         }
-        self.reply(request, Reply::Attributes { attributes });
+        attributes
     }
 }
 

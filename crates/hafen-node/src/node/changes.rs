@@ -1,12 +1,13 @@
 //! Changes of the configuration that clients ask for: made here as patchsets against the state as it is, and answered when
 //! they are acknowledged.
 
+use hafen_cib::acl::{self, User};
 use hafen_cib::{Patchset, Version};
 use hafen_protocol::client::{Edit, Failure, Reply};
 use hafen_protocol::message::{Change, Lineage, Message};
 
-use super::Node;
 use super::requests::REQUESTS_MAXIMUM;
+use super::{Node, access};
 use crate::edits;
 use crate::membership::Phase;
 
@@ -34,6 +35,8 @@ pub(super) struct ChangeRequest {
     pub(super) edits: Vec<Edit>,
     pub(super) without_quorum: bool,
     pub(super) origin: String,
+    /// Who asks, where access control lists may restrict that user.
+    pub(super) user: Option<User>,
     pub(super) state: State,
     pub(super) attempts: u32,
     pub(super) deadline_ms: u64,
@@ -49,6 +52,7 @@ impl Node {
         edits: Vec<Edit>,
         without_quorum: bool,
         origin: String,
+        user: Option<User>,
     ) {
         if self.requests.changes.len() >= REQUESTS_MAXIMUM {
             let text = "too many changes wait already".to_string();
@@ -58,6 +62,7 @@ impl Node {
             edits,
             without_quorum,
             origin,
+            user,
             state: State::Waiting,
             attempts: 0,
             deadline_ms: self.now.monotonic_ms + CHANGE_TIMEOUT_MS,
@@ -190,8 +195,15 @@ impl Node {
         }
         let base = self.replica.cib();
         let mut next = base.clone();
-        edits::apply(&mut next, &change.edits)?;
+        let restricted = change.user.as_ref().filter(|user| acl::applies(base, user));
+        match restricted {
+            Some(_) => edits::apply(&mut next, &access::of_a_part(&change.edits))?,
+            None => edits::apply(&mut next, &change.edits)?,
+        }
         let mut next = super::without_status(next);
+        if let Some(user) = restricted {
+            acl::allowed(base, &next, user).map_err(|denied| access::refused(&denied))?;
+        }
         edits::ensure_nodes(&mut next, &self.replica.configured);
         if next.refresh_digest() == self.replica.digest() {
             return Ok(None);

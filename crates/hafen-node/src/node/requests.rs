@@ -81,7 +81,7 @@ impl Node {
                 self.reply(request, Reply::Xml { xml });
             }
             Request::Change { edits, without_quorum, origin } => {
-                self.ask_for_change(request, edits, without_quorum, origin);
+                self.ask_for_change(request, edits, without_quorum, origin, None);
             }
             Request::Settled => self.requests.awaiting_settled.push(request),
             Request::Cleanup { resource, host } => self.clean_up(request, &resource, host.as_deref()),
@@ -114,7 +114,10 @@ impl Node {
             Request::QueryAttribute { name, host } => {
                 let host = host.map(|name| self.replica.host_by_name(&name).ok_or(name)).transpose();
                 match host {
-                    Ok(host) => self.answer_attributes(request, name.as_deref(), host),
+                    Ok(host) => {
+                        let attributes = self.latest_attributes(name.as_deref(), host);
+                        self.reply(request, Reply::Attributes { attributes });
+                    }
                     Err(name) => self.refuse_host(request, &name),
                 }
             }
@@ -122,6 +125,10 @@ impl Node {
                 let (name, id) = (self.identity.uname.clone(), self.identity.host.0);
                 let cluster = self.settings.cluster.clone();
                 self.reply(request, Reply::Host { name, id, cluster });
+            }
+            Request::As { .. } => {
+                let text = "who asks is known to the shell of the daemon".to_string();
+                self.refuse(request, "invalid", text, "ask the daemon's socket");
             }
             Request::FenceDrill { .. } => {
                 let text = "fence drills are done by the shell of the daemon".to_string();

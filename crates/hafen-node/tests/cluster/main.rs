@@ -1,5 +1,6 @@
 //! Whole clusters of nodes on a calm bus: the straight ways through the node. The simulation walks the crooked ones.
 
+mod access;
 mod attributes;
 mod crooked;
 mod greeting;

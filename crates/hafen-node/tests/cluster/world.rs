@@ -240,10 +240,15 @@ impl World {
 
     /// Asks a host's daemon.
     pub(crate) fn ask(&mut self, host: u32, body: Request) -> u64 {
-        self.counter += 1;
-        let request = self.counter;
+        let request = self.number();
         self.input(HostId(host), Input::Client { request, body });
         request
+    }
+
+    /// A number for a request.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
     }
 
     /// Lets time pass until a condition holds; panics with the story when it does not within a minute.
