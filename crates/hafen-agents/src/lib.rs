@@ -17,6 +17,7 @@ mod ocf;
 mod outcome;
 mod paths;
 mod run;
+pub mod secrets;
 
 pub use family::{FenceFamily, translated};
 pub use fence::FenceInvocation;

@@ -9,6 +9,7 @@ use crate::family::{EXTERNAL_PREFIX, replacement};
 use crate::human::MEATWARE_DIR;
 use crate::name::{AgentClass, AgentName};
 use crate::outcome::{OcfExitCode, OpStatus, Outcome};
+use crate::secrets::SECRETS_FOLDER;
 
 /// The folders in which agents are looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct AgentPaths {
     pub init: Vec<PathBuf>,
     /// Folders of class `heartbeat`, searched before those of init scripts.
     pub heartbeat: Vec<PathBuf>,
+    /// Where the values of secret parameters are (`cibsecret`).
+    pub secrets: PathBuf,
     /// Where fencings wait for a human (`meatware`).
     pub meatware: PathBuf,
 }
@@ -38,6 +41,7 @@ impl Default for AgentPaths {
             external: vec!["/usr/lib/stonith/plugins".into()],
             init: vec!["/etc/init.d".into()],
             heartbeat: vec!["/etc/ha.d/resource.d".into()],
+            secrets: SECRETS_FOLDER.into(),
             meatware: MEATWARE_DIR.into(),
         }
     }

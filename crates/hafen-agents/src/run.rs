@@ -22,6 +22,7 @@ use crate::name::{AgentClass, AgentName};
 use crate::ocf::{self, Invocation};
 use crate::outcome::{OcfExitCode, OpStatus, Outcome};
 use crate::paths::AgentPaths;
+use crate::secrets::{self, Secrets};
 
 /// How much of an agent's standard output is kept, in bytes. Of metadata more: see `METADATA_LENGTH_LIMIT_BYTES`.
 pub const STDOUT_LIMIT_BYTES: usize = 32 * 1024;
@@ -78,6 +79,8 @@ pub struct RunningAgent {
     reading: Option<init::Reading>,
     /// What is to be told beside the agent's own words.
     note: Option<String>,
+    /// What is to be told by nobody.
+    secrets: Secrets,
 }
 
 /// Who does it.
@@ -92,6 +95,22 @@ impl Agents {
     ///
     /// The error is the outcome of an action that could not be started, or (class `stonith`) that needs no process.
     pub fn start(
+        &self,
+        invocation: &Invocation,
+        announce: Option<AnnounceTo>,
+    ) -> Result<RunningAgent, Box<NotStarted>> {
+        let mut invocation = invocation.clone();
+        let secrets = secrets::prepare(
+            &self.paths.secrets,
+            &invocation.resource,
+            &mut invocation.parameters,
+            invocation.task == "stop",
+        )?;
+        let running = self.start_with(&invocation, announce)?;
+        Ok(RunningAgent { secrets, ..running })
+    }
+
+    fn start_with(
         &self,
         invocation: &Invocation,
         announce: Option<AnnounceTo>,
@@ -120,6 +139,19 @@ impl Agents {
                 .into()),
             },
         }
+    }
+
+    /// Starts an action of a configured fence device, as [`Agents::start_fence`] does; its secrets are kept.
+    pub fn start_device(
+        &self,
+        device: &str,
+        fencing: &FenceInvocation,
+        announce: Option<AnnounceTo>,
+    ) -> Result<RunningAgent, Box<NotStarted>> {
+        let mut fencing = fencing.clone();
+        let secrets = secrets::prepare(&self.paths.secrets, device, &mut fencing.parameters, false)?;
+        let running = self.start_fence(&fencing, announce)?;
+        Ok(RunningAgent { secrets, ..running })
     }
 
     /// Starts an action of a fence agent, in a process group of its own. Must be called in a tokio runtime.
@@ -176,6 +208,7 @@ impl Agents {
             timeout: fencing.timeout,
             reading: None,
             note: None,
+            secrets: Secrets::default(),
         })
     }
 }
@@ -245,6 +278,7 @@ pub(crate) fn spawn(
                 timeout,
                 reading: None,
                 note: None,
+                secrets: Secrets::default(),
             })
         }
         Err(error) => {
@@ -275,6 +309,18 @@ impl RunningAgent {
     /// [`TERMINATE_GRACE`]. Processes that it put into other groups or sessions live on, and so do those in its group when
     /// it ended by itself: they are what it was to start.
     pub async fn end(mut self) -> Outcome {
+        let secrets = std::mem::take(&mut self.secrets);
+        let outcome = self.end_unmasked().await;
+        let mask = |text: String| secrets.mask(&text);
+        Outcome {
+            exit_reason: outcome.exit_reason.map(mask),
+            stdout: mask(outcome.stdout),
+            stderr: mask(outcome.stderr),
+            ..outcome
+        }
+    }
+
+    async fn end_unmasked(mut self) -> Outcome {
         let deadline = self.started + self.timeout;
         match self.read_until_end(deadline).await {
             Waited::Ended => {

@@ -14,6 +14,33 @@ use hafen_agents::{
 use hafen_sys::{Announcement, ProcessIdentity, Signal, is_running, process_status};
 
 #[tokio::test]
+async fn what_an_agent_tells_is_told_without_secrets() {
+    let folder = Folder::new();
+    let script = "echo \"in $OCF_RESKEY_passwd\"; echo \"err $OCF_RESKEY_user\" >&2; \
+                  echo \"ocf-exit-reason:login $OCF_RESKEY_passwd/$OCF_RESKEY_user failed\" >&2; exit 1";
+    folder.script("resource.d/test/leak", script);
+    let mut agents = folder.agents();
+    agents.paths.secrets = folder.path().join("secrets");
+    let own = agents.paths.secrets.join("rsc1");
+    std::fs::create_dir_all(&own).expect("made");
+    std::fs::write(own.join("user"), "geheim").expect("written");
+    std::fs::write(own.join("user.sign"), "e8636ea013e682faf61f56ce1cb1ab5c").expect("written");
+    let parameters = [("passwd", "topsecret"), ("user", "lrm://")];
+    let outcome = run(&agents, &invocation("ocf:test:leak", "start", &parameters)).await;
+    assert_eq!(outcome.exit_reason.as_deref(), Some("login ******/****** failed"));
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.contains("geheim")), ("in ******\n", false));
+    // A secret that this host does not have: nothing starts, but what runs is stopped.
+    std::fs::remove_file(own.join("user")).expect("it was there");
+    let outcome = run(&agents, &invocation("ocf:test:leak", "start", &parameters)).await;
+    assert_eq!(outcome.rc, OcfExitCode::NOT_CONFIGURED);
+    assert!(
+        outcome.exit_reason.is_some_and(|why| why.starts_with("the secret user of rsc1 is not on this host"))
+    );
+    let outcome = run(&agents, &invocation("ocf:test:leak", "stop", &parameters)).await;
+    assert_eq!(outcome.stdout, "in ******\n");
+}
+
+#[tokio::test]
 async fn an_agent_gets_the_environment_of_resource_agents() {
     let folder = Folder::new();
     folder.script(

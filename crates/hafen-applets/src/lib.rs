@@ -12,6 +12,7 @@ mod crm_error;
 mod crm_failcount;
 mod crm_mon;
 mod crm_node;
+mod crm_report;
 mod crm_resource;
 mod crm_rule;
 mod crm_shadow;
@@ -50,6 +51,7 @@ const APPLETS: &[(&str, Applet)] = &[
     ("crm_master", |words| crm_attribute::run_master(&texts(words))),
     ("crm_mon", |words| crm_mon::run(&texts(words))),
     ("crm_node", |words| crm_node::run(&texts(words))),
+    ("crm_report", |words| crm_report::run(&texts(words))),
     ("crm_resource", |words| crm_resource::run(&texts(words))),
     ("crm_rule", |words| crm_rule::run(&texts(words))),
     ("crm_shadow", |words| crm_shadow::run(&texts(words))),

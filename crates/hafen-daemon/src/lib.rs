@@ -17,6 +17,7 @@ mod log;
 mod memory;
 #[cfg(feature = "corosync")]
 mod peer;
+mod private;
 mod shell;
 mod storage;
 mod users;

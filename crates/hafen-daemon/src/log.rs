@@ -1,13 +1,15 @@
 //! The event log and the saved inputs of transitions: bounded, numbered, and never in the way of the loop.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hafen_protocol::client::Event;
+
+use crate::private;
 use tokio::sync::watch;
 
 /// Events that are kept in memory for clients.
@@ -137,10 +139,10 @@ fn write_items(folder: &Path, items: &Receiver<Item>) {
 
 fn append(folder: &Path, event: &Event) -> io::Result<()> {
     let path = folder.join("events.jsonl");
-    let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+    let mut file = private::append(&path)?;
     if file.metadata()?.len() >= FILE_BYTES_MAXIMUM {
         fs::rename(&path, folder.join("events.jsonl.1"))?;
-        file = OpenOptions::new().create(true).append(true).open(&path)?;
+        file = private::append(&path)?;
     }
     let mut line = serde_json::to_vec(event)?;
     line.push(b'\n');

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use hafen_protocol::{Incarnation, Now};
 
+use crate::private;
+
 /// Where the node's memory is kept, in the run folder.
 const MEMORY_FILE: &str = "node-memory";
 /// The number of the last run, in the run folder and in the store.
@@ -42,7 +44,7 @@ impl Memory {
 /// Writes a file beside the old one and renames it over it.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = fs::File::create(&new)?;
+    let mut file = private::create(&new)?;
     file.write_all(bytes)?;
     drop(file);
     fs::rename(&new, path)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hafen_node::api::{StorageEffect, StorageError, StoredFiles};
 use tokio::sync::mpsc;
 
-use crate::DaemonError;
+use crate::{DaemonError, private};
 
 /// Effects that wait for the disk, at most.
 pub(crate) const EFFECTS_MAXIMUM: usize = 256;
@@ -86,10 +86,8 @@ fn describe(effect: &StorageEffect) -> String {
 
 fn apply(folder: &Path, effect: &StorageEffect) -> io::Result<()> {
     match effect {
-        StorageEffect::Write { file, bytes } => File::create(path(folder, file)?)?.write_all(bytes),
-        StorageEffect::Append { file, bytes } => {
-            OpenOptions::new().create(true).append(true).open(path(folder, file)?)?.write_all(bytes)
-        }
+        StorageEffect::Write { file, bytes } => private::create(&path(folder, file)?)?.write_all(bytes),
+        StorageEffect::Append { file, bytes } => private::append(&path(folder, file)?)?.write_all(bytes),
         StorageEffect::Truncate { file, length } => {
             OpenOptions::new().write(true).open(path(folder, file)?)?.set_len(*length)
         }

@@ -9,6 +9,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -28,6 +29,8 @@ const COMPACTION_MINIMUM_BYTES: u64 = 128 * 1024;
 const COMPACTION_FACTOR: u64 = 4;
 /// How often, 50 ms apart, the lock is tried: another executor may just be about to end.
 const LOCK_ATTEMPTS: u32 = 100;
+/// Its records hold the parameters of operations, secrets among them.
+const PRIVATE: u32 = 0o600;
 
 /// The journal, opened to append, and locked: there is one executor for it.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ fn this_boot() -> io::Result<String> {
 }
 
 fn lock(path: &Path) -> io::Result<File> {
-    let file = File::options().create(true).append(true).open(path)?;
+    let file = File::options().create(true).append(true).mode(PRIVATE).open(path)?;
     for _ in 0..LOCK_ATTEMPTS {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),
@@ -110,7 +113,7 @@ impl Journal {
         }
         let lock = lock(&suffixed(path, ".lock"))?;
         let boot = this_boot()?;
-        let mut file = File::options().create(true).read(true).append(true).open(path)?;
+        let mut file = File::options().create(true).read(true).append(true).mode(PRIVATE).open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let replay = replay(&bytes, &boot);
@@ -186,7 +189,7 @@ impl Journal {
 
     fn write_new(&self, new: &Path, ledger: &Ledger) -> io::Result<File> {
         let _ = fs::remove_file(new);
-        let mut file = File::options().create_new(true).read(true).append(true).open(new)?;
+        let mut file = File::options().create_new(true).read(true).append(true).mode(PRIVATE).open(new)?;
         let mut bytes = Vec::new();
         for record in ledger.to_records(&self.boot) {
             serde_json::to_writer(&mut bytes, &record)?;

@@ -304,7 +304,7 @@ impl Shell {
                 }
                 Output::Record(record) => {
                     if let Err(error) = self.journal.append(&record) {
-                        error!(%error, ?record, "the journal cannot be written");
+                        error!(%error, "the journal cannot be written");
                     }
                 }
                 Output::Run(run, call_id, operation) => self.run_agent(run, call_id, operation),
@@ -331,11 +331,11 @@ impl Shell {
     }
 
     fn run_fence_agent(&mut self, run: u64, call_id: u64, operation: FenceOperation) {
-        let FenceOperation { agent, action, target, port, parameters, timeout_ms, .. } = operation;
+        let FenceOperation { device, agent, action, target, port, parameters, timeout_ms, .. } = operation;
         let timeout = Duration::from_millis(timeout_ms);
         let fencing = FenceInvocation { agent, action, target, port, parameters, timeout };
         let agents = self.agents.clone();
-        self.start(run, call_id, true, |announce| agents.start_fence(&fencing, announce));
+        self.start(run, call_id, true, |announce| agents.start_device(&device, &fencing, announce));
     }
 
     fn start(

@@ -93,7 +93,9 @@ pub(super) fn of_a_part(edits: &[Edit]) -> Vec<Edit> {
         Edit::Patch { xml } => match Document::parse(xml) {
             Ok(mut patchset) => {
                 let root = patchset.root().node();
-                ["digest", "tree-digest"].map(|name| patchset.remove_attribute(root, name));
+                for name in ["digest", "tree-digest"] {
+                    patchset.remove_attribute(root, name);
+                }
                 Edit::Patch { xml: patchset.to_xml() }
             }
             Err(_) => edit.clone(),
