@@ -127,19 +127,43 @@ fn act(given: &Given) -> Result<Printed, Failed> {
     if let Some(user) = given.value(&['U']).filter(|_| command != 'Q' || !given.has('S')) {
         source.act_as(user);
     }
+    let online = source.daemon().is_some();
     let outcome = match command {
         'Q' => query::query(given, &mut source),
         'u' => upgrade(&mut source),
         _ => change(given, command, input.as_ref(), &mut source),
     };
-    outcome.map_err(|failed| match failed.exit {
-        CrmExit::NoPermission => {
+    let failed = match outcome {
+        Ok(printed) => return Ok(printed),
+        Err(failed) if failed.exit == CrmExit::NoPermission => {
             let mut refused = call_failed(CrmExit::NoPermission, "Permission denied");
             refused.notes.extend(failed.notes);
             refused
         }
-        _ => failed,
-    })
+        Err(failed) => failed,
+    };
+    Err(if online { called(failed, command) } else { failed })
+}
+
+/// The same failure with the name of what the CIB's manager was asked to do, as it is told where one runs.
+fn called(mut failed: Failed, command: char) -> Failed {
+    let operation = match command {
+        'Q' => "cib_query",
+        'C' => "cib_create",
+        'M' => "cib_modify",
+        'R' => "cib_replace",
+        'P' => "cib_apply_diff",
+        'E' => "cib_erase",
+        'B' => "cib_bump",
+        'u' => "cib_upgrade",
+        _ => "cib_delete",
+    };
+    for note in &mut failed.notes {
+        if let Some(reason) = note.strip_prefix("Call failed: ") {
+            *note = format!("Call {operation} failed: {reason}");
+        }
+    }
+    failed
 }
 
 /// The same failure in `cibadmin`'s words.

@@ -107,7 +107,7 @@ fn pacemakers_tools_change_a_running_cluster() {
     let dummy = r#"-X '<primitive id="d" class="ocf" provider="pacemaker" type="Dummy"/>'"#;
     assert_eq!(hafen(&format!("cibadmin -C -o resources {dummy}")), "[0]");
     let again = hafen(&format!("cibadmin -C -o resources {dummy}"));
-    assert!(again.contains("Call failed: File exists") && again.ends_with("[108]"), "{again}");
+    assert!(again.contains("Call cib_create failed: File exists") && again.ends_with("[108]"), "{again}");
     assert_eq!(hafen(r#"cibadmin -M -X '<primitive id="d" description="x"/>'"#), "[0]");
     assert!(hafen("cibadmin -Q --xpath \"//primitive[@id='d']\"").contains("description=\"x\""));
     assert_eq!(hafen("cibadmin -B"), "[0]");

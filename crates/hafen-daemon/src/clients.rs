@@ -186,6 +186,8 @@ async fn admitted(
     };
     let (body, user) = match (body, user) {
         (Request::As { user, body }, None) => (*body, users::named(&user)),
+        // As with Pacemaker: who may not take another's rights has his own.
+        (Request::As { body, .. }, Some(user)) => (*body, Some(user.clone())),
         (body, user) => (body, user.cloned()),
     };
     if let (Some(user), Request::Events { .. } | Request::TransitionInput { .. } | Request::As { .. }) =

@@ -95,7 +95,8 @@ pub enum Request {
         /// Whose; nothing: all hosts'.
         host: Option<String>,
     },
-    /// The same as another user would ask it, with no more than that user's rights. Only root and `hacluster` may.
+    /// The same as another user would ask it, with no more than that user's rights. From any but root and `hacluster` it
+    /// is what that one asks himself.
     As {
         /// The user's name.
         user: String,
