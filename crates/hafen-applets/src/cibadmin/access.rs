@@ -37,58 +37,88 @@ pub(super) fn shown(text: &str, name: &str, how: &str) -> Result<String, Failed>
         _ => Style::Text,
     };
     let rights = Permissions::of(&cib, &user).on(&cib);
-    let mut shown = Shown { rights: &rights, style, text: String::new() };
+    let mut shown = Shown { cib: &cib, rights: &rights, style, open: Vec::new(), text: String::new() };
     shown.text += &format!("<!-- ACLs as evaluated for user {name} -->\n");
-    shown.element(cib.root(), None, 0);
+    shown.lines(text);
     Ok(shown.text)
 }
 
 struct Shown<'a> {
+    cib: &'a Document,
     rights: &'a Rights,
     style: Style,
+    /// The elements that the present line lies in: their access, and the prefix of their names.
+    open: Vec<(Access, String)>,
     text: String,
 }
 
 impl Shown<'_> {
-    /// Writes an element; `above` is the access to its parent.
-    fn element(&mut self, element: Element<'_>, above: Option<Access>, depth: usize) {
+    /// Writes the CIB as it was printed, which has a line for each tag, with the access to each element.
+    fn lines(&mut self, printed: &str) {
+        let root = self.cib.root();
+        let mut elements = std::iter::once(root).chain(root.descendants());
+        let mut in_comment = false;
+        for line in printed.lines() {
+            let tag = line.trim_start();
+            let indent = line.get(..line.len() - tag.len()).unwrap_or_default();
+            if in_comment || tag.starts_with("<!--") {
+                // Comments get blanks inside and an empty line behind.
+                let begun = if in_comment { line.to_owned() } else { line.replacen("<!--", "<!-- ", 1) };
+                in_comment = !line.contains("-->");
+                let ended = if in_comment { begun } else { begun.replacen("-->", " -->\n", 1) };
+                self.text += &format!("{ended}\n");
+            } else if let Some(rest) = tag.strip_prefix("</") {
+                let (access, prefix) = self.open.pop().unwrap_or((Access::Denied, String::new()));
+                let (color, plain) = self.colors(access);
+                self.text += &format!("{indent}{color}</{prefix}{rest}{plain}\n");
+            } else if let (Some(rest), Some(element)) = (tag.strip_prefix('<'), elements.next()) {
+                self.begin(element, indent, rest);
+            } else {
+                self.text += &format!("{line}\n");
+            }
+        }
+    }
+
+    /// Writes the line that an element begins with; `rest` is what follows the `<`.
+    fn begin(&mut self, element: Element<'_>, indent: &str, rest: &str) {
         let access = self.rights.access(element);
-        let indent = "  ".repeat(depth);
+        let above = self.open.last().map(|(access, _)| *access);
         let differs = above != Some(access);
         if self.style == Style::Text && differs {
             let blank = if above.is_some() { format!("{indent}\n") } else { String::new() };
             self.text += &format!("{blank}{indent}vvv---[ {} ]---vvv\n", word(access));
         }
-        let (color, plain) = match self.style {
-            Style::Color => (color(access), "\u{1b}[0m"),
-            Style::Text | Style::Namespace => ("", ""),
-        };
         let prefix = match self.style {
             Style::Namespace if differs => format!("pcmk-access-{}:", namespace(access)),
             _ => String::new(),
         };
-        let alone = alone(element);
-        let tag = alone.strip_prefix('<').and_then(|tag| tag.strip_suffix("/>")).unwrap_or_default();
-        let spaces = match (self.style, above) {
-            (Style::Namespace, None) => self.namespaces(element),
-            _ => String::new(),
+        let is_closed = rest.ends_with("/>") || rest.contains("</");
+        let (color, plain) = self.colors(access);
+        let plain = if is_closed { plain } else { "" };
+        let end = if rest.ends_with("/>") { "/>" } else { ">" };
+        let rest = match (self.style, above) {
+            (Style::Namespace, None) => {
+                let inner = rest.strip_suffix(end).unwrap_or(rest);
+                format!("{inner}{}{end}", self.namespaces())
+            }
+            _ => rest.to_owned(),
         };
-        let open = format!("{indent}{color}<{prefix}{tag}{spaces}");
-        if element.children().next().is_none() {
-            self.text += &format!("{open}/>{plain}\n");
-            return;
+        self.text += &format!("{indent}{color}<{prefix}{rest}{plain}\n");
+        if !is_closed {
+            self.open.push((access, prefix));
         }
-        self.text += &format!("{open}>\n");
-        for child in element.children() {
-            self.element(child, Some(access), depth + 1);
-        }
-        self.text += &format!("{indent}{color}</{prefix}{}>{plain}\n", element.name());
     }
-}
 
-impl Shown<'_> {
-    /// The declarations of the prefixes that stand at an element or below.
-    fn namespaces(&self, root: Element<'_>) -> String {
+    fn colors(&self, access: Access) -> (&'static str, &'static str) {
+        match self.style {
+            Style::Color => (color(access), "\u{1b}[0m"),
+            Style::Text | Style::Namespace => ("", ""),
+        }
+    }
+
+    /// The declarations of the prefixes that are used.
+    fn namespaces(&self) -> String {
+        let root = self.cib.root();
         let used = |access: &Access| {
             let mut all = std::iter::once(root).chain(root.descendants());
             all.any(|element| self.rights.access(element) == *access)
@@ -100,16 +130,6 @@ impl Shown<'_> {
         })
         .collect()
     }
-}
-
-/// An element without what is in it.
-fn alone(element: Element<'_>) -> String {
-    let mut alone = Document::new(element.name());
-    let root = alone.root().node();
-    for (name, value) in element.attributes() {
-        alone.set_attribute(root, name, value);
-    }
-    alone.root().to_xml_compact()
 }
 
 fn word(access: Access) -> &'static str {

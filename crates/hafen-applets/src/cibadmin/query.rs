@@ -16,7 +16,12 @@ fn no_such() -> Failed {
 pub(super) fn query(given: &Given, source: &mut Source) -> Result<Printed, Failed> {
     let by_path = given.last(&['o', 'A']) == Some('A');
     let section = if given.last(&['o', 'A']) == Some('o') { section(given)? } else { None };
-    let cib = source.cib(true)?;
+    let mut cib = source.cib(true)?;
+    // Of what a user may see, only that is printed: no valid CIB has an empty configuration.
+    let empty = cib.configuration().filter(|all| all.children().next().is_none()).map(|all| all.node());
+    if let (Some(empty), None) = (empty, source.daemon()) {
+        cib.document_mut().remove(empty);
+    }
     let text = match (by_path, section) {
         (true, _) => found(&cib, given)?,
         // Paths are told of what an XPath finds.
