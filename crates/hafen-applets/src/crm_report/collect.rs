@@ -9,7 +9,7 @@ use hafen_agents::secrets::SECRETS_FOLDER;
 use hafen_protocol::client::Event;
 use regex_lite::Regex;
 
-use super::super::output;
+use super::super::{output, source};
 use super::mask::Masks;
 
 /// Of each log at most so much, from its end.
@@ -91,8 +91,12 @@ pub(super) fn collect(span: &Span, masks: &mut Masks) -> Vec<File> {
     files
 }
 
-/// The CIB: the cluster's where it runs.
+/// The CIB: the file that stands for it, else the cluster's where it runs.
 fn cib() -> (String, bool) {
+    if let Some(path) = source::file() {
+        let text = fs::read_to_string(&path);
+        return (text.unwrap_or_else(|error| format!("<!-- {}: {error} -->\n", path.display())), true);
+    }
     let mut client = match output::connect() {
         Ok(client) => client,
         Err(error) => return (format!("<!-- {} -->\n", error.to_string().replace("--", "- -")), false),
