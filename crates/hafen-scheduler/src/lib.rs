@@ -34,7 +34,7 @@ pub use ledger::{Change, Decision, Entry, Ledger, Measure, Reason};
 pub use lint::{Problem, lint};
 pub use output::scores::ScoreRow;
 pub use output::status::results::{execution_status, exit_status};
-pub use output::status::{MonitorView, Sections};
+pub use output::status::{AgentCall, Inquiry, MonitorView, Sections, Told};
 pub use plan::{
     Action, ActionKind, Attributes, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef, TransitionKey,
     transition_magic,

@@ -3,6 +3,7 @@
 use hafen_cib::Cib;
 
 use crate::date::Seconds;
+use crate::hash_order::hash_order;
 use crate::model::{ResourceId, Role, Variant};
 use crate::run::{self, Options};
 
@@ -13,6 +14,14 @@ pub struct Whereabouts {
     pub id: String,
     /// Its id as it is configured.
     pub name: String,
+    /// Its name in histories: instances that are alike share one.
+    pub history: String,
+    /// Whether its instances (if it is one) are told apart.
+    pub is_unique: bool,
+    /// Whether the configuration says that the cluster is to leave it alone, or something made it do so.
+    pub is_unmanaged: bool,
+    /// The names of the hosts that have a history of it.
+    pub known_on: Vec<String>,
     /// The position of what contains it.
     pub parent: Option<usize>,
     /// The positions of what it contains.
@@ -39,6 +48,15 @@ pub fn whereabouts(cib: &Cib, now: u64) -> Vec<Whereabouts> {
         Whereabouts {
             id: resource.id.clone(),
             name: resource.element.id().unwrap_or(&resource.history_id).to_owned(),
+            history: resource.history_id.clone(),
+            is_unique: resource.unique,
+            is_unmanaged: !resource.managed,
+            known_on: {
+                // In the order of Pacemaker's table, whose keys are ids of nodes.
+                let nodes: Vec<_> = resource.known_on.iter().map(|node| cluster.node(*node)).collect();
+                let order = hash_order(nodes.iter().map(|node| node.id.as_str()));
+                order.into_iter().filter_map(|at| nodes.get(at)).map(|node| node.uname.clone()).collect()
+            },
             parent: resource.parent.and_then(position),
             children: resource.children.iter().filter_map(|&child| position(child)).collect(),
             is_primitive: resource.variant == Variant::Primitive,

@@ -322,6 +322,7 @@ impl<'a> Cluster<'a> {
 }
 
 pub(crate) use attributes::Shared;
+pub(crate) use digests::hashed_fewer;
 pub use digests::parameters_digest;
 pub(crate) use reason::{Loss, Reason};
 pub(crate) use settings::Settings;

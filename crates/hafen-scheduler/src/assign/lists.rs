@@ -57,7 +57,7 @@ impl<'a> Cluster<'a> {
         });
     }
 
-    fn rank_colocations(&mut self) {
+    pub(crate) fn rank_colocations(&mut self) {
         for side in [Side::Dependent, Side::Primary] {
             let mut order: Vec<usize> = (0..self.colocations.len()).collect();
             order.sort_by(|left, right| self.compare_colocations(*left, *right, side));

@@ -21,7 +21,7 @@ impl Cluster<'_> {
                 _ => marks.push(format!("{inactive} members inactive")),
             }
         }
-        self.add_marks(&mut title, group, marks);
+        self.add_marks(&mut title, group, marks, how);
         out.item(depth, &title);
         if how.brief {
             let members: Vec<ResourceId> = known.children.iter().copied().filter(shown).collect();
@@ -33,7 +33,7 @@ impl Cluster<'_> {
         }
     }
 
-    fn add_marks(&self, title: &mut String, resource: ResourceId, mut marks: Vec<String>) {
+    fn add_marks(&self, title: &mut String, resource: ResourceId, mut marks: Vec<String>, how: How<'_>) {
         let known = self.rsc(resource);
         if self.is_disabled(resource) {
             marks.push("disabled".to_owned());
@@ -48,11 +48,14 @@ impl Cluster<'_> {
             title.push_str(&marks.join(", "));
             title.push(')');
         }
+        if let Some(description) = known.element.attribute("description").filter(|_| how.description) {
+            title.push_str(&format!(" ({description})"));
+        }
         title.push(':');
     }
 
     pub(super) fn show_clone(&self, out: &mut Listing, depth: usize, clone: ResourceId, how: How<'_>) {
-        self.show_clone_title(out, depth, clone);
+        self.show_clone_title(out, depth, clone, how);
         let known = self.rsc(clone);
         let mut promoted: Vec<NodeIndex> = Vec::new();
         let mut started: Vec<NodeIndex> = Vec::new();
@@ -66,7 +69,7 @@ impl Cluster<'_> {
                 continue;
             }
             match self.instance_view(clone, *instance) {
-                View::Alone if how.inactive || self.is_active(*instance, false) => {
+                View::Alone if how.inactive || how.instances || self.is_active(*instance, false) => {
                     self.show_instance(out, depth + 1, *instance, how);
                 }
                 View::Alone => {}
@@ -91,7 +94,7 @@ impl Cluster<'_> {
         }
     }
 
-    fn show_clone_title(&self, out: &mut Listing, depth: usize, clone: ResourceId) {
+    fn show_clone_title(&self, out: &mut Listing, depth: usize, clone: ResourceId, how: How<'_>) {
         let known = self.rsc(clone);
         let of = known
             .element
@@ -107,7 +110,7 @@ impl Cluster<'_> {
         if known.unique {
             marks.push("unique".to_owned());
         }
-        self.add_marks(&mut title, clone, marks);
+        self.add_marks(&mut title, clone, marks, how);
         out.item(depth, &title);
     }
 

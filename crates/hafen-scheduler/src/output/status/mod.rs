@@ -2,9 +2,11 @@
 
 mod attributes;
 mod brief;
+mod constraints;
 mod containers;
 mod failures;
 mod history;
+mod inquiry;
 mod monitor;
 mod nodes;
 mod primitive;
@@ -20,6 +22,7 @@ use std::collections::BTreeSet;
 use super::Format;
 use crate::model::{Cluster, NodeIndex, ResourceId, Role, Variant};
 
+pub use inquiry::{AgentCall, Inquiry, Told};
 pub use monitor::{MonitorView, Sections};
 pub(crate) use words::role_name;
 
@@ -61,6 +64,8 @@ pub(super) struct How<'h> {
     pub(super) pending: bool,
     /// With what does not run.
     pub(super) inactive: bool,
+    /// With those instances that do not run of which each is told by itself.
+    pub(super) instances: bool,
     /// A line for each instance of a clone.
     pub(super) detail: bool,
     /// Counts by agent instead of names.
@@ -75,7 +80,16 @@ pub(super) struct How<'h> {
 impl<'h> How<'h> {
     /// As `crm_simulate` shows them.
     pub(super) fn simulated(pending: bool, only: &'h Only) -> How<'h> {
-        How { pending, inactive: true, detail: false, brief: false, description: false, placed: true, only }
+        How {
+            pending,
+            inactive: true,
+            instances: false,
+            detail: false,
+            brief: false,
+            description: false,
+            placed: true,
+            only,
+        }
     }
 }
 

@@ -121,6 +121,7 @@ impl MonitorView {
         How {
             pending: true,
             inactive: self.inactive,
+            instances: false,
             detail: self.detail,
             brief: self.brief,
             description: self.description || self.detail,

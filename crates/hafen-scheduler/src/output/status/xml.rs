@@ -113,9 +113,7 @@ impl Cluster<'_> {
         if let Some(lock) = resource.lock_node {
             xml.attribute("locked_to", &self.node(lock).uname);
         }
-        if let Some(description) = resource.element.attribute("description").filter(|_| how.description) {
-            xml.attribute("description", description);
-        }
+        self.description_xml(xml, id, how);
         for node in &resource.running_on {
             xml.open("node");
             xml.attribute("name", &self.node(*node).uname);
@@ -126,6 +124,12 @@ impl Cluster<'_> {
         xml.close();
     }
 
+    fn description_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How<'_>) {
+        if let Some(description) = self.rsc(id).element.attribute("description").filter(|_| how.description) {
+            xml.attribute("description", description);
+        }
+    }
+
     fn group_xml(&self, xml: &mut XmlWriter, id: ResourceId, how: How<'_>) {
         let group = self.rsc(id);
         xml.open("group");
@@ -134,6 +138,7 @@ impl Cluster<'_> {
         xml.flag("maintenance", group.maintenance);
         xml.flag("managed", group.managed);
         xml.flag("disabled", self.is_disabled(id));
+        self.description_xml(xml, id, how);
         for member in group.children.iter().filter(|member| self.fits(**member, how)) {
             self.resource_xml(xml, *member, how);
         }
@@ -154,7 +159,15 @@ impl Cluster<'_> {
         if let Some(wanted) = self.target_role_text(id) {
             xml.attribute("target_role", wanted);
         }
-        for instance in clone.children.iter().filter(|instance| self.fits(**instance, how)) {
+        self.description_xml(xml, id, how);
+        let is_told = |instance: &ResourceId| {
+            how.inactive
+                || self.rsc(*instance).variant == Variant::Primitive
+                || self.is_active(*instance, false)
+        };
+        for instance in
+            clone.children.iter().filter(|instance| is_told(instance) && self.fits(**instance, how))
+        {
             self.resource_xml(xml, *instance, how);
         }
         xml.close();
