@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use hafen_cib::values::{Score, parse_duration_ms};
-use hafen_protocol::client::Request;
+use hafen_protocol::client::{FailuresOf, Request};
 
 use super::crm_attribute;
 use super::options::{Given, Operand, OptionSpec, Spec, flag, old, valued};
@@ -92,8 +92,15 @@ fn forget(given: &Given, resource: &str) -> Result<Printed, Failed> {
     let Some(client) = source.daemon() else {
         return Err(Failed::new(CrmExit::Unimplemented, "failures are forgotten by a running cluster alone"));
     };
-    let request =
-        Request::Cleanup { resource: resource.to_owned(), host: given.value(&['N', 'U']).map(str::to_owned) };
+    let failures = match given.value(&['n']) {
+        Some(task) => {
+            let interval_ms = given.value(&['I']).and_then(parse_duration_ms).unwrap_or(0);
+            FailuresOf::Operation { task: task.to_owned(), interval_ms }
+        }
+        None => FailuresOf::All,
+    };
+    let host = given.value(&['N', 'U']).map(str::to_owned);
+    let request = Request::Cleanup { resource: resource.to_owned(), host, failures: Some(failures) };
     client.done(request).map_err(|error| output::failed_request("controller", &error))?;
     let mut printed = Printed::default();
     let place = given.value(&['N', 'U']).unwrap_or("all nodes");

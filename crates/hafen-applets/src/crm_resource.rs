@@ -1,10 +1,12 @@
 //! `crm_resource`: where resources are, what is configured of them, moving them, and what happened to them.
 
 mod actions;
+mod agent_calls;
 mod agents;
 mod moves;
 mod parameters;
 mod queries;
+mod restart;
 
 use std::process::ExitCode;
 
@@ -30,10 +32,34 @@ const ELEMENT: char = '\u{19}';
 const LIST_OPTIONS: char = '\u{1b}';
 const ALL: char = '\u{1c}';
 
+const DIGESTS: char = '\u{1d}';
+const VALIDATE: char = '\u{1e}';
+const FORCE_START: char = '\u{1f}';
+const FORCE_STOP: char = '\u{80}';
+const FORCE_PROMOTE: char = '\u{81}';
+const FORCE_DEMOTE: char = '\u{82}';
+const FORCE_CHECK: char = '\u{83}';
+const CLASS: char = '\u{84}';
+const AGENT: char = '\u{85}';
+const PROVIDER: char = '\u{86}';
+const PARAMETER: char = '\u{87}';
+
 const OPTIONS: &[OptionSpec] = &[
+    flag('L', "list", "All resources with their state (also where nothing is asked)"),
     flag('l', "list-raw", "The ids of all resources: members of groups, and instances of clones"),
     flag('W', "locate", "The hosts where a resource runs"),
-    flag('w', "query-xml-raw", "A resource as it is configured"),
+    flag('w', "query-xml-raw", "A resource's state, and how it is configured"),
+    flag('q', "query-xml", "The same, with what comes from its template"),
+    flag('O', "list-operations", "What agents did since resources were started last (-r, -N: only those)"),
+    flag('o', "list-all-operations", "All that histories know of what agents did (-r, -N: only those)"),
+    flag('a', "constraints", "The constraints that apply to a resource, and to those it is colocated with"),
+    flag('A', "stack", "The same, for all that is colocated in turn"),
+    flag('Y', "why", "Whether resources run, and what keeps them from it (-r, -N: only those)"),
+    flag(
+        DIGESTS,
+        "digests",
+        "Digests of a resource's parameters on a host (-r, -N; NAME=VALUE: with this one)",
+    ),
     valued('g', "get-parameter", "NAME", "Show a parameter (-m, -z, --element: something else)"),
     valued('p', "set-parameter", "NAME", "Set a parameter (with -v)"),
     valued('d', "delete-parameter", "NAME", "Delete a parameter"),
@@ -50,8 +76,29 @@ const OPTIONS: &[OptionSpec] = &[
     flag('e', "expired", "Only what has expired (with -U)"),
     valued('u', "lifetime", "DURATION", "How long it holds: an ISO 8601 duration such as PT1H (with -M, -B)"),
     flag(PROMOTED, "promoted", "Only the promoted role (with -M, -B, -U)"),
-    flag('C', "cleanup", "Forget failures, and look afresh"),
+    flag('C', "cleanup", "Forget failures (-n, -I: of one operation), and look afresh"),
     flag('R', "refresh", "Forget the whole history, and look afresh"),
+    flag('F', "fail", "Take a resource as failed on a host (-r, -N)"),
+    flag(FORCE_START, "force-start", "Start it here, past the cluster"),
+    flag(FORCE_STOP, "force-stop", "Stop it here, past the cluster"),
+    flag(FORCE_PROMOTE, "force-promote", "Promote it here, past the cluster"),
+    flag(FORCE_DEMOTE, "force-demote", "Demote it here, past the cluster"),
+    OptionSpec {
+        letter: FORCE_CHECK,
+        name: "force-check",
+        operand: Operand::Optional("LEVEL"),
+        help: "Look here how it is, past the cluster",
+    },
+    OptionSpec {
+        letter: VALIDATE,
+        name: "validate",
+        operand: Operand::Optional("LEVEL"),
+        help: "Ask the agent about its parameters: of a resource (-r), or of --class, --agent, --option",
+    },
+    valued(CLASS, "class", "STANDARD", "The agent's standard (with --validate)"),
+    valued(PROVIDER, "provider", "PROVIDER", "The agent's provider (with --validate)"),
+    valued(AGENT, "agent", "AGENT", "The agent (with --validate)"),
+    valued(PARAMETER, "option", "NAME=VALUE", "A parameter, as often as needed (with --validate)"),
     flag(WAIT, "wait", "Wait until nothing is left to do"),
     flag(RESTART, "restart", "Stop and start a resource, and what depends on it"),
     flag('D', "delete", "Delete a resource from the configuration (with -t)"),
@@ -70,9 +117,9 @@ const OPTIONS: &[OptionSpec] = &[
     flag(ALL, "all", "Advanced and deprecated ones, too (with --list-options)"),
     valued('N', "node", "HOST", "The host"),
     valued('r', "resource", "ID", "The resource"),
-    valued('n', "operation", "OPERATION", "Accepted (with -C)"),
-    valued('I', "interval", "INTERVAL", "Accepted (with -C)"),
-    valued('T', "timeout", "DURATION", "How long to wait at most (with --wait, --restart)"),
+    valued('n', "operation", "OPERATION", "Only failures of this operation (with -C)"),
+    valued('I', "interval", "INTERVAL", "Its interval, if it recurs (with -C -n)"),
+    valued('T', "timeout", "DURATION", "How long to wait at most (with --wait, --restart, --force-...)"),
     flag('f', "force", "Do it although something speaks against it"),
     flag('Q', "quiet", "Say less"),
     old('H', "node-uname-old", Operand::Required("HOST")),
@@ -87,8 +134,23 @@ const SPEC: Spec = Spec {
         crm_resource -r vm1 -m -p target-role -v Stopped",
 };
 
-const COMMANDS: [char; 18] = [
+const COMMANDS: [char; 33] = [
+    'F',
+    VALIDATE,
+    FORCE_START,
+    FORCE_STOP,
+    FORCE_PROMOTE,
+    FORCE_DEMOTE,
+    FORCE_CHECK,
+    'L',
     'l',
+    'q',
+    'O',
+    'o',
+    'a',
+    'A',
+    'Y',
+    DIGESTS,
     'W',
     'w',
     'g',
@@ -122,7 +184,9 @@ pub(super) fn run(words: &[String]) -> ExitCode {
 }
 
 fn act(given: &Given) -> Result<Printed, Failed> {
-    if !given.words.is_empty() {
+    const OVERRIDING: [char; 7] =
+        [DIGESTS, VALIDATE, FORCE_START, FORCE_STOP, FORCE_PROMOTE, FORCE_DEMOTE, FORCE_CHECK];
+    if !given.words.is_empty() && given.last(&OVERRIDING).is_none() {
         let all = given.words.len();
         let words =
             given.words.iter().enumerate().map(|(at, word)| format!("[{} of {all}] {word}\n", at + 1));
@@ -137,9 +201,7 @@ fn act(given: &Given) -> Result<Printed, Failed> {
     if let Some(agent) = given.value(&[LIST_ALTERNATIVES]) {
         return agents::alternatives(agent);
     }
-    let Some(command) = given.last(&COMMANDS) else {
-        return Err(Failed::usage("say what to do: see --help"));
-    };
+    let command = given.last(&COMMANDS).unwrap_or('L');
     match command {
         LIST_STANDARDS => return Ok(agents::standards()),
         LIST_PROVIDERS => return Ok(agents::providers()),
@@ -150,26 +212,59 @@ fn act(given: &Given) -> Result<Printed, Failed> {
     if command == 'p' && given.value(&['v']).is_none() {
         return Err(Failed::usage("You need to supply a value with the -v option"));
     }
-    if !matches!(command, 'l' | 'C' | 'R' | WAIT) && given.value(&['r']).is_none() {
+    if let Some(answer) = by_agent(command, given) {
+        return answer;
+    }
+    if !matches!(command, 'L' | 'l' | 'O' | 'o' | 'Y' | 'C' | 'R' | WAIT) && given.value(&['r']).is_none() {
         return Err(Failed::usage("Must supply a resource id with -r"));
     }
+    if matches!(command, DIGESTS | 'F') && given.value(&['N', 'H']).is_none() {
+        return Err(Failed::usage("Must supply a node name with -N"));
+    }
     let mut source = Source::open()?;
-    let cib = source.cib(true)?;
-    let wanted = Wanted::find(given, &cib)?;
+    let mut cib = source.cib(true)?;
+    hafen_cib::upgrade::upgrade(&mut cib);
+    if command == 'F' {
+        actions::connected(&mut source)?;
+    }
+    let wanted = Wanted::find(given, &cib, command)?;
     match command {
+        'L' => Ok(queries::resources(&cib)),
         'l' => Ok(queries::list(&wanted)),
         'W' => queries::locate(given, &wanted),
-        'w' => queries::xml(&wanted, &cib),
+        'w' | 'q' => queries::xml(&wanted, &cib, command == 'q'),
+        'O' | 'o' => Ok(queries::operations(given, &cib, command == 'o')),
+        'a' | 'A' => queries::constraints(given, &wanted, &cib, command == 'A' || given.has(RECURSIVE)),
+        'Y' => Ok(queries::why(&wanted, &cib)),
+        DIGESTS => queries::digests(given, &wanted, &cib),
         'g' => parameters::get(given, &wanted, &cib),
         'p' => parameters::set(given, &wanted, &mut source),
         'd' => parameters::delete(given, &wanted, &mut source),
         'D' => parameters::delete_resource(given, &wanted, &mut source),
         'M' | 'B' => moves::make(command, given, &wanted, &mut source),
         'U' => moves::clear(given, &wanted, &mut source),
-        'C' | 'R' => actions::clean_up(command, given, &wanted, &mut source),
-        WAIT => actions::wait(given, &mut source),
-        _ => actions::restart(given, &wanted, &mut source),
+        'C' | 'R' => actions::clean_up(command, given, &wanted, &mut source, &cib),
+        'F' => actions::fail(given, &wanted, &mut source),
+        WAIT => actions::wait(given, &mut source, &cib),
+        RESTART => restart::restart(given, &wanted, &mut source, &cib),
+        _ => agent_calls::of_resource(command, given, &wanted, &cib),
     }
+}
+
+/// What is asked of an agent that is named by itself, without a resource.
+fn by_agent(command: char, given: &Given) -> Option<Result<Printed, Failed>> {
+    let named = [CLASS, AGENT, PROVIDER].iter().any(|letter| given.has(*letter));
+    let refused = |text: &str| Some(Err(Failed::usage(text)));
+    if named && given.value(&['r']).is_some() {
+        return refused("--resource cannot be used with --class, --agent, and --provider");
+    }
+    if named && command != VALIDATE {
+        return refused("--class, --agent, and --provider can only be used with --validate and --force-*");
+    }
+    if given.has(PARAMETER) && !named {
+        return refused("--option must be used with --validate and without -r");
+    }
+    named.then(|| agent_calls::of_agent(given))
 }
 
 fn not_found(what: &str, name: &str) -> Failed {
@@ -188,14 +283,16 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// By the id, or by the name of a clone's instances.
-    fn find(given: &Given, cib: &Cib) -> Result<Self, Failed> {
+    /// By the id, or by the name of a clone's instances where these are all alike, or where only the configuration counts.
+    fn find(given: &Given, cib: &Cib, command: char) -> Result<Self, Failed> {
         let all = whereabouts(cib, output::now());
         let name = given.value(&['r']).unwrap_or_default().to_owned();
         let at = all.iter().position(|found| found.id == name);
-        let at = at.or_else(|| all.iter().position(|found| found.name == name));
-        // A template is no resource, but it can be deleted, and so can what is not there.
-        if at.is_none() && given.value(&['r']).is_some() && !given.has('D') {
+        let configured = matches!(command, 'q' | 'w' | 'g' | 'p' | 'd');
+        let by_name = |found: &Whereabouts| found.name == name && (configured || !found.is_unique);
+        let at = at.or_else(|| all.iter().position(by_name));
+        let may_be_missing = matches!(command, 'D' | 'O' | 'o' | 'F');
+        if at.is_none() && given.value(&['r']).is_some() && !may_be_missing {
             return Err(not_found("Resource", &name));
         }
         let host = given.value(&['N', 'H']);

@@ -25,7 +25,11 @@ pub(super) enum CrmExit {
     InvalidParameter = 2,
     Unimplemented = 3,
     NoPermission = 4,
+    NotInstalled = 5,
     NotConfigured = 6,
+    NotRunning = 7,
+    Promoted = 8,
+    PromotedFailed = 9,
     Usage = 64,
     DataError = 65,
     Software = 70,
@@ -43,13 +47,35 @@ pub(super) enum CrmExit {
     Multiple = 109,
     Expired = 110,
     NotYet = 111,
+    NotNow = 113,
     Timeout = 124,
 }
 
 impl CrmExit {
+    /// The status of an agent as a tool's.
+    pub(super) fn of_agent(rc: u8) -> Self {
+        let all = [
+            Self::Ok,
+            Self::InvalidParameter,
+            Self::Unimplemented,
+            Self::NoPermission,
+            Self::NotInstalled,
+            Self::NotConfigured,
+            Self::NotRunning,
+            Self::Promoted,
+            Self::PromotedFailed,
+        ];
+        all.into_iter().find(|exit| *exit as u8 == rc).unwrap_or(Self::Error)
+    }
+
     /// The words that Pacemaker's XML has for it.
-    fn message(self) -> &'static str {
+    pub(super) fn message(self) -> &'static str {
         match self {
+            Self::NotInstalled => "Not installed",
+            Self::NotRunning => "Not running",
+            Self::Promoted => "Promoted",
+            Self::PromotedFailed => "Failed in promoted role",
+            Self::NotNow => "Not applicable under current conditions",
             Self::Ok => "OK",
             Self::Error => "Error occurred",
             Self::Unimplemented => "Unimplemented",
@@ -313,7 +339,12 @@ pub(super) fn write(given: &Given, text: &str) -> std::io::Result<()> {
 }
 
 pub(super) fn xml(name: &str, words: &[String], outcome: &Result<Printed, Failed>, exit: CrmExit) -> String {
-    let request = std::iter::once(name).chain(words.iter().map(String::as_str));
+    // As a shell would take them.
+    let quoted = |word: &String| match word.contains(' ') {
+        true => format!("'{word}'"),
+        false => word.clone(),
+    };
+    let request = std::iter::once(name.to_owned()).chain(words.iter().map(quoted));
     let request = escaped(&request.collect::<Vec<_>>().join(" "));
     let mut xml = format!("<pacemaker-result api-version=\"{API_VERSION}\" request=\"{request}\">\n");
     let mut errors = String::new();

@@ -251,9 +251,15 @@ fn a_promotable_clone_is_called_as_by_pacemaker() {
         ("crm_resource --wait -T 60s", "[0]"),
         // What the agent of DRBD parses.
         ("crm_resource --resource r --locate", "resource r is running on: host1 Promoted\n[0]"),
-        ("crm_resource --restart -r r -T 60s", "Waiting for ms to stop\nWaiting for ms to start again\n[0]"),
+        (
+            "crm_resource --restart -r r -T 60s",
+            "Performing update of 'target-role' on 'ms', the parent of 'r'\nSet 'ms' option: \
+             id=ms-meta_attributes-target-role set=ms-meta_attributes name=target-role value=stopped\nWaiting for 1 resources \
+             to stop:\n * ms\nPerforming delete of 'target-role' on 'ms', the parent of 'r'\nDeleted 'ms' option: \
+             id=ms-meta_attributes-target-role name=target-role\nWaiting for 1 resources to start again:\n * ms\n[0]",
+        ),
         ("crm_resource -W -r ms -Q", "host1\n[0]"),
-        ("crm_resource -R -r r", "Cleaned up r on host1\n[0]"),
+        ("crm_resource -R -r r", "Cleaned up r:0 on host1\n[0]"),
         ("crm_resource --wait -T 60s", "[0]"),
         ("crm_resource -r ms -B -N host1 -Q", "[0]"),
         ("crm_resource --wait -T 60s", "[0]"),
@@ -261,16 +267,50 @@ fn a_promotable_clone_is_called_as_by_pacemaker() {
         ("crm_resource -r ms -U", "Removing constraint: cli-ban-ms-on-host1\n[0]"),
         (
             "crm_resource -r r -m -p resource-stickiness -v 5",
-            "Performing update of 'resource-stickiness' on 'ms', the parent of \
-            'r'\nSet 'ms' option: id=msm-resource-stickiness set=msm name=resource-stickiness value=5\n[0]",
+            "Performing update of 'resource-stickiness' on 'ms', the parent of 'r'\nSet 'ms' option: \
+             id=ms-meta_attributes-resource-stickiness set=ms-meta_attributes name=resource-stickiness value=5\n[0]",
+        ),
+        ("crm_resource --wait -T 60s", "[0]"),
+    ];
+    for (line, wanted) in cases {
+        assert_eq!(hafen(line), wanted, "{line}");
+    }
+    failures_are_made_and_forgotten(&hafen);
+}
+
+/// A failure that is reported counts, and of what failed only that is forgotten which is meant.
+fn failures_are_made_and_forgotten(hafen: &dyn Fn(&str) -> String) {
+    let cases = [
+        ("crm_resource -F -r r -N host1", "[0]"),
+        ("crm_resource --wait -T 60s", "[0]"),
+        ("crm_failcount -G -r r -N host1 -q", "1\n[0]"),
+        ("crm_resource -C -r r -n monitor -I 10s", "Cleaned up r:0 on host1\n[0]"),
+        ("crm_failcount -G -r r -N host1 -q", "1\n[0]"),
+        ("crm_resource -W -r r", "resource r is running on: host1 Promoted\n[0]"),
+        ("crm_resource -C -r r -n asyncmon", "Cleaned up r:0 on host1\n[0]"),
+        ("crm_resource --wait -T 60s", "[0]"),
+        ("crm_failcount -G -r r -N host1 -q", "0\n[0]"),
+        ("crm_resource -F -r r -N host1", "[0]"),
+        ("crm_resource --wait -T 60s", "[0]"),
+        ("crm_resource -C", "Cleaned up all resources on all nodes\n[0]"),
+        ("crm_resource --wait -T 60s", "[0]"),
+        ("crm_failcount -G -r r -N host1 -q", "0\n[0]"),
+        (
+            "crm_resource -F -r ms -N host1",
+            "We can only process primitive resources, not ms\ncrm_resource: Error performing operation: Internal software \
+             bug\n[70]",
+        ),
+        (
+            "crm_resource -R -r r -n monitor",
+            "crm_resource: -n and -I go with -C alone: -R forgets all operations\n[64]",
         ),
     ];
     for (line, wanted) in cases {
-        assert_eq!(
-            hafen(line),
-            wanted.replace("set=ms-meta_attributes", "set=msm").replace("id=ms-meta_attributes", "id=msm"),
-            "{line}"
-        );
+        assert_eq!(hafen(line), wanted, "{line}");
+        if line == "crm_resource -F -r r -N host1" {
+            let shown = hafen("cibadmin -Q -o status");
+            assert!(shown.contains("\"Simulated failure\"") && shown.contains("r_asyncmon_0"), "{shown}");
+        }
     }
 }
 

@@ -23,6 +23,11 @@ const RC_DEGRADED_PROMOTED: i32 = 191;
 /// What a failure count of `INFINITY` stands for.
 const INFINITY: u64 = 1_000_000;
 
+/// The result of an agent that failed for no special reason.
+const RC_ERROR: i32 = 1;
+/// The operation that stands for a failure that somebody reported.
+const ASSERTED: &str = "asyncmon";
+
 /// What a result led to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Consequence {
@@ -93,6 +98,40 @@ pub fn record_result(
     Consequence { changed: true, failed, counted }
 }
 
+/// Records that somebody says that a resource has failed: an operation of its own, `asyncmon`, that no agent did. Says
+/// whether the host knows the resource. `uname` is the name of the host of `status`.
+pub fn record_asserted_failure(
+    status: &mut HostStatus,
+    resource: &str,
+    uname: &str,
+    ended_wall_ms: u64,
+) -> bool {
+    let call_id = next_call_id(status);
+    let Some(history) = status.resources.get_mut(resource) else { return false };
+    let latest = history.operations.values().max_by_key(|record| record.call_id);
+    let record = OperationRecord {
+        operation_key: format!("{resource}_{ASSERTED}_0"),
+        task: ASSERTED.to_owned(),
+        interval_ms: 0,
+        transition_key: format!("{call_id}:-1:0:00000000-0000-0000-0000-000000000000"),
+        call_id,
+        rc: RC_ERROR,
+        op_status: STATUS_DONE,
+        last_rc_change: ended_wall_ms / 1000,
+        exec_time_ms: 0,
+        queue_time_ms: 0,
+        exit_reason: "Simulated failure".to_owned(),
+        op_digest: latest.map(|record| record.op_digest.clone()).unwrap_or_default(),
+        restart: None,
+        migration: None,
+        on_node: uname.to_owned(),
+    };
+    // What the last real operation found stays on record.
+    history.operations.insert(last_failure_id(resource), record);
+    raise_count(status, &format!("{resource}#{ASSERTED}_0"), false, ended_wall_ms);
+    true
+}
+
 /// Forgets a recurring operation that was ended.
 pub fn forget_recurring(status: &mut HostStatus, resource: &str, task: &str, interval_ms: u64) {
     if let Some(history) = status.resources.get_mut(resource) {
@@ -152,6 +191,18 @@ pub fn is_active(history: &ResourceHistory) -> bool {
 #[must_use]
 pub fn last_failure(history: &ResourceHistory) -> Option<&OperationRecord> {
     history.operations.iter().find(|(id, _)| id.ends_with("_last_failure_0")).map(|(_, record)| record)
+}
+
+/// Whether a failure is on record: of one operation (`TASK_MS`), or of any. A probe that found something has not failed.
+pub(crate) fn failed_operation(history: &ResourceHistory, operation: Option<&str>) -> bool {
+    last_failure(history).is_some_and(|record| {
+        let is_probe = record.task == "monitor" && record.interval_ms == 0;
+        let found =
+            matches!(record.rc, 0 | RC_NOT_RUNNING | RC_PROMOTED | RC_DEGRADED | RC_DEGRADED_PROMOTED);
+        let is_meant =
+            operation.is_none_or(|operation| operation == format!("{}_{}", record.task, record.interval_ms));
+        is_meant && !(is_probe && record.op_status == STATUS_DONE && found)
+    })
 }
 
 /// The id of the record for an operation that did not fail.
@@ -310,20 +361,22 @@ fn count_failure(
         return None;
     }
     let operation = format!("{}#{}_{}", order.resource, order.task, order.interval_ms);
+    let is_fatal = order.task == "stop" || order.task == "start" && start_failure_is_fatal;
+    Some(raise_count(status, &operation, is_fatal, result.ended_wall_ms))
+}
+
+/// Counts one more failure of an operation (`RESOURCE#TASK_MS`), or so many that there is no more hope. Says the attribute.
+fn raise_count(status: &mut HostStatus, operation: &str, is_fatal: bool, ended_wall_ms: u64) -> String {
     let name = format!("fail-count-{operation}");
     let before = match status.attributes.get(&name).map(String::as_str) {
         None => 0,
         Some("INFINITY") => INFINITY,
         Some(count) => count.parse().unwrap_or(0),
     };
-    let count = match order.task.as_str() {
-        "stop" => INFINITY,
-        "start" if start_failure_is_fatal => INFINITY,
-        _ => before.saturating_add(1).min(INFINITY),
-    };
+    let count = if is_fatal { INFINITY } else { before.saturating_add(1).min(INFINITY) };
     let value = if count == INFINITY { "INFINITY".to_owned() } else { count.to_string() };
     status.attributes.insert(name.clone(), value);
-    let when = result.ended_wall_ms / 1000;
+    let when = ended_wall_ms / 1000;
     status.attributes.insert(format!("last-failure-{operation}"), when.to_string());
-    Some(name)
+    name
 }

@@ -41,6 +41,16 @@ pub enum Request {
         resource: String,
         /// On one host, or on all.
         host: Option<String>,
+        /// Only failures, and the history only where there are such; nothing: all of it.
+        #[serde(default)]
+        failures: Option<FailuresOf>,
+    },
+    /// Takes it as a failure of a resource on a host, as if its agent had found that out (`crm_resource --fail`).
+    Fail {
+        /// Which resource, by its name in the host's history.
+        resource: String,
+        /// Where.
+        host: String,
     },
     /// Answer when nothing is left to do.
     Settled,
@@ -125,6 +135,21 @@ pub enum Request {
         after: Option<u64>,
         /// Go on with new ones.
         follow: bool,
+    },
+}
+
+/// Which failures `Request::Cleanup` forgets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailuresOf {
+    /// All of them.
+    All,
+    /// Those of one operation.
+    Operation {
+        /// `monitor`, `start`, ….
+        task: String,
+        /// 0 for one that does not recur.
+        interval_ms: u64,
     },
 }
 

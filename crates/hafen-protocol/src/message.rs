@@ -154,6 +154,15 @@ pub enum Operator {
         /// When, in milliseconds since the Unix epoch.
         wall_ms: u64,
     },
+    /// Somebody says that a resource has failed on a host.
+    Fail {
+        /// Where.
+        host: HostId,
+        /// Its name in the host's history.
+        resource: String,
+        /// When, in milliseconds since the Unix epoch.
+        wall_ms: u64,
+    },
     /// Plan again although nothing seems to have changed.
     Replan {
         /// Why.

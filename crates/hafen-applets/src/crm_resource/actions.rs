@@ -1,28 +1,30 @@
-//! What a running cluster does: forgetting, looking afresh, waiting, restarting.
+//! What a running cluster does: forgetting, failing, waiting.
 
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hafen_cib::Cib;
 use hafen_cib::values::parse_duration_ms;
 use hafen_client::{Client, ClientError};
-use hafen_protocol::client::{Edit, Request};
+use hafen_protocol::client::{FailuresOf, Request};
+use hafen_scheduler::{Inquiry, Whereabouts};
 
 use super::super::options::Given;
 use super::super::output::{self, CrmExit, Failed, Printed};
 use super::super::source::Source;
-use super::{SPEC, Wanted};
+use super::Wanted;
 
 /// How long is waited where nothing is said.
 const WAIT_MAXIMUM: Duration = Duration::from_secs(3600);
 /// The pause between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-fn failed(error: &ClientError) -> Failed {
+pub(super) fn failed_request(error: &ClientError) -> Failed {
     output::failed_request("controller", error)
 }
 
-fn connected(source: &mut Source) -> Result<&mut Client, Failed> {
+pub(super) fn connected(source: &mut Source) -> Result<&mut Client, Failed> {
     let offline = || {
         let text =
             "Error connecting to controller: Connection refused\nError performing operation: Not connected";
@@ -31,52 +33,102 @@ fn connected(source: &mut Source) -> Result<&mut Client, Failed> {
     source.daemon().ok_or_else(offline)
 }
 
-/// Forgets failures (`-C`) or all history (`-R`). Either way what runs is looked at afresh.
+/// Forgets failures (`-C`) or all history (`-R`), and has afresh looked at what is forgotten.
 pub(super) fn clean_up(
     command: char,
     given: &Given,
     wanted: &Wanted,
     source: &mut Source,
+    cib: &Cib,
 ) -> Result<Printed, Failed> {
+    let failures = failures(command, given)?;
+    let everything = given.value(&['r']).is_none();
+    let parts = parts(wanted, everything, given.has('f'));
+    let place = wanted.host.as_deref().unwrap_or("all nodes");
+    let mut printed = Printed::default();
     if source.daemon().is_none() {
-        let place = wanted.host.as_deref().unwrap_or("all nodes");
-        let text = format!("Dry run: skipping clean-up of {place} due to CIB_file\n");
-        return Ok(Printed { text, xml: String::new() });
+        if everything {
+            printed.text = format!("Dry run: skipping clean-up of {place} due to CIB_file\n");
+        } else {
+            for (part, host) in places(&parts, wanted) {
+                let text = format!("Dry run: skipping clean-up of {part} on {host} due to CIB_file\n");
+                printed.text += &text;
+            }
+            add_check(&mut printed, wanted, cib);
+        }
+        return Ok(printed);
     }
     let client = connected(source)?;
-    let status = client.status().map_err(|error| failed(&error))?;
-    let everything = given.value(&['r']).is_none();
-    let names: BTreeSet<String> = if everything {
-        let all = wanted.all.iter().filter(|found| found.is_primitive);
-        all.map(|found| found.name.clone()).collect()
-    } else {
-        members(wanted, given.has('f'))
-    };
-    let mut printed = Printed::default();
-    for resource in names {
-        let names_it = |failure: &String| failure.split_whitespace().any(|word| word == resource);
-        let had_failures = status.failures.iter().any(names_it);
-        if command == 'C' && everything && !had_failures {
+    let histories: BTreeSet<&str> = parts.iter().map(|part| part.history.as_str()).collect();
+    let failed = failed_histories(cib);
+    for resource in histories {
+        // One request each is dear: what cannot have failed is left alone.
+        if everything && failures.is_some() && !failed.contains(resource) {
             continue;
         }
-        let request = Request::Cleanup { resource: resource.clone(), host: wanted.host.clone() };
-        client.done(request).map_err(|error| failed(&error))?;
-        if !everything {
-            let hosts = status.hosts.iter().map(|host| host.name.as_str());
-            let hosts = hosts.filter(|host| wanted.host.as_deref().is_none_or(|wanted| wanted == *host));
-            printed.text +=
-                &hosts.map(|host| format!("Cleaned up {resource} on {host}\n")).collect::<String>();
-        }
+        let (resource, host) = (resource.to_owned(), wanted.host.clone());
+        let request = Request::Cleanup { resource, host, failures: failures.clone() };
+        client.done(request).map_err(|error| failed_request(&error))?;
     }
-    if everything {
-        let place = wanted.host.as_deref().unwrap_or("all nodes");
+    if !everything {
+        for (part, host) in places(&parts, wanted) {
+            printed.text += &format!("Cleaned up {part} on {host}\n");
+        }
+        add_check(&mut printed, wanted, cib);
+    } else if failures.is_some() {
         printed.text += &format!("Cleaned up all resources on {place}\n");
+    }
+    if given.has('Q') {
+        printed.text.clear();
     }
     Ok(printed)
 }
 
+/// Which failures are meant; nothing: all of the history.
+fn failures(command: char, given: &Given) -> Result<Option<FailuresOf>, Failed> {
+    let interval_ms = match given.value(&['I']) {
+        Some(text) => {
+            parse_duration_ms(text).ok_or_else(|| Failed::usage(format!("'{text}' is no interval")))?
+        }
+        None => 0,
+    };
+    match (command, given.value(&['n'])) {
+        ('C', Some(task)) => Ok(Some(FailuresOf::Operation { task: task.to_owned(), interval_ms })),
+        ('C', None) if given.has('I') => {
+            Err(Failed::usage("-I needs the operation whose interval it is: -n"))
+        }
+        ('C', None) => Ok(Some(FailuresOf::All)),
+        _ if given.has('n') || given.has('I') => {
+            Err(Failed::usage("-n and -I go with -C alone: -R forgets all operations"))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The names in histories of what has failed somewhere.
+fn failed_histories(cib: &Cib) -> BTreeSet<String> {
+    let mut failed = BTreeSet::new();
+    let Some(status) = cib.document().root().child("status") else { return failed };
+    for element in status.descendants() {
+        let id = element.id().unwrap_or_default();
+        match element.name() {
+            "nvpair" => {
+                let name = element.attribute("name").unwrap_or_default();
+                let rest = name.strip_prefix("fail-count-").and_then(|rest| rest.rsplit_once('#'));
+                failed.extend(rest.map(|(resource, _)| resource.to_owned()));
+            }
+            "lrm_rsc_op" => failed.extend(id.strip_suffix("_last_failure_0").map(str::to_owned)),
+            _ => {}
+        }
+    }
+    failed
+}
+
 /// The primitives that are meant: without force those of the whole group or clone.
-fn members(wanted: &Wanted, alone: bool) -> BTreeSet<String> {
+fn parts(wanted: &Wanted, everything: bool, alone: bool) -> Vec<&Whereabouts> {
+    if everything {
+        return wanted.all.iter().filter(|part| part.is_primitive).collect();
+    }
     let mut top = wanted.at;
     while let Some(parent) = top.and_then(|at| wanted.all.get(at)).and_then(|resource| resource.parent) {
         if alone {
@@ -84,18 +136,60 @@ fn members(wanted: &Wanted, alone: bool) -> BTreeSet<String> {
         }
         top = Some(parent);
     }
-    let mut names = BTreeSet::new();
+    let mut parts = Vec::new();
     let mut left: Vec<usize> = top.into_iter().collect();
     while let Some(resource) = left.pop().and_then(|at| wanted.all.get(at)) {
         if resource.is_primitive {
-            names.insert(resource.name.clone());
+            parts.push(resource);
         }
-        left.extend(&resource.children);
+        left.extend(resource.children.iter().rev());
     }
-    names
+    parts
 }
 
-fn deadline(given: &Given) -> Result<Instant, Failed> {
+/// Where a history of each of them is, or is to be forgotten.
+fn places<'a>(parts: &[&'a Whereabouts], wanted: &'a Wanted) -> Vec<(&'a str, &'a str)> {
+    let hosts = |part: &&'a Whereabouts| {
+        let hosts = match &wanted.host {
+            Some(host) => vec![host.as_str()],
+            None => part.known_on.iter().map(String::as_str).collect(),
+        };
+        let id = part.id.as_str();
+        hosts.into_iter().map(move |host| (id, host)).collect::<Vec<_>>()
+    };
+    parts.iter().flat_map(hosts).collect()
+}
+
+/// Adds why the resource may not run all the same.
+fn add_check(printed: &mut Printed, wanted: &Wanted, cib: &Cib) {
+    let Ok(resource) = wanted.resource() else { return };
+    let told = Inquiry::of(cib, output::now()).check(&resource.id);
+    printed.text += &told.text;
+    printed.xml += &format!("  {}", told.xml);
+}
+
+/// Takes a resource as failed.
+pub(super) fn fail(given: &Given, wanted: &Wanted, source: &mut Source) -> Result<Printed, Failed> {
+    let client = connected(source)?;
+    let name = given.value(&['r']).unwrap_or_default();
+    let impossible = |note: String, exit: CrmExit| {
+        let text = format!("Error performing operation: {}", exit.message());
+        Failed { notes: vec![note], ..Failed::new(exit, text) }
+    };
+    let Ok(resource) = wanted.resource() else {
+        return Err(impossible(format!("Resource {name} not found"), CrmExit::NoSuchObject));
+    };
+    if !resource.is_primitive {
+        let note = format!("We can only process primitive resources, not {name}");
+        return Err(impossible(note, CrmExit::Software));
+    }
+    let host = wanted.host.clone().unwrap_or_default();
+    let request = Request::Fail { resource: resource.history.clone(), host };
+    client.done(request).map_err(|error| failed_request(&error))?;
+    Ok(Printed::default())
+}
+
+pub(super) fn deadline(given: &Given) -> Result<Instant, Failed> {
     let limit = match given.value(&['T']) {
         Some(text) => {
             let milliseconds = parse_duration_ms(text).filter(|milliseconds| *milliseconds > 0);
@@ -108,65 +202,32 @@ fn deadline(given: &Given) -> Result<Instant, Failed> {
     Ok(Instant::now() + limit)
 }
 
-fn timed_out() -> Failed {
+pub(super) fn timed_out() -> Failed {
     Failed::new(CrmExit::Timeout, "Error performing operation: Timeout occurred")
 }
 
 /// Waits until nothing is left to do.
-pub(super) fn wait(given: &Given, source: &mut Source) -> Result<Printed, Failed> {
+pub(super) fn wait(given: &Given, source: &mut Source, cib: &Cib) -> Result<Printed, Failed> {
     let deadline = deadline(given)?;
-    let client = connected(source)?;
-    until_settled(client, deadline).map(|()| Printed::default())
+    match source.daemon() {
+        Some(client) => until_settled(client, deadline)?,
+        // A file stays as it is.
+        None if hafen_scheduler::schedule(cib, output::now()).actions.is_empty() => {}
+        None => return Err(timed_out()),
+    }
+    Ok(Printed::default())
 }
 
-fn until_settled(client: &mut Client, deadline: Instant) -> Result<(), Failed> {
+pub(super) fn until_settled(client: &mut Client, deadline: Instant) -> Result<(), Failed> {
     loop {
         match client.status() {
             Ok(status) if status.waiting_for.is_none() && status.coordinator.is_some() => return Ok(()),
             Ok(_) => {}
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(failed_request(&error)),
         }
         if Instant::now() >= deadline {
             return Err(timed_out());
         }
         thread::sleep(LOOK_INTERVAL);
     }
-}
-
-/// Stops a resource by its target role and lets it start again; whatever happens the target role is put back.
-pub(super) fn restart(given: &Given, wanted: &Wanted, source: &mut Source) -> Result<Printed, Failed> {
-    let deadline = deadline(given)?;
-    let resource = wanted.resource()?;
-    let name = wanted.clone().map_or_else(|| resource.name.clone(), |clone| clone.name.clone());
-    if wanted.active().is_empty() && resource.is_primitive {
-        let text = format!("{} is not running and so cannot be restarted", wanted.name);
-        return Err(Failed::new(CrmExit::Error, text));
-    }
-    let cib = source.cib(false)?;
-    let old = cib.document().by_id(&name).and_then(|element| {
-        let mut sets = element.children_named("meta_attributes");
-        let pairs = sets.find_map(|set| {
-            set.children_named("nvpair").find(|pair| pair.attribute("name") == Some("target-role"))
-        });
-        pairs.and_then(|pair| pair.attribute("value")).map(str::to_owned)
-    });
-    let client = connected(source)?;
-    let mut role = |value: Option<String>| {
-        let edit = Edit::ResourceMeta { resource: name.clone(), name: "target-role".to_owned(), value };
-        client.change(vec![edit], false, &output::origin(SPEC.name)).map_err(|error| failed(&error))
-    };
-    role(Some("Stopped".to_owned()))?;
-    outln!("Waiting for {name} to stop");
-    let stopped = wait_again(deadline);
-    role(old)?;
-    stopped?;
-    outln!("Waiting for {name} to start again");
-    wait_again(deadline)?;
-    Ok(Printed::default())
-}
-
-/// Waits on a connection of its own: the first is in use.
-fn wait_again(deadline: Instant) -> Result<(), Failed> {
-    let mut client = output::connect().map_err(|error| failed(&error))?;
-    until_settled(&mut client, deadline)
 }

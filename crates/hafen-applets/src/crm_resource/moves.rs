@@ -1,7 +1,7 @@
 //! Moving resources by constraints with ids of a known form, and removing those.
 
 use hafen_cib::Cib;
-use hafen_cib::xml::NodeId;
+use hafen_cib::xml::{Document, NodeId};
 use jiff::{Span, Timestamp, tz::TimeZone};
 
 use super::super::options::Given;
@@ -23,26 +23,26 @@ struct Constraint<'a> {
 
 impl Constraint<'_> {
     fn put(&self, cib: &mut Cib) {
-        if let Some(old) = cib.document().by_id(&self.id).map(|element| element.node()) {
-            cib.document_mut().remove(old);
-        }
+        let old = cib.document().by_id(&self.id);
+        let old = old.map(|element| (element.node(), element.position()));
         let section = cib.section_or_new("constraints");
         let document = cib.document_mut();
-        let mut element = |parent: NodeId, name: &str, attributes: &[(&str, &str)]| {
-            let node = document.append_element(parent, name);
-            for (name, value) in attributes {
-                document.set_attribute(node, name, value);
-            }
-            node
-        };
         let head = [("id", self.id.as_str()), ("rsc", self.resource), ("role", self.role)];
-        let location = element(section, "rsc_location", &head);
+        let location = append(document, section, "rsc_location", &head);
+        // It takes the place of its predecessor.
+        if let Some((old, position)) = old {
+            document.remove(old);
+            document.move_to(location, section, position);
+        }
         let Some(end) = self.end else {
             document.set_attribute(location, "node", self.host);
             document.set_attribute(location, "score", self.score);
             return;
         };
         let [rule, expression, date] = &self.parts;
+        let mut element = |parent: NodeId, name: &str, attributes: &[(&str, &str)]| {
+            append(document, parent, name, attributes)
+        };
         let rule = element(location, "rule", &[("id", rule), ("score", self.score), ("boolean-op", "and")]);
         let host = [
             ("id", expression.as_str()),
@@ -54,6 +54,14 @@ impl Constraint<'_> {
         element(rule, "expression", &host);
         element(rule, "date_expression", &[("id", date), ("operation", "lt"), ("end", end)]);
     }
+}
+
+fn append(document: &mut Document, parent: NodeId, name: &str, attributes: &[(&str, &str)]) -> NodeId {
+    let node = document.append_element(parent, name);
+    for (name, value) in attributes {
+        document.set_attribute(node, name, value);
+    }
+    node
 }
 
 fn prefer<'a>(resource: &'a str, role: &'static str, host: &'a str, end: Option<&'a str>) -> Constraint<'a> {
@@ -174,6 +182,8 @@ pub(super) fn make(
 fn made_for(cib: &Cib, resource: &str, host: Option<&str>, expired: bool) -> Vec<String> {
     let all = cib.constraints().into_iter().flat_map(|all| all.children_named("rsc_location"));
     let now = i64::try_from(output::now()).ok().and_then(output::moment).unwrap_or_default();
+    let nodes = cib.nodes().into_iter().flat_map(|nodes| nodes.children_named("node"));
+    let nodes: Vec<&str> = nodes.filter_map(|node| node.attribute("uname")).collect();
     let mut ids = Vec::new();
     for location in all.filter(|location| location.attribute("rsc") == Some(resource)) {
         let id = location.id().unwrap_or_default();
@@ -188,10 +198,12 @@ fn made_for(cib: &Cib, resource: &str, host: Option<&str>, expired: bool) -> Vec
         // The ends are written in one form, in which the order of texts is that of time.
         let is_over = value("date_expression", "end").is_some_and(|end| end < now.as_str());
         if !expired || is_over {
-            ids.push(id.to_owned());
+            ids.push((nodes.iter().position(|node| Some(*node) == on), id.to_owned()));
         }
     }
-    ids
+    // Node by node.
+    ids.sort_by_key(|(place, _)| *place);
+    ids.into_iter().map(|(_, id)| id).collect()
 }
 
 fn remove(cib: &mut Cib, ids: &[String]) {

@@ -4,7 +4,7 @@ use hafen_cib::Cib;
 use hafen_cib::views::{NO_RULES, Pairs};
 use hafen_cib::xml::Element;
 
-use super::super::options::{Given, OUTPUT_AS};
+use super::super::options::Given;
 use super::super::output::{CrmExit, Failed, Printed, escaped};
 use super::super::pairs::{Ids, SetPair, set_pair};
 use super::super::source::Source;
@@ -19,7 +19,7 @@ fn kind(given: &Given) -> &'static str {
     }
 }
 
-fn element<'a>(cib: &'a Cib, resource: &str) -> Option<Element<'a>> {
+pub(super) fn element<'a>(cib: &'a Cib, resource: &str) -> Option<Element<'a>> {
     let is_resource = |name: &str| matches!(name, "primitive" | "group" | "clone" | "bundle" | "template");
     cib.resources()?
         .descendants()
@@ -35,26 +35,35 @@ fn value<'a>(cib: &'a Cib, resource: &str, kind: &str, name: &str) -> Option<&'a
     owners.find_map(|owner| Pairs::of(owner, kind, None, NO_RULES).get(name))
 }
 
+/// What is configured at the resource itself.
+pub(super) fn own_value<'a>(cib: &'a Cib, resource: &str, kind: &str, name: &str) -> Option<&'a str> {
+    Pairs::of(element(cib, resource)?, kind, None, NO_RULES).get(name)
+}
+
 pub(super) fn get(given: &Given, wanted: &Wanted, cib: &Cib) -> Result<Printed, Failed> {
     let name = given.value(&['g']).unwrap_or_default();
-    let resource = &wanted.resource()?.name;
+    let resource = wanted.resource()?;
     let found = match given.has(ELEMENT) {
-        true => element(cib, resource).and_then(|element| element.attribute(name)),
-        false => value(cib, resource, kind(given), name),
+        true => element(cib, &resource.name).and_then(|element| element.attribute(name)),
+        false => value(cib, &resource.name, kind(given), name),
     };
-    let mut printed = Printed::default();
+    let mut answer = Failed::silent(CrmExit::Ok);
+    if resource.is_clone && wanted.active().len() > 1 {
+        let text = format!(
+            "{} is active on more than one node, returning the default value for {name}",
+            resource.id
+        );
+        answer.notes.push(text);
+    }
     match found {
         Some(value) => {
             let item = format!("  <item name=\"{}\">{}</item>", escaped(name), escaped(value));
-            printed.add(value, &format!("<list name=\"attributes\" count=\"1\">\n{item}\n</list>"));
+            answer.printed.add(value, &format!("<list name=\"attributes\" count=\"1\">\n{item}\n</list>"));
         }
         // Agents take an answer without a word for "not set"; the exit status is 0 in either case.
-        None if given.value(&[OUTPUT_AS]) != Some("xml") => {
-            eprintln!("Attribute '{name}' not found for '{resource}'");
-        }
-        None => {}
+        None => answer.notes.push(format!("Attribute '{name}' not found for '{}'", resource.id)),
     }
-    Ok(printed)
+    if answer.notes.is_empty() { Ok(answer.printed) } else { Err(answer) }
 }
 
 /// Whose attribute is changed: that of the clone that contains it, where meta attributes of an instance are meant.
@@ -91,6 +100,12 @@ fn with_dependents(cib: &Cib, first: &str) -> Vec<String> {
     all
 }
 
+fn has_pair(cib: &Cib, resource: &str, kind: &str, name: &str) -> bool {
+    let sets = element(cib, resource).into_iter().flat_map(|owner| owner.children_named(kind));
+    let mut pairs = sets.flat_map(|set| set.children_named("nvpair"));
+    pairs.any(|pair| pair.attribute("name") == Some(name))
+}
+
 pub(super) fn set(given: &Given, wanted: &Wanted, source: &mut Source) -> Result<Printed, Failed> {
     let (name, value) = (given.value(&['p']).unwrap_or_default(), given.value(&['v']).unwrap_or_default());
     let (owner, is_parent) = owner(given, wanted)?;
@@ -112,7 +127,10 @@ pub(super) fn set(given: &Given, wanted: &Wanted, source: &mut Source) -> Result
                 continue;
             }
             let sets = (kind(given), format!("{resource}-{}", kind(given)));
-            let ids = Ids { set: given.value(&['s']), pair: given.value(&['i']) };
+            // What is new goes into the set that this tool makes, whatever sets there are.
+            let is_there = has_pair(cib, &resource, sets.0, name);
+            let set = given.value(&['s']).or((!is_there).then_some(sets.1.as_str()));
+            let ids = Ids { set, pair: given.value(&['i']) };
             let document = cib.document_mut();
             let SetPair { id, set } =
                 set_pair(document, node, (sets.0, &sets.1), ids, name, |_| value.to_owned());

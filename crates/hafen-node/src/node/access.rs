@@ -27,7 +27,8 @@ impl Node {
             | Request::Settled
             | Request::WhoAmI
             | Request::QueryAttribute { .. } => Ok(()),
-            Request::Cleanup { resource, host } => judge.clean_up(resource, host.as_deref()),
+            Request::Cleanup { resource, host, .. } => judge.history("clean up", resource, host.as_deref()),
+            Request::Fail { resource, host } => judge.history("fail", resource, Some(host)),
             Request::Shutdown => judge.host(Some(&self.identity.uname)),
             Request::Fence { host, .. }
             | Request::ConfirmOff { host, .. }
@@ -167,8 +168,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// A clean-up deletes a resource's history; where there is none, what is asked is to look at the resource afresh.
-    fn clean_up(&self, resource: &str, host: Option<&str>) -> Result<(), Failure> {
+    /// A clean-up deletes a resource's history, and a failure that is reported adds to it; where there is none, what is asked
+    /// is to look at the resource afresh.
+    fn history(&self, what: &str, resource: &str, host: Option<&str>) -> Result<(), Failure> {
         let states = self.live.node_states();
         let states = states.filter(|state| host.is_none_or(|host| state.attribute("uname") == Some(host)));
         let histories: Vec<Element<'_>> = states
@@ -179,7 +181,7 @@ impl<'a> Judge<'a> {
             [] => self.live.document().by_id(resource).is_none_or(|resource| self.writes(resource)),
             histories => histories.iter().all(|history| self.writes(*history)),
         };
-        self.need(granted, &format!("clean up {resource}"))
+        self.need(granted, &format!("{what} {resource}"))
     }
 
     fn attribute(&self, host: &str, name: &str, value: Option<&str>) -> Result<(), Failure> {

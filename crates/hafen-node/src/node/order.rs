@@ -303,8 +303,28 @@ impl Node {
             Operator::ProceedWithout { host, origin, wall_ms } => {
                 self.proceed_without_ordered(from, host, (&origin, wall_ms), position);
             }
+            Operator::Fail { host, resource, wall_ms } => {
+                self.failure_asserted(host, &resource, wall_ms, position)
+            }
             Operator::Replan { cause } => self.disturbed(position, &cause),
         }
+    }
+}
+
+impl Node {
+    /// Somebody said that a resource has failed.
+    fn failure_asserted(&mut self, host: HostId, resource: &str, wall_ms: u64, position: u64) {
+        let Some(record) = self.replica.hosts.get_mut(&host) else { return };
+        let uname = record.uname.clone();
+        if !history::record_asserted_failure(&mut record.status, resource, &uname, wall_ms) {
+            return;
+        }
+        if host == self.me().host {
+            self.remember();
+        }
+        let text = format!("{resource} on {uname} is said to have failed");
+        self.event("result", resource, text.clone(), String::new());
+        self.disturbed(position, &text);
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hafen_protocol::HostId;
-use hafen_protocol::client::{Failure, Reply, Request};
+use hafen_protocol::client::{Failure, FailuresOf, Reply, Request};
 use hafen_protocol::message::{DampedUpdate, Message, Operator};
 
 use super::Node;
 use super::changes::{ChangeRequest, State};
 use crate::api::Output;
+use crate::history;
 use crate::membership::Phase;
 use crate::replica::Standing;
 
@@ -20,7 +21,7 @@ pub(super) const REQUESTS_MAXIMUM: usize = 1024;
 pub(super) enum Asked {
     Operator(Operator),
     Attribute(DampedUpdate),
-    CleanUp { resource: String, host: Option<HostId> },
+    CleanUp { resource: String, host: Option<HostId>, failures: Option<FailuresOf> },
 }
 
 /// The requests that are not answered yet.
@@ -84,7 +85,10 @@ impl Node {
                 self.ask_for_change(request, edits, without_quorum, origin, None);
             }
             Request::Settled => self.requests.awaiting_settled.push(request),
-            Request::Cleanup { resource, host } => self.clean_up(request, &resource, host.as_deref()),
+            Request::Cleanup { resource, host, failures } => {
+                self.clean_up(request, &resource, host.as_deref(), failures);
+            }
+            Request::Fail { resource, host } => self.ask_to_fail(request, resource, &host),
             Request::Shutdown => self.ask_to_leave(request),
             Request::Fence { host, action, origin } => match self.replica.host_by_name(&host) {
                 Some(host) => {
@@ -181,8 +185,8 @@ impl Node {
                 self.requests.asked_said = self.say(&Message::Damped(Box::new(update)));
                 return;
             }
-            Asked::CleanUp { resource, host } => {
-                for message in self.clean_up_messages(&resource, host) {
+            Asked::CleanUp { resource, host, failures } => {
+                for message in self.clean_up_messages(&resource, host, failures.as_ref()) {
                     self.say(&message);
                 }
                 Operator::Replan { cause: format!("clean-up of {resource}") }
@@ -213,7 +217,19 @@ impl Node {
         );
     }
 
-    fn clean_up(&mut self, request: u64, resource: &str, host: Option<&str>) {
+    /// A failure is recorded only where the host knows the resource: else nothing of it could have failed there.
+    fn ask_to_fail(&mut self, request: u64, resource: String, host: &str) {
+        let Some(id) = self.replica.host_by_name(host) else { return self.refuse_host(request, host) };
+        let record = self.replica.hosts.get(&id);
+        if !record.is_some_and(|record| record.status.resources.contains_key(&resource)) {
+            let text = format!("{host} knows nothing of {resource}");
+            return self.refuse(request, "not-found", text, "see what runs where with `hafen status`");
+        }
+        let wall_ms = self.now.wall_ms;
+        self.ask_coordinator(request, Asked::Operator(Operator::Fail { host: id, resource, wall_ms }));
+    }
+
+    fn clean_up(&mut self, request: u64, resource: &str, host: Option<&str>, failures: Option<FailuresOf>) {
         let only = match host.map(|name| (name, self.replica.host_by_name(name))) {
             Some((name, None)) => return self.refuse_host(request, name),
             Some((_, found)) => found,
@@ -224,25 +240,43 @@ impl Node {
             let text = format!("there is no resource {resource}");
             return self.refuse(request, "not-found", text, "see what there is with `hafen status`");
         }
-        self.ask_coordinator(request, Asked::CleanUp { resource: resource.to_string(), host: only });
+        self.ask_coordinator(
+            request,
+            Asked::CleanUp { resource: resource.to_string(), host: only, failures },
+        );
     }
 
-    /// What forgets the failures and the history of a resource. A host that is not a member keeps its history: it is
+    /// What forgets the failures and the history of a resource (where only failures are meant, the history goes as far as
+    /// there are such: with it the cluster would know of the failure still). A host that is not a member keeps its history: it is
     /// all that is known of what runs there.
-    fn clean_up_messages(&self, resource: &str, only: Option<HostId>) -> Vec<Message> {
-        let prefixes = [format!("fail-count-{resource}#"), format!("last-failure-{resource}#")];
+    fn clean_up_messages(
+        &self,
+        resource: &str,
+        only: Option<HostId>,
+        failures: Option<&FailuresOf>,
+    ) -> Vec<Message> {
+        let operation = match failures {
+            Some(FailuresOf::Operation { task, interval_ms }) => Some(format!("{task}_{interval_ms}")),
+            _ => None,
+        };
+        let prefixes = ["fail-count", "last-failure"].map(|kind| format!("{kind}-{resource}#"));
         let records = self.replica.hosts.iter().filter(|(id, record)| {
             only.is_none_or(|only| only == **id) && record.standing == Standing::Member
         });
         let mut messages = Vec::new();
         for (&host, record) in records {
-            let is_its = |name: &&String| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
+            let is_its = |name: &&String| {
+                let rest = prefixes.iter().find_map(|prefix| name.strip_prefix(prefix.as_str()));
+                rest.is_some_and(|rest| operation.as_ref().is_none_or(|operation| rest == operation))
+            };
             let values: BTreeMap<String, Option<String>> =
                 record.status.attributes.keys().filter(is_its).map(|name| (name.clone(), None)).collect();
             if !values.is_empty() {
                 messages.push(Message::Attributes { host, values, transition_key: None });
             }
-            if record.status.resources.contains_key(resource) {
+            let is_meant =
+                |history| failures.is_none() || history::failed_operation(history, operation.as_deref());
+            if record.status.resources.get(resource).is_some_and(is_meant) {
                 let resource = resource.to_string();
                 messages.push(Message::Forget { host, resource, operation: None, transition_key: None });
             }

@@ -116,7 +116,9 @@ fn what_is_no_change_of_the_configuration_needs_rights_too() {
         attributes.len()
     };
     assert_eq!((seen(&mut world, &ann), seen(&mut world, &user("eve", "x"))), (2, 0));
-    let clean_up = Request::Cleanup { resource: "vm1".to_string(), host: None };
+    let clean_up = Request::Cleanup { resource: "vm1".to_string(), host: None, failures: None };
+    let fail = Request::Fail { resource: "vm1".to_string(), host: "host2".to_string() };
+    assert_eq!(refused(&mut world, &ann, fail), "ann may not fail vm1");
     assert_eq!(refused(&mut world, &ann, clean_up.clone()), "ann may not clean up vm1");
     assert_eq!(ask(&mut world, &operator, clean_up), Reply::Done { note: None });
     let fence =

@@ -67,7 +67,7 @@ fn a_clean_up_does_not_forget_what_runs_on_a_host_without_its_daemon() {
     world.kill_daemon(HostId(host));
     world.pass(3_000);
     let other = if host == 1 { 2 } else { 1 };
-    world.ask(other, Request::Cleanup { resource: "vm1".to_string(), host: None });
+    world.ask(other, Request::Cleanup { resource: "vm1".to_string(), host: None, failures: None });
     world.pass(5_000);
     assert_eq!(running_on(&world, "vm1"), [host], "{}", world.story());
 }
