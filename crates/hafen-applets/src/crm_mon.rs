@@ -62,7 +62,7 @@ const SPEC: Spec = Spec {
         valued('p', "pid-file", "FILE", "Where the number of that process is written"),
         valued('E', "external-agent", "FILE", "A program that is told of events (not supported: use alerts)"),
         valued('e', "external-recipient", "TEXT", "What that program gets"),
-        flag('W', "watch-fencing", "Fencings are events, too"),
+        flag('W', "watch-fencing", "Fencings are events, too (not supported)"),
         flag('X', "as-xml", "The XML of old versions"),
         flag(HTML_CGI, "html-cgi", "Begin with the headers of an answer to a browser"),
         valued(HTML_STYLE, "html-stylesheet", "URI", "A stylesheet of one's own"),
@@ -128,6 +128,11 @@ fn interval(given: &Given) -> Result<u64, Failed> {
 fn watch(given: &Given, words: &[String]) -> Result<ExitCode, Failed> {
     if given.has('E') {
         let text = "programs are told of events by alerts of the configuration, not by --external-agent";
+        return Err(Failed::new(CrmExit::Unimplemented, text));
+    }
+    if given.has('W') || given.has('e') {
+        let text =
+            "-W and -e go with --external-agent, which is not supported: use alerts of the configuration";
         return Err(Failed::new(CrmExit::Unimplemented, text));
     }
     let form = form(given)?;

@@ -31,7 +31,9 @@ pub(super) fn run(words: &[String]) -> ExitCode {
 }
 
 fn act(given: &Given) -> Result<Printed, Failed> {
-    if given.has('F') {
+    // What starts the daemon would be without effect.
+    let starts = given.last(&['f', 'p', 's']).is_some();
+    if given.has('F') && !starts {
         let set = hafen_cib::FEATURE_SET;
         let mut printed = Printed::default();
         let names = FEATURES.join(" ");
@@ -45,7 +47,7 @@ fn act(given: &Given) -> Result<Printed, Failed> {
         );
         return Ok(printed);
     }
-    if given.has('S') {
+    if given.has('S') && !starts {
         let failed = |error| output::failed_request("pacemakerd", &error);
         let mut client = output::connect().map_err(failed)?;
         return client.done(Request::Shutdown).map(|_| Printed::default()).map_err(failed);

@@ -123,6 +123,10 @@ fn fence(given: &Given, host: &str, action: &str) -> Result<Printed, Failed> {
     let tolerance = seconds(given, TOLERANCE, 0)?;
     let word = if action == "on" { "unfence" } else { "fence" };
     let could_not = |exit, why: &str| Failed::new(exit, format!("Couldn't {word} {host}: {why}"));
+    if given.value(&['y']).is_some_and(|delay| delay != "0") {
+        let text = "a fencing that is asked for begins at once: --delay is not supported, nor does -1 turn off delays of devices";
+        return Err(Failed::new(CrmExit::Unimplemented, text));
+    }
     let mut client = connected()?;
     let failed = |error| output::failed_request("fencer", &error);
     let history = client.fence_history(Some(host)).map_err(|error| match error.kind() {
