@@ -46,7 +46,8 @@ impl Node {
     }
 
     /// A user asks.
-    pub(super) fn user_asks(&mut self, request: u64, user: User, body: Request) {
+    pub(super) fn user_asks(&mut self, request: u64, user: User, mut body: Request) {
+        sign(&mut body, &user.name);
         if let Err(failure) = self.permits(&user, &body) {
             return self.reply(request, Reply::Failed(failure));
         }
@@ -85,6 +86,18 @@ impl Node {
             }
             body => self.client_asks(request, body),
         }
+    }
+}
+
+/// Puts the name of who asks in the place of the one that a client says, for the record.
+fn sign(body: &mut Request, user: &str) {
+    if let Request::Change { origin, .. }
+    | Request::Fence { origin, .. }
+    | Request::ConfirmOff { origin, .. }
+    | Request::ProceedWithout { origin, .. } = body
+    {
+        let tool = origin.split_once(": ").map_or(origin.as_str(), |(_, tool)| tool);
+        *origin = format!("{user}: {tool}");
     }
 }
 

@@ -83,6 +83,7 @@ fn a_user_changes_what_the_lists_permit() {
     let (ann, bob) = (user("ann", "x"), user("bob", "x"));
     assert_eq!(ask(&mut world, &ann, property("maintenance-mode", "true")), Reply::Done { note: None });
     assert!(world.node(3).replica().cib().property_boolean("maintenance-mode"));
+    assert!(world.story().contains("ann: a test"), "who asked is on record:\n{}", world.story());
     let told = refused(&mut world, &ann, property("no-quorum-policy", "ignore"));
     assert!(told.starts_with("ann may not create /cib/configuration/crm_config"), "{told}");
     let told = refused(&mut world, &ann, property("enable-acl", "false"));
