@@ -4,7 +4,6 @@ mod access;
 mod operations;
 mod query;
 
-use std::io::Read;
 use std::process::ExitCode;
 
 use hafen_cib::{Cib, Document, FEATURE_SET, SCHEMA, Version};
@@ -192,14 +191,10 @@ fn input(given: &Given) -> Result<Option<Document>, Failed> {
         None => return Ok(None),
         Some('x') => {
             let file = given.value(&['x']).unwrap_or_default();
-            (file, std::fs::read(file).map_err(|_| unreadable(file))?)
+            (file, output::input(file).map_err(|_| unreadable(file))?)
         }
         Some('X') => ("input string", given.value(&['X']).unwrap_or_default().as_bytes().to_vec()),
-        Some(_) => {
-            let mut text = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut text).map_err(|_| unreadable("STDIN"))?;
-            ("STDIN", text)
-        }
+        Some(_) => ("STDIN", output::input(output::STANDARD_INPUT).map_err(|_| unreadable("STDIN"))?),
     };
     Document::parse_bytes(&text).map(Some).map_err(|_| unreadable(place))
 }

@@ -1,6 +1,5 @@
 //! `crm_diff`: what turns one CIB into another, and what a patchset makes of one.
 
-use std::io::Read;
 use std::process::ExitCode;
 
 use hafen_cib::{Cib, Document, NodeId, PatchError, Patchset, Version};
@@ -67,14 +66,12 @@ fn fragment(given: &Given, which: &str, text: char, files: &[char]) -> Result<Do
     let wrong = || told(CrmExit::DataError, format!("Could not parse the {which} XML fragment"));
     let source = if given.has('s') {
         eprint!("Input {which} XML fragment:");
-        let mut source = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut source).map_err(|_| wrong())?;
-        source
+        output::input(output::STANDARD_INPUT).map_err(|_| wrong())?
     } else if let Some(source) = given.value(&[text]) {
         source.as_bytes().to_vec()
     } else {
         let file = files.iter().rev().find_map(|letter| given.value(&[*letter])).ok_or_else(wrong)?;
-        std::fs::read(file).map_err(|_| wrong())?
+        output::input(file).map_err(|_| wrong())?
     };
     Document::parse_bytes(&source).map_err(|_| wrong())
 }

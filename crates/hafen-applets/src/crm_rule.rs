@@ -1,6 +1,5 @@
 //! `crm_rule`: whether a rule with a date is in effect.
 
-use std::io::Read;
 use std::process::ExitCode;
 
 use hafen_cib::{Cib, Document, Element};
@@ -72,12 +71,8 @@ fn cib(given: &Given) -> Result<Cib, Failed> {
             };
             return Source::open().map_err(unnamed)?.cib(false);
         }
-        Some("-") => {
-            let mut text = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut text);
-            read.map_err(|error| Failed::new(CrmExit::DataError, output::reason(&error)))?;
-            text
-        }
+        Some(output::STANDARD_INPUT) => output::input(output::STANDARD_INPUT)
+            .map_err(|error| Failed::new(CrmExit::DataError, output::reason(&error)))?,
         Some(text) => text.as_bytes().to_vec(),
     };
     let document = Document::parse_bytes(&text);

@@ -1,7 +1,6 @@
 //! `crm_simulate`: what the scheduler would do with a CIB. Here only files are read and written, and the cluster asked.
 
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::process::ExitCode;
 
 use hafen_client::ClientError;
@@ -21,11 +20,9 @@ impl Shell for World {
     fn read(&mut self, source: &Source) -> Result<Vec<u8>, ReadError> {
         let read = match source {
             Source::Live => return live(),
-            Source::File(file) => std::fs::read(file),
+            Source::File(file) => output::input(file),
             Source::StandardInput => {
-                let mut bytes = Vec::new();
-                std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
-            }
+output::input(output::STANDARD_INPUT)}
         };
         read.map_err(|error| ReadError::Unreadable(output::reason(&error)))
     }

@@ -1,6 +1,5 @@
 //! `crm_verify`: whether a configuration follows its schema and says what can be done.
 
-use std::io::Read;
 use std::process::ExitCode;
 
 use hafen_cib::checks;
@@ -95,13 +94,9 @@ fn document(given: &Given) -> Result<Document, Failed> {
     let text = match given.last(&['L', 'x', 'p', 'X']) {
         None => return Err(Failed::new(CrmExit::Error, "No input specified")),
         Some('L') => return live(),
-        Some('x') => std::fs::read(given.value(&['x']).unwrap_or_default()).map_err(|_| unreadable())?,
+        Some('x') => output::input(given.value(&['x']).unwrap_or_default()).map_err(|_| unreadable())?,
         Some('X') => given.value(&['X']).unwrap_or_default().as_bytes().to_vec(),
-        Some(_) => {
-            let mut text = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut text).map_err(|_| unreadable())?;
-            text
-        }
+        Some(_) => output::input(output::STANDARD_INPUT).map_err(|_| unreadable())?,
     };
     Document::parse_bytes(&text).map_err(|_| unreadable())
 }

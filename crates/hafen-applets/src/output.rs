@@ -1,14 +1,27 @@
 //! What an applet prints, as text or as Pacemaker's XML, and the exit statuses of Pacemaker's tools.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hafen_client::{Client, ClientError, SOCKET_PATH, SOCKET_VARIABLE};
+use hafen_client::{CTIME, Client, ClientError, SOCKET_PATH, SOCKET_VARIABLE};
 
 use super::options::{Given, OUTPUT_AS, OUTPUT_TO, Spec};
 use hafen_lab::{Lab, Layout};
+
+/// The name of the standard input on a command line.
+pub(super) const STANDARD_INPUT: &str = "-";
+
+/// The content of a file that is named on the command line; `-` is the standard input.
+pub(super) fn input(file: &str) -> std::io::Result<Vec<u8>> {
+    if file != STANDARD_INPUT {
+        return std::fs::read(file);
+    }
+    let mut content = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut content)?;
+    Ok(content)
+}
 
 /// The version of Pacemaker whose tools these stand in for.
 pub(super) const VERSION: &str = "3.0.0";
@@ -246,7 +259,7 @@ pub(super) fn within(name: &str, xml: &str) -> String {
 /// A moment as the C library's `ctime` writes it, in local time.
 pub(super) fn date(seconds: i64) -> Option<String> {
     let moment = jiff::Timestamp::from_second(seconds).ok()?.to_zoned(jiff::tz::TimeZone::system());
-    Some(moment.strftime("%a %b %e %H:%M:%S %Y").to_string())
+    Some(moment.strftime(CTIME).to_string())
 }
 
 /// Seconds since the Unix epoch.

@@ -9,6 +9,9 @@ use hafen_protocol::client::{Edit, Event, Numbered, Reply, Request, StatusReport
 
 use crate::{ClientError, LINE_BYTES_MAXIMUM};
 
+/// The form of dates in a CIB and in what tools print: `ctime(3)`'s.
+pub const CTIME: &str = "%a %b %e %H:%M:%S %Y";
+
 /// A connection to one daemon. Requests follow each other; each has its own time limit.
 #[derive(Debug)]
 pub struct Client {
@@ -91,7 +94,8 @@ impl Client {
         without_quorum: bool,
         origin: &str,
     ) -> Result<Option<String>, ClientError> {
-        self.done(Request::Change { edits, without_quorum, origin: origin.to_owned() })
+        let written = Some(jiff::Zoned::now().strftime(CTIME).to_string());
+        self.done(Request::Change { edits, without_quorum, origin: origin.to_owned(), written })
     }
 
     /// A request that is answered with `Done`.

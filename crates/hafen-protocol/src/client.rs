@@ -32,8 +32,11 @@ pub enum Request {
         edits: Vec<Edit>,
         /// Go on without quorum.
         without_quorum: bool,
-        /// Who asks, for the record.
+        /// Who asks, for the record: `USER: PROGRAM`.
         origin: String,
+        /// When, as `ctime` writes it where the client is: the CIB's `cib-last-written`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        written: Option<String>,
     },
     /// Forget a resource's failures and history, so that it is looked at afresh.
     Cleanup {

@@ -147,7 +147,7 @@ impl Clients {
         self.next_request += 1;
         self.pending.insert((to, number), Pending { key, value, without_quorum, asked_us: now_us });
         let origin = format!("client {number}");
-        Some((number, Request::Change { edits: vec![edit], without_quorum, origin }))
+        Some((number, Request::Change { edits: vec![edit], without_quorum, origin, written: None }))
     }
 
     fn marker(&mut self, node: String) -> (Key, Value, Edit) {

@@ -6,6 +6,7 @@ use hafen_cib::{Cib, Document, Element};
 use hafen_protocol::client::{AttributeMode, AttributeReport, Edit, Failure, Reply, Request, StatusReport};
 
 use super::Node;
+use super::changes::Asking;
 use crate::status_xml;
 
 impl Node {
@@ -53,8 +54,9 @@ impl Node {
         }
         match body {
             // The lists may change before the change has its turn.
-            Request::Change { edits, without_quorum, origin } => {
-                self.ask_for_change(request, edits, without_quorum, origin, Some(user));
+            Request::Change { edits, without_quorum, origin, written } => {
+                let user = Some(user);
+                self.ask_for_change(request, Asking { edits, without_quorum, origin, written, user });
             }
             body if !acl::applies(self.replica.cib(), &user) => self.client_asks(request, body),
             Request::Cib { status } => {

@@ -2,7 +2,7 @@
 //! they are acknowledged.
 
 use hafen_cib::acl::{self, User};
-use hafen_cib::{Patchset, Version};
+use hafen_cib::{Cib, Patchset, Version};
 use hafen_protocol::client::{Edit, Failure, Reply};
 use hafen_protocol::message::{Change, Lineage, Message};
 
@@ -29,14 +29,40 @@ pub(super) enum State {
     Unsure,
 }
 
-/// A change that a client waits for.
+/// What a client asks for.
 #[derive(Debug, Clone)]
-pub(super) struct ChangeRequest {
+pub(super) struct Asking {
     pub(super) edits: Vec<Edit>,
     pub(super) without_quorum: bool,
     pub(super) origin: String,
+    pub(super) written: Option<String>,
     /// Who asks, where access control lists may restrict that user.
     pub(super) user: Option<User>,
+}
+
+impl Asking {
+    /// Writes into the CIB who changed it last, when and where, as Pacemaker does: no digest counts that.
+    fn sign(&self, cib: &mut Cib, uname: &str) {
+        let Some(written) = &self.written else { return };
+        let (said, client) = self.origin.split_once(": ").unwrap_or(("", &self.origin));
+        let user = self.user.as_ref().map_or(said, |user| user.name.as_str());
+        let document = cib.document_mut();
+        let root = document.root().node();
+        for (name, value) in [
+            ("cib-last-written", written.as_str()),
+            ("update-origin", uname),
+            ("update-client", client),
+            ("update-user", user),
+        ] {
+            document.set_attribute(root, name, value);
+        }
+    }
+}
+
+/// A change that a client waits for.
+#[derive(Debug, Clone)]
+pub(super) struct ChangeRequest {
+    pub(super) asking: Asking,
     pub(super) state: State,
     pub(super) attempts: u32,
     pub(super) deadline_ms: u64,
@@ -46,23 +72,13 @@ pub(super) struct ChangeRequest {
 
 impl Node {
     /// A client asks for a change; it waits for its turn.
-    pub(super) fn ask_for_change(
-        &mut self,
-        request: u64,
-        edits: Vec<Edit>,
-        without_quorum: bool,
-        origin: String,
-        user: Option<User>,
-    ) {
+    pub(super) fn ask_for_change(&mut self, request: u64, asking: Asking) {
         if self.requests.changes.len() >= REQUESTS_MAXIMUM {
             let text = "too many changes wait already".to_string();
             return self.refuse(request, "busy", text, "try again later");
         }
         let change = ChangeRequest {
-            edits,
-            without_quorum,
-            origin,
-            user,
+            asking,
             state: State::Waiting,
             attempts: 0,
             deadline_ms: self.now.monotonic_ms + CHANGE_TIMEOUT_MS,
@@ -110,7 +126,7 @@ impl Node {
         for request in requests {
             let Some(change) = self.requests.changes.get(&request).cloned() else { continue };
             if let State::Applied(position) = change.state
-                && self.acknowledged(position, change.without_quorum && !self.quorate())
+                && self.acknowledged(position, change.asking.without_quorum && !self.quorate())
             {
                 self.requests.changes.remove(&request);
                 self.reply(request, Reply::Done { note: None });
@@ -142,8 +158,8 @@ impl Node {
         let waiting = self.requests.changes.iter().find(|(_, change)| change.state == State::Waiting);
         let Some((&request, change)) = waiting else { return };
         let change = change.clone();
-        let forced = change.without_quorum && self.quorum.quorate() == Some(false);
-        if self.quorum.quorate() == Some(false) && !change.without_quorum {
+        let forced = change.asking.without_quorum && self.quorum.quorate() == Some(false);
+        if self.quorum.quorate() == Some(false) && !change.asking.without_quorum {
             self.requests.changes.remove(&request);
             if change.perhaps_applied {
                 return self.outcome_unknown(request);
@@ -195,10 +211,10 @@ impl Node {
         }
         let base = self.replica.cib();
         let mut next = base.clone();
-        let restricted = change.user.as_ref().filter(|user| acl::applies(base, user));
+        let restricted = change.asking.user.as_ref().filter(|user| acl::applies(base, user));
         match restricted {
-            Some(_) => edits::apply(&mut next, &access::of_a_part(&change.edits))?,
-            None => edits::apply(&mut next, &change.edits)?,
+            Some(_) => edits::apply(&mut next, &access::of_a_part(&change.asking.edits))?,
+            None => edits::apply(&mut next, &change.asking.edits)?,
         }
         let mut next = super::without_status(next);
         if let Some(user) = restricted {
@@ -209,6 +225,7 @@ impl Node {
             return Ok(None);
         }
         edits::check(base, &next)?;
+        change.asking.sign(&mut next, &self.replica.uname(self.me().host));
         let Version { admin_epoch, .. } = next.version();
         let epoch = base.version().epoch + 1;
         next.set_version(Version { admin_epoch, epoch, num_updates: 0 });
@@ -231,7 +248,7 @@ impl Node {
             result_digest,
             hosts: None,
             without_quorum: forced,
-            origin: change.origin.clone(),
+            origin: change.asking.origin.clone(),
             wall_ms: self.now.wall_ms,
         };
         Ok(Some(Message::Change(Box::new(message))))

@@ -7,7 +7,7 @@ use hafen_protocol::client::{Failure, FailuresOf, Reply, Request};
 use hafen_protocol::message::{DampedUpdate, Message, Operator};
 
 use super::Node;
-use super::changes::{ChangeRequest, State};
+use super::changes::{Asking, ChangeRequest, State};
 use crate::api::Output;
 use crate::history;
 use crate::membership::Phase;
@@ -81,8 +81,8 @@ impl Node {
                 let xml = if status { self.live_cib().to_xml() } else { self.replica.cib().to_xml() };
                 self.reply(request, Reply::Xml { xml });
             }
-            Request::Change { edits, without_quorum, origin } => {
-                self.ask_for_change(request, edits, without_quorum, origin, None);
+            Request::Change { edits, without_quorum, origin, written } => {
+                self.ask_for_change(request, Asking { edits, without_quorum, origin, written, user: None });
             }
             Request::Settled => self.requests.awaiting_settled.push(request),
             Request::Cleanup { resource, host, failures } => {

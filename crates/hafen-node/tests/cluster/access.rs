@@ -96,6 +96,7 @@ fn a_user_changes_what_the_lists_permit() {
         edits: vec![Edit::ReplaceAll { xml }],
         without_quorum: false,
         origin: String::new(),
+        written: None,
     };
     assert!(refused(&mut world, &ann, whole).ends_with("nvpair[@id='vm1-p']"));
     // The lists count from the moment that they are enabled, and until they are not.

@@ -30,7 +30,7 @@ const MACHINES: &str = r#"<cib validate-with="pacemaker-4.0" admin_epoch="0" epo
 
 fn property(name: &str, value: &str) -> Request {
     let edits = vec![Edit::Property { name: name.to_string(), value: Some(value.to_string()) }];
-    Request::Change { edits, without_quorum: false, origin: "a test".to_string() }
+    Request::Change { edits, without_quorum: false, origin: "a test".to_string(), written: None }
 }
 
 fn all_synchronised(world: &World, hosts: &[u32]) -> bool {
@@ -158,7 +158,7 @@ fn a_constraint_on_what_does_not_exist_is_refused_with_a_mend() {
     let xml = r#"<rsc_location id="l1" rsc="nothing" node="host1" score="100"/>"#.to_string();
     let edits = vec![Edit::Create { section: "constraints".to_string(), xml }];
     let request =
-        world.ask(1, Request::Change { edits, without_quorum: false, origin: "a test".to_string() });
+        world.ask(1, Request::Change { edits, without_quorum: false, origin: "a test".to_string(), written: None });
     world.until("an answer", |world| world.replies.contains_key(&request));
     let Reply::Failed(failure) = &world.replies[&request] else { panic!("{:?}", world.replies[&request]) };
     assert_eq!(failure.kind, "invalid");

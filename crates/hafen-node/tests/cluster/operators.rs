@@ -57,7 +57,7 @@ fn the_word_of_a_human_counts_whatever_proof_devices_must_give() {
     world.until("the machines run", both_run);
     assert_eq!(history(&mut world, 1)[0].outcome, FenceOutcome::Succeeded);
     let edits = vec![Edit::Property { name: "batch-limit".to_string(), value: Some("7".to_string()) }];
-    let change = Request::Change { edits, without_quorum: false, origin: "alice".to_string() };
+    let change = Request::Change { edits, without_quorum: false, origin: "alice".to_string(), written: None };
     let request = world.ask(1, change);
     world.until("the change is acknowledged", |world| {
         matches!(world.replies.get(&request), Some(Reply::Done { .. }))
