@@ -21,8 +21,7 @@ impl Shell for World {
         let read = match source {
             Source::Live => return live(),
             Source::File(file) => output::input(file),
-            Source::StandardInput => {
-output::input(output::STANDARD_INPUT)}
+            Source::StandardInput => output::input(output::STANDARD_INPUT),
         };
         read.map_err(|error| ReadError::Unreadable(output::reason(&error)))
     }

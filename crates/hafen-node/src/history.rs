@@ -193,15 +193,21 @@ pub fn last_failure(history: &ResourceHistory) -> Option<&OperationRecord> {
     history.operations.iter().find(|(id, _)| id.ends_with("_last_failure_0")).map(|(_, record)| record)
 }
 
-/// Whether a failure is on record: of one operation (`TASK_MS`), or of any. A probe that found something has not failed.
-pub(crate) fn failed_operation(history: &ResourceHistory, operation: Option<&str>) -> bool {
-    last_failure(history).is_some_and(|record| {
+/// The failure on record that people are told of: that a probe found out about the resource is none.
+#[must_use]
+pub fn told_failure(history: &ResourceHistory) -> Option<&OperationRecord> {
+    last_failure(history).filter(|record| {
         let is_probe = record.task == "monitor" && record.interval_ms == 0;
         let found =
             matches!(record.rc, 0 | RC_NOT_RUNNING | RC_PROMOTED | RC_DEGRADED | RC_DEGRADED_PROMOTED);
-        let is_meant =
-            operation.is_none_or(|operation| operation == format!("{}_{}", record.task, record.interval_ms));
-        is_meant && !(is_probe && record.op_status == STATUS_DONE && found)
+        !(is_probe && record.op_status == STATUS_DONE && found)
+    })
+}
+
+/// Whether a failure is on record: of one operation (`TASK_MS`), or of any.
+pub(crate) fn failed_operation(history: &ResourceHistory, operation: Option<&str>) -> bool {
+    told_failure(history).is_some_and(|record| {
+        operation.is_none_or(|operation| operation == format!("{}_{}", record.task, record.interval_ms))
     })
 }
 

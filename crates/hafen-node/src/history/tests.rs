@@ -162,8 +162,11 @@ fn what_a_probe_finds_is_on_record_and_not_counted() {
     let found = run(&mut status, &order("monitor", 0, 1, 7), 0, 0, 100);
     assert_eq!(found, Consequence { changed: true, failed: true, counted: None });
     assert_eq!(ids(&status), ["vm_last_0", "vm_last_failure_0"]);
-    assert!(is_active(&status.resources["vm"]));
+    let history = &status.resources["vm"];
+    assert!(is_active(history) && last_failure(history).is_some() && told_failure(history).is_none());
     assert!(status.attributes.is_empty());
+    attribute_deleted(&mut status, "fail-count-vm#monitor_0");
+    assert_eq!(ids(&status), ["vm_last_0"]);
 }
 
 #[test]

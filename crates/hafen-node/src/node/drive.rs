@@ -1,6 +1,6 @@
 //! Carrying a plan out: each step becomes a message of the total order, and its end comes back in one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_protocol::HostId;
 use hafen_protocol::message::Message;
@@ -9,6 +9,7 @@ use hafen_scheduler::FenceAction;
 use super::Node;
 use super::plan::REPEAT_PAUSE_MS;
 use crate::driver::{Driver, Firing, Outcome};
+use crate::history;
 use crate::replica::Standing;
 
 impl Node {
@@ -124,8 +125,13 @@ impl Node {
         let Some(record) = self.replica.hosts.get(&host) else { return true };
         let prefixes = [format!("fail-count-{resource}#"), format!("last-failure-{resource}#")];
         let its = |name: &&String| prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()));
-        let names = record.status.attributes.keys().filter(its);
-        let values: BTreeMap<String, Option<String>> = names.map(|name| (name.clone(), None)).collect();
+        let mut names: BTreeSet<String> = record.status.attributes.keys().filter(its).cloned().collect();
+        // A failure that was not counted, as of a probe, goes with the count that it would have.
+        let failure = record.status.resources.get(resource).and_then(history::last_failure);
+        names.extend(
+            failure.map(|failure| format!("fail-count-{resource}#{}_{}", failure.task, failure.interval_ms)),
+        );
+        let values: BTreeMap<String, Option<String>> = names.into_iter().map(|name| (name, None)).collect();
         self.say(&Message::Attributes { host, values, transition_key: Some(transition_key) })
     }
 }

@@ -225,16 +225,16 @@ impl Node {
         let uname = record.uname.clone();
         let mut changed = Vec::new();
         for (name, value) in values {
+            if value.is_none() {
+                history::attribute_deleted(&mut record.status, &name);
+            }
             if record.status.attributes.get(&name) == value.as_ref() {
                 continue;
             }
             changed.push((name.clone(), value.clone()));
             match value {
                 Some(value) => record.status.attributes.insert(name, value),
-                None => {
-                    history::attribute_deleted(&mut record.status, &name);
-                    record.status.attributes.remove(&name)
-                }
+                None => record.status.attributes.remove(&name),
             };
         }
         if host == self.me().host {

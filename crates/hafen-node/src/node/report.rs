@@ -188,7 +188,7 @@ impl Node {
                 if let Some(order) = history.pending.values().next() {
                     doing = Some(order.task.clone());
                 }
-                if let Some(record) = history::last_failure(history) {
+                if let Some(record) = history::told_failure(history) {
                     blocked |= record.task == "stop" && !self.fencing_enabled();
                     failed = Some(format!("{} ended with {} on {}", record.task, record.rc, record.on_node));
                 }
@@ -241,7 +241,7 @@ impl Node {
         let mut lines = Vec::new();
         for record in self.replica.hosts.values() {
             for (id, history) in &record.status.resources {
-                if let Some(failure) = history::last_failure(history) {
+                if let Some(failure) = history::told_failure(history) {
                     let reason = if failure.exit_reason.is_empty() {
                         String::new()
                     } else {

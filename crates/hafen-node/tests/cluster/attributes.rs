@@ -1,10 +1,10 @@
 //! Transient attributes as attrd keeps them.
 
 use hafen_protocol::HostId;
-use hafen_protocol::client::{AttributeMode, AttributeReport, Reply, Request};
+use hafen_protocol::client::{AttributeMode, AttributeReport, Edit, Reply, Request};
 
 use crate::world::World;
-use crate::{EMPTY, settled};
+use crate::{EMPTY, MACHINES, settled};
 
 fn set(name: &str, value: Option<&str>, dampen_ms: Option<u64>) -> Request {
     let (name, value) = (name.to_string(), value.map(str::to_string));
@@ -118,4 +118,31 @@ fn nonsense_is_refused() {
     let request = world.ask(2, Request::WhoAmI);
     let expected = Reply::Host { name: "host2".to_string(), id: 2, cluster: "test".to_string() };
     assert_eq!(world.replies[&request], expected);
+}
+
+#[test]
+fn a_failure_that_a_new_definition_makes_void_is_forgotten_once() {
+    let mut world = World::new(3, MACHINES);
+    world.until("all run", |world| {
+        settled(world, 1) && world.runs(1, "vm1") | world.runs(2, "vm1") | world.runs(3, "vm1")
+    });
+    // Looked at afresh, it is found running: on record as what was not expected.
+    world.ask(1, Request::Cleanup { resource: "vm1".to_string(), host: None });
+    world.pass(2_000);
+    world.until("settled", |world| settled(world, 1));
+    let edits = vec![Edit::Put {
+        section: "resources".to_string(),
+        xml: r#"<primitive id="vm1" class="ocf" provider="test" type="vm"><instance_attributes id="vm1-i"><nvpair id="vm1-memory"
+            name="memory" value="2048"/></instance_attributes><operations><op id="vm1-m" name="monitor" interval="10s"/></operations>
+            </primitive>"#
+            .to_string(),
+    }];
+    let change =
+        Request::Change { edits, without_quorum: false, origin: "a test".to_string(), written: None };
+    world.ask(1, change);
+    world.pass(2_000);
+    world.until("settled again", |world| settled(world, 1));
+    world.events.clear();
+    world.pass(120_000);
+    assert!(!world.events.iter().any(|event| event.kind == "plan"), "{}", world.story());
 }

@@ -157,8 +157,10 @@ fn a_constraint_on_what_does_not_exist_is_refused_with_a_mend() {
     world.until("a cluster", |world| all_synchronised(world, &[1, 2, 3]));
     let xml = r#"<rsc_location id="l1" rsc="nothing" node="host1" score="100"/>"#.to_string();
     let edits = vec![Edit::Create { section: "constraints".to_string(), xml }];
-    let request =
-        world.ask(1, Request::Change { edits, without_quorum: false, origin: "a test".to_string(), written: None });
+    let request = world.ask(
+        1,
+        Request::Change { edits, without_quorum: false, origin: "a test".to_string(), written: None },
+    );
     world.until("an answer", |world| world.replies.contains_key(&request));
     let Reply::Failed(failure) = &world.replies[&request] else { panic!("{:?}", world.replies[&request]) };
     assert_eq!(failure.kind, "invalid");
