@@ -21,6 +21,7 @@ mod crm_standby;
 mod crm_ticket;
 mod crm_verify;
 mod crmadmin;
+mod fence_metadata;
 mod iso8601;
 mod meatclient;
 mod option_lists;

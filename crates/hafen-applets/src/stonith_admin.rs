@@ -11,6 +11,7 @@ use hafen_cib::Cib;
 use hafen_client::Client;
 use hafen_protocol::client::{FenceOutcome, FenceRecord, Request};
 
+use super::fence_metadata;
 use super::options::{Given, OUTPUT_AS, Operand, OptionSpec, Spec, TOLERANCE, flag, old, valued};
 use super::output::{self, CrmExit, Failed, Printed, escaped};
 
@@ -314,6 +315,7 @@ fn metadata(given: &Given) -> Result<Printed, Failed> {
         let notes = vec!["Can't get fence agent meta-data: No such device".to_owned()];
         Failed { notes, ..Failed::silent(CrmExit::NoSuchObject) }
     })?;
+    let xml = fence_metadata::as_told(&xml);
     Ok(Printed {
         text: format!("{}\n", xml.trim_end()),
         xml: format!("  <metadata><![CDATA[{xml}]]></metadata>\n"),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use hafen_agents::{AgentClass, AgentName, AgentPaths, Agents};
 
+use super::super::fence_metadata;
 use super::super::output::{self, CrmExit, Failed, Printed, escaped};
 
 const CLASSES: [(&str, AgentClass); 5] = [
@@ -75,6 +76,7 @@ pub(super) fn metadata(name: &str) -> Result<Printed, Failed> {
     let found = output::waited(Agents::default().metadata(&agent))?;
     let xml =
         found.map_err(|_| failed(format!("Metadata query for {name} failed: No such device or address")))?;
+    let xml = if agent.class == AgentClass::Stonith { fence_metadata::as_told(&xml) } else { xml };
     Ok(Printed {
         text: format!("{}\n", xml.trim_end()),
         xml: format!("  <metadata><![CDATA[{xml}]]></metadata>\n"),
