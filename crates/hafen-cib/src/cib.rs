@@ -74,6 +74,19 @@ impl Cib {
         Cib { document }
     }
 
+    /// Write who changed it last, when (as `ctime(3)` writes it where that was) and where: no digest counts that.
+    pub fn sign(&mut self, written: &str, host: &str, client: &str, user: &str) {
+        let root = self.document.root().node();
+        for (name, value) in [
+            ("cib-last-written", written),
+            ("update-origin", host),
+            ("update-client", client),
+            ("update-user", user),
+        ] {
+            self.document.set_attribute(root, name, value);
+        }
+    }
+
     /// Parse a CIB: the root is `<cib>`, it has a `<configuration>`, and its version is numeric.
     pub fn parse(source: &str) -> Result<Cib, CibError> {
         Cib::from_document(Document::parse(source)?)

@@ -12,6 +12,11 @@ use crate::{ClientError, LINE_BYTES_MAXIMUM};
 /// The form of dates in a CIB and in what tools print: `ctime(3)`'s.
 pub const CTIME: &str = "%a %b %e %H:%M:%S %Y";
 
+/// Now, in that form, where this process runs.
+pub fn written_now() -> String {
+    jiff::Zoned::now().strftime(CTIME).to_string()
+}
+
 /// A connection to one daemon. Requests follow each other; each has its own time limit.
 #[derive(Debug)]
 pub struct Client {
@@ -94,7 +99,7 @@ impl Client {
         without_quorum: bool,
         origin: &str,
     ) -> Result<Option<String>, ClientError> {
-        let written = Some(jiff::Zoned::now().strftime(CTIME).to_string());
+        let written = Some(written_now());
         self.done(Request::Change { edits, without_quorum, origin: origin.to_owned(), written })
     }
 

@@ -6,7 +6,7 @@ mod connection;
 mod error;
 mod fencing;
 
-pub use connection::{CTIME, Client, EventStream};
+pub use connection::{CTIME, Client, EventStream, written_now};
 pub use error::ClientError;
 
 /// Where the daemon of a host listens, seen from that host.

@@ -355,8 +355,10 @@ fn initial_cib(
         })
         .collect();
     let name = escape(&host.name);
+    let written = hafen_client::written_now();
     Ok(format!(
-        "<cib crm_feature_set=\"3.20.0\" validate-with=\"pacemaker-4.0\" admin_epoch=\"0\" epoch=\"1\" num_updates=\"0\">\
+        "<cib crm_feature_set=\"3.20.0\" validate-with=\"pacemaker-4.0\" admin_epoch=\"0\" epoch=\"1\" num_updates=\"0\" \
+         cib-last-written=\"{written}\" update-origin=\"{name}\" update-client=\"hafen init\" update-user=\"root\">\
          <configuration><crm_config><cluster_property_set id=\"cib-bootstrap-options\">{pairs}</cluster_property_set>\
          </crm_config><nodes><node id=\"{FIRST_ID}\" uname=\"{name}\"/></nodes><resources>{resources}</resources>\
          <constraints>{constraints}</constraints></configuration><status/></cib>\n"

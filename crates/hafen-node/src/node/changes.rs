@@ -46,16 +46,7 @@ impl Asking {
         let Some(written) = &self.written else { return };
         let (said, client) = self.origin.split_once(": ").unwrap_or(("", &self.origin));
         let user = self.user.as_ref().map_or(said, |user| user.name.as_str());
-        let document = cib.document_mut();
-        let root = document.root().node();
-        for (name, value) in [
-            ("cib-last-written", written.as_str()),
-            ("update-origin", uname),
-            ("update-client", client),
-            ("update-user", user),
-        ] {
-            document.set_attribute(root, name, value);
-        }
+        cib.sign(written, uname, client, user);
     }
 }
 
