@@ -18,6 +18,7 @@ mod outcome;
 mod paths;
 mod run;
 pub mod secrets;
+mod systemd;
 
 pub use family::{FenceFamily, translated};
 pub use fence::FenceInvocation;

@@ -14,6 +14,7 @@ use crate::name::{AgentClass, AgentName};
 use crate::ocf::{self, Invocation};
 use crate::outcome::{OcfExitCode, OpStatus, Outcome};
 use crate::run::{Agents, NotStarted, RunningAgent, spawn};
+use crate::systemd;
 
 /// The longest metadata, in bytes.
 pub const METADATA_LENGTH_LIMIT_BYTES: usize = 1024 * 1024;
@@ -73,6 +74,14 @@ impl Agents {
                 timeout: METADATA_TIMEOUT,
             };
             return self.start_fence(&fencing, None);
+        }
+        if let Some(unit) = systemd::instead(&self.paths, agent) {
+            return self.start_metadata(&unit);
+        }
+        if agent.class == AgentClass::Systemd {
+            let mut command = systemd::command(&self.paths, agent, "meta-data");
+            command.envs(&self.environment);
+            return spawn(command, agent, METADATA_TIMEOUT, METADATA_LENGTH_LIMIT_BYTES, None);
         }
         let executable = self.paths.find(agent).map_err(|error| error.outcome())?;
         if init::is_of(agent.class) {

@@ -17,8 +17,10 @@ pub enum AgentClass {
     Stonith,
     /// Init scripts in `/etc/init.d`.
     Lsb,
-    /// A systemd unit, or an init script where there is no systemd.
+    /// An init script, or a unit of systemd where there is no such script.
     Service,
+    /// A unit of systemd.
+    Systemd,
     /// Scripts of Heartbeat 1 in `/etc/ha.d/resource.d`: `drbddisk`. Pacemaker has dropped them, the book uses them.
     Heartbeat,
 }
@@ -31,6 +33,7 @@ impl AgentClass {
             Self::Stonith => "stonith",
             Self::Lsb => "lsb",
             Self::Service => "service",
+            Self::Systemd => "systemd",
             Self::Heartbeat => "heartbeat",
         }
     }
@@ -53,11 +56,11 @@ pub struct AgentName {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AgentNameError {
     /// The class is not one that is known here.
-    #[error("unknown agent class {0:?}: known are ocf, stonith, lsb, service and heartbeat")]
+    #[error("unknown agent class {0:?}: known are ocf, stonith, lsb, service, systemd and heartbeat")]
     UnknownClass(String),
     /// A part is missing, or there is one too many.
     #[error(
-        "{0:?} is no agent: expected ocf:PROVIDER:TYPE, or CLASS:TYPE for stonith, lsb, service and heartbeat"
+        "{0:?} is no agent: expected ocf:PROVIDER:TYPE, or CLASS:TYPE for stonith, lsb, service, systemd and heartbeat"
     )]
     Form(String),
     /// A provider or type that could name a file elsewhere.
@@ -77,15 +80,18 @@ impl AgentName {
             ("stonith", None) => AgentClass::Stonith,
             ("lsb", None) => AgentClass::Lsb,
             ("service", None) => AgentClass::Service,
+            ("systemd", None) => AgentClass::Systemd,
             ("heartbeat", None) => AgentClass::Heartbeat,
-            ("ocf" | "stonith" | "lsb" | "service" | "heartbeat", _) => {
+            ("ocf" | "stonith" | "lsb" | "service" | "systemd" | "heartbeat", _) => {
                 return Err(AgentNameError::Form(whole()));
             }
             _ => return Err(AgentNameError::UnknownClass(class.to_owned())),
         };
         let external = kind.strip_prefix(EXTERNAL_PREFIX).filter(|_| class == AgentClass::Stonith);
+        // Instances of units have an @, and what systemd-escape(1) writes a backslash.
+        let signs = if matches!(class, AgentClass::Systemd | AgentClass::Service) { "_-.@\\" } else { "_-." };
         for part in provider.into_iter().chain([external.unwrap_or(kind)]) {
-            let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
+            let allowed = |letter: char| letter.is_ascii_alphanumeric() || signs.contains(letter);
             if part.is_empty() || part.starts_with('.') || !part.chars().all(allowed) {
                 return Err(AgentNameError::Part(part.to_owned()));
             }
@@ -128,6 +134,8 @@ mod tests {
             "stonith:external/ssh",
             "lsb:cron",
             "heartbeat:drbddisk",
+            "systemd:openvpn@harbour",
+            "systemd:srv-vm\\x2dimages.mount",
         ] {
             assert_eq!(text.parse::<AgentName>().expect("a name").to_string(), text);
         }
@@ -145,6 +153,8 @@ mod tests {
             "stonith:.x",
             "ocf:a b:c",
             "ocf:a:x/y",
+            "ocf:a:x@y",
+            "systemd:../x",
         ] {
             let error = text.parse::<AgentName>().expect_err("no name");
             assert!(matches!(error, AgentNameError::Part(_)), "{error}");

@@ -10,6 +10,7 @@ use crate::human::MEATWARE_DIR;
 use crate::name::{AgentClass, AgentName};
 use crate::outcome::{OcfExitCode, OpStatus, Outcome};
 use crate::secrets::SECRETS_FOLDER;
+use crate::systemd;
 
 /// The folders in which agents are looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct AgentPaths {
     pub heartbeat: Vec<PathBuf>,
     /// Where the values of secret parameters are (`cibsecret`).
     pub secrets: PathBuf,
+    /// The executable of hafen, which speaks to systemd.
+    pub hafen: PathBuf,
     /// Where fencings wait for a human (`meatware`).
     pub meatware: PathBuf,
 }
@@ -42,6 +45,7 @@ impl Default for AgentPaths {
             init: vec!["/etc/init.d".into()],
             heartbeat: vec!["/etc/ha.d/resource.d".into()],
             secrets: SECRETS_FOLDER.into(),
+            hafen: std::env::current_exe().unwrap_or_else(|_| "/usr/bin/hafen".into()),
             meatware: MEATWARE_DIR.into(),
         }
     }
@@ -101,12 +105,16 @@ impl AgentPaths {
             }
             AgentClass::Stonith => self.fence.clone(),
             AgentClass::Lsb | AgentClass::Service => self.init.clone(),
+            AgentClass::Systemd => Vec::new(),
             AgentClass::Heartbeat => self.heartbeat.iter().chain(&self.init).cloned().collect(),
         }
     }
 
     /// The executable of an agent.
     pub fn find(&self, agent: &AgentName) -> Result<PathBuf, FindError> {
+        if agent.class == AgentClass::Systemd {
+            return Ok(self.hafen.clone());
+        }
         let folders = self.folders(agent.class, &agent.kind);
         let is_external = agent.class == AgentClass::Stonith && agent.kind.starts_with(EXTERNAL_PREFIX);
         for folder in &folders {
@@ -134,6 +142,9 @@ impl AgentPaths {
 
     /// All agents of a class, sorted. Folders that are missing are empty.
     pub fn list(&self, class: AgentClass) -> io::Result<Vec<AgentName>> {
+        if class == AgentClass::Systemd {
+            return systemd::list(self);
+        }
         let mut found = Vec::new();
         for folder in self.folders(class, "") {
             match class {
@@ -149,6 +160,7 @@ impl AgentPaths {
                     let kinds = names_in(&folder)?.into_iter();
                     found.extend(kinds.filter_map(|kind| AgentName::new(class.as_str(), None, &kind).ok()));
                 }
+                AgentClass::Systemd => {}
                 AgentClass::Stonith => {
                     let kinds = names_in(&folder)?.into_iter().filter(|name| name.starts_with("fence_"));
                     found.extend(kinds.filter_map(|kind| AgentName::new("stonith", None, &kind).ok()));

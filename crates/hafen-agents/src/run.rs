@@ -23,6 +23,7 @@ use crate::ocf::{self, Invocation};
 use crate::outcome::{OcfExitCode, OpStatus, Outcome};
 use crate::paths::AgentPaths;
 use crate::secrets::{self, Secrets};
+use crate::systemd;
 
 /// How much of an agent's standard output is kept, in bytes. Of metadata more: see `METADATA_LENGTH_LIMIT_BYTES`.
 pub const STDOUT_LIMIT_BYTES: usize = 32 * 1024;
@@ -115,6 +116,9 @@ impl Agents {
         invocation: &Invocation,
         announce: Option<AnnounceTo>,
     ) -> Result<RunningAgent, Box<NotStarted>> {
+        if let Some(unit) = systemd::instead(&self.paths, &invocation.agent) {
+            return self.start_with(&Invocation { agent: unit, ..invocation.clone() }, announce);
+        }
         match invocation.agent.class {
             AgentClass::Ocf => {
                 let executable = self.paths.find(&invocation.agent).map_err(|error| error.outcome())?;
@@ -129,6 +133,11 @@ impl Agents {
                 let running =
                     spawn(command, &invocation.agent, invocation.timeout, STDOUT_LIMIT_BYTES, announce)?;
                 Ok(RunningAgent { reading: Some(reading), ..running })
+            }
+            AgentClass::Systemd => {
+                let mut command = systemd::command(&self.paths, &invocation.agent, &invocation.task);
+                command.envs(&self.environment);
+                spawn(command, &invocation.agent, invocation.timeout, STDOUT_LIMIT_BYTES, announce)
             }
             AgentClass::Stonith => match FenceInvocation::of_resource(invocation) {
                 Some(fencing) => self.start_fence(&fencing, announce),

@@ -21,7 +21,7 @@ use std::path::Path;
 pub use outcome::{AgentError, OcfCode};
 
 /// The agents by name, as `hafen ocf NAME ACTION` takes them.
-pub const AGENTS: [&str; 5] = ["qemu", "qemu-receiver", "ping", "fence_hafen_lab", "kvm-works"];
+pub const AGENTS: [&str; 6] = ["qemu", "qemu-receiver", "ping", "fence_hafen_lab", "kvm-works", "systemd"];
 
 /// Which agent a program's own path asks for: `.../resource.d/hafen/NAME` (the folder decides) or `fence_hafen_lab`.
 pub fn agent_of(program: &Path) -> Option<&str> {
@@ -37,13 +37,15 @@ pub fn agent_of(program: &Path) -> Option<&str> {
 /// returns its exit status.
 ///
 /// `qemu` and `ping` take OCF's actions; `qemu-receiver` the path of its socket, and does not return while it works;
-/// `fence_hafen_lab` its action, or nothing when that is on standard input; `kvm-works` a kernel, prints `yes` or `no`.
+/// `fence_hafen_lab` its action, or nothing when that is on standard input; `kvm-works` a kernel, prints `yes` or `no`;
+/// `systemd` an action, or `list`, for the unit that [`hafen_systemd::UNIT_VARIABLE`] names.
 pub fn main(name: &str, action: &str) -> i32 {
     match name {
         "qemu" => qemu::main(action),
         "qemu-receiver" => qemu::receiver::main(Path::new(action)),
         "ping" => ping::main(action),
         "fence_hafen_lab" => fence_lab::main(action),
+        "systemd" => systemd(action),
         "kvm-works" => accel::main(Path::new(action)),
         _ => {
             let unknown = AgentError::new(
@@ -53,6 +55,24 @@ pub fn main(name: &str, action: &str) -> i32 {
             unknown.report()
         }
     }
+}
+
+/// An action on a unit of systemd.
+fn systemd(action: &str) -> i32 {
+    if action == "list" {
+        hafen_systemd::list().iter().for_each(|name| println!("{name}"));
+        return OcfCode::Success.exit_status();
+    }
+    let Ok(unit) = std::env::var(hafen_systemd::UNIT_VARIABLE) else {
+        let text = format!("{} names no unit", hafen_systemd::UNIT_VARIABLE);
+        return AgentError::new(OcfCode::Arguments, text).report();
+    };
+    let answer = hafen_systemd::act(action, &unit);
+    print!("{}", answer.text);
+    if !answer.reason.is_empty() {
+        eprintln!("ocf-exit-reason:{}", answer.reason);
+    }
+    answer.code as i32
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@ use hafen_agents::{AgentClass, AgentName, AgentPaths, Agents};
 use super::super::fence_metadata;
 use super::super::output::{self, CrmExit, Failed, Printed, escaped};
 
-const CLASSES: [(&str, AgentClass); 5] = [
+const CLASSES: [(&str, AgentClass); 6] = [
     ("ocf", AgentClass::Ocf),
     ("service", AgentClass::Service),
     ("lsb", AgentClass::Lsb),
     ("heartbeat", AgentClass::Heartbeat),
+    ("systemd", AgentClass::Systemd),
     ("stonith", AgentClass::Stonith),
 ];
 
