@@ -1,0 +1,92 @@
+//! What a cluster of three hosts bears, over the daemons' sockets: updates of transient attributes, and changes of the
+//! configuration. `./dev bench attributes`, `./dev bench changes`. Figures are this machine's; nothing is asserted.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a benchmark of a shell")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hafen_lab::{Lab, LabSpec, Layout};
+use hafen_protocol::client::{AttributeMode, Edit, Reply, Request};
+
+/// How long each figure is measured.
+const SPAN: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(60);
+const HOSTS: u32 = 3;
+const CLIENTS: u32 = 4;
+
+fn main() {
+    // Cargo adds an option of its own.
+    let what = std::env::args().skip(1).find(|word| !word.starts_with('-'));
+    let folder = tempfile::Builder::new().prefix("hafen-bench-").tempdir_in("/var/tmp").expect("a folder");
+    let layout = Layout::new(folder.path().join("lab"));
+    let spec = LabSpec::with_hosts(HOSTS).expect("a spec");
+    let (lab, _lease) =
+        hafen_lab::up_leased(&layout, spec, Path::new(env!("CARGO_BIN_EXE_hafen"))).expect("the lab comes up");
+    let measured: &[(&str, fn(u32, u64) -> Request)] = &[("attributes", attribute), ("changes", change)];
+    for (name, request) in measured.iter().filter(|(name, _)| what.as_deref().is_none_or(|what| what == *name)) {
+        for clients in [1, CLIENTS] {
+            measure(&lab, name, clients, *request);
+        }
+    }
+}
+
+/// An update of an attribute of the client's own.
+fn attribute(client: u32, number: u64) -> Request {
+    Request::SetAttribute {
+        host: None,
+        name: format!("bench-{client}"),
+        value: Some(number.to_string()),
+        dampen_ms: None,
+        mode: AttributeMode::Value,
+    }
+}
+
+/// A change of a property of the client's own.
+fn change(client: u32, number: u64) -> Request {
+    let edit = Edit::NodeAttribute {
+        node: format!("host{}", 1 + client % HOSTS),
+        name: format!("bench-{client}"),
+        value: Some(number.to_string()),
+    };
+    Request::Change { edits: vec![edit], without_quorum: false, origin: "root: bench".to_owned(), written: None }
+}
+
+/// Clients at all hosts, each with one request at a time.
+fn measure(lab: &Lab, name: &str, clients: u32, request: fn(u32, u64) -> Request) {
+    let before = transitions(lab);
+    let began = Instant::now();
+    let counts: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..clients)
+            .map(|client| {
+                scope.spawn(move || {
+                    let host = format!("host{}", 1 + client % HOSTS);
+                    let mut connection = lab.client(&host, TIMEOUT).expect("a connection");
+                    let mut done = 0;
+                    while began.elapsed() < SPAN {
+                        let reply = connection.request(request(client, done)).expect("an answer");
+                        assert!(matches!(reply, Reply::Done { .. }), "{reply:?}");
+                        done += 1;
+                    }
+                    done
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("it ends")).collect()
+    });
+    let took = began.elapsed().as_secs_f64();
+    let done: u64 = counts.iter().sum();
+    let plans = transitions(lab) - before;
+    let rate = done as f64 / took;
+    println!("{name:<11} {clients} clients: {rate:>7.0} a second, {plans} plans for {done}");
+}
+
+/// How many transitions the cluster has planned: the coordinator's events tell.
+fn transitions(lab: &Lab) -> u64 {
+    let last = |host: u32| {
+        let client = lab.client(&format!("host{host}"), TIMEOUT).expect("a connection");
+        let events = client.events(None, false).expect("the events").filter_map(Result::ok);
+        let number = |text: &str| text.strip_prefix("transition ")?.split(' ').next()?.parse().ok();
+        events.filter(|event| event.kind == "plan").filter_map(|event| number(&event.text)).max()
+    };
+    (1..=HOSTS).filter_map(last).max().unwrap_or(0)
+}
