@@ -16,6 +16,7 @@ const ORDER: [&str; 18] = [
     "hafen-simulation",
     "hafen-sys",
     "hafen-client",
+    "hafen-systemd",
     "hafen-setup",
     "hafen-agents",
     "hafen-executor",

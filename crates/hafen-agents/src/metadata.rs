@@ -62,7 +62,8 @@ impl Agents {
         metadata_of(agent, outcome)
     }
 
-    /// Starts the agent's `meta-data` (of an init script it is read off, without a process), or `metadata` for a fence agent: see [`metadata_of`] for its outcome.
+    /// Starts the agent's `meta-data` (of an init script it is read off, without a process), or `metadata` for a fence agent: see
+    /// [`metadata_of`] for its outcome.
     pub fn start_metadata(&self, agent: &AgentName) -> Result<RunningAgent, Box<NotStarted>> {
         if agent.class == AgentClass::Stonith {
             let fencing = FenceInvocation {
