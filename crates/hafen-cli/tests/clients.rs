@@ -58,10 +58,14 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
+/// Waits until all runs that a lab begins with.
+const READY: &str = "for try in $(seq 200); do crm_mon -1 | grep -q 'r2.*Started' && break; sleep 0.2; done >/dev/null 2>&1\n\
+                     crm_resource --wait\n";
+
 /// All commands in one shell; before each output and each exit status stands a mark.
 fn script(steps: &[Step]) -> String {
     let each = |step: &Step| format!("echo '{MARK}'\n{{ {}\n}} 2>&1\necho \"{MARK}$?\"\n", step.command);
-    steps.iter().map(each).collect()
+    READY.to_owned() + &steps.iter().map(each).collect::<String>()
 }
 
 fn run(lab: &Lab, files: &Path, root: &Path, script: &str) -> String {

@@ -87,18 +87,11 @@ fn no_guest(folder: &Path) -> LabError {
 /// Writes the configuration that the cluster begins with.
 pub(crate) fn write_initial_cib(layout: &Layout, spec: &LabSpec) -> Result<(), LabError> {
     let path = layout.initial_cib();
-    let mut cib = made_cib(layout, spec)?;
-    let first = spec.hosts.first().map_or("", |host| host.name.as_str());
-    cib.sign(&hafen_client::written_now(), first, "hafen lab", "root");
-    fs::write(&path, cib.to_xml()).map_err(LabError::system("write", &path))
+    fs::write(&path, initial_cib(layout, spec)?).map_err(LabError::system("write", &path))
 }
 
 /// The configuration that the cluster begins with: fencing by the lab's power switch, and the virtual machines.
 pub fn initial_cib(layout: &Layout, spec: &LabSpec) -> Result<String, LabError> {
-    Ok(made_cib(layout, spec)?.to_xml())
-}
-
-fn made_cib(layout: &Layout, spec: &LabSpec) -> Result<Cib, LabError> {
     let wrong = |error: String| LabError::State(format!("the lab's configuration cannot be made: {error}"));
     let mut cib = Cib::parse(EMPTY_CIB).map_err(|error| wrong(error.to_string()))?;
     let properties = [
@@ -132,7 +125,9 @@ fn made_cib(layout: &Layout, spec: &LabSpec) -> Result<Cib, LabError> {
     if spec.net.as_ref().is_some_and(|net| net.needs_lan) {
         append_lan(spec, &mut cib);
     }
-    Ok(cib)
+    let first = spec.hosts.first().map_or("", |host| host.name.as_str());
+    cib.sign(&hafen_client::written_now(), first, "hafen lab", "root");
+    Ok(cib.to_xml())
 }
 
 fn append_fencing(layout: &Layout, spec: &LabSpec, cib: &mut Cib) {
