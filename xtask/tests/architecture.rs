@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// A crate may depend only on crates before it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "hafen-cib",
     "hafen-scheduler",
     "hafen-differential",

@@ -48,7 +48,7 @@ fn write(text: &mut String, element: Element<'_>, depth: usize) {
     let margin = "  ".repeat(depth);
     *text += &format!("{margin}<{}", element.name());
     for (name, value) in element.attributes() {
-        *text += &format!(" {name}=\"{}\"", super::output::escaped(&value));
+        *text += &format!(" {name}=\"{}\"", super::output::escaped(value));
     }
     let content = element.text();
     if content.trim().is_empty() && element.children().next().is_none() {

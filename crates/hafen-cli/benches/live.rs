@@ -14,18 +14,24 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const HOSTS: u32 = 3;
 const CLIENTS: u32 = 4;
 
+/// Makes a client's next request.
+type Making = fn(u32, u64) -> Request;
+
 fn main() {
     // Cargo adds an option of its own.
     let what = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     let folder = tempfile::Builder::new().prefix("hafen-bench-").tempdir_in("/var/tmp").expect("a folder");
     let layout = Layout::new(folder.path().join("lab"));
     let spec = LabSpec::with_hosts(HOSTS).expect("a spec");
-    let (lab, _lease) =
-        hafen_lab::up_leased(&layout, spec, Path::new(env!("CARGO_BIN_EXE_hafen"))).expect("the lab comes up");
-    let measured: &[(&str, fn(u32, u64) -> Request)] = &[("attributes", attribute), ("changes", change)];
-    for (name, request) in measured.iter().filter(|(name, _)| what.as_deref().is_none_or(|what| what == *name)) {
+    let (lab, _lease) = hafen_lab::up_leased(&layout, spec, Path::new(env!("CARGO_BIN_EXE_hafen")))
+        .expect("the lab comes up");
+    let measured: [(&str, Making); 2] = [("attributes", attribute), ("changes", change)];
+    for (name, request) in measured {
+        if what.as_deref().is_some_and(|what| what != name) {
+            continue;
+        }
         for clients in [1, CLIENTS] {
-            measure(&lab, name, clients, *request);
+            measure(&lab, name, clients, request);
         }
     }
 }
@@ -48,11 +54,16 @@ fn change(client: u32, number: u64) -> Request {
         name: format!("bench-{client}"),
         value: Some(number.to_string()),
     };
-    Request::Change { edits: vec![edit], without_quorum: false, origin: "root: bench".to_owned(), written: None }
+    Request::Change {
+        edits: vec![edit],
+        without_quorum: false,
+        origin: "root: bench".to_owned(),
+        written: None,
+    }
 }
 
 /// Clients at all hosts, each with one request at a time.
-fn measure(lab: &Lab, name: &str, clients: u32, request: fn(u32, u64) -> Request) {
+fn measure(lab: &Lab, name: &str, clients: u32, request: Making) {
     let before = transitions(lab);
     let began = Instant::now();
     let counts: Vec<u64> = std::thread::scope(|scope| {

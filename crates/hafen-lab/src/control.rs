@@ -423,8 +423,11 @@ impl Lab {
     /// Fills a host's disk to the last byte. How many bytes that took.
     pub fn fill_disk(&self, host: &str) -> Result<u64, LabError> {
         let path = self.fill_file(host)?;
-        let mut file = File::create(&path).map_err(LabError::system("create", &path))?;
-        let (block, mut written) = (vec![0; 1 << 16], 0);
+        // What is there stays: blocks of a file that was emptied are free only at ext4's next commit, after this.
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let mut file = file.map_err(LabError::system("create", &path))?;
+        let mut written = file.metadata().map_err(LabError::system("look at", &path))?.len();
+        let block = vec![0; 1 << 16];
         let mut size = block.len();
         while size > 0 {
             match file.write(&block[..size]) {

@@ -127,7 +127,7 @@ fn a_failure_that_a_new_definition_makes_void_is_forgotten_once() {
         settled(world, 1) && world.runs(1, "vm1") | world.runs(2, "vm1") | world.runs(3, "vm1")
     });
     // Looked at afresh, it is found running: on record as what was not expected.
-    world.ask(1, Request::Cleanup { resource: "vm1".to_string(), host: None });
+    world.ask(1, Request::Cleanup { resource: "vm1".to_string(), host: None, failures: None });
     world.pass(2_000);
     world.until("settled", |world| settled(world, 1));
     let edits = vec![Edit::Put {
