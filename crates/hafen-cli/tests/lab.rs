@@ -324,12 +324,12 @@ fn a_power_cut_takes_all_but_the_disk() {
     shell(
         &lab,
         "host1",
-        "echo kept >/var/lib/hafen/x; echo lost >/run/x; setsid sleep 600 >/dev/null 2>&1 & echo started",
+        "echo kept >/var/lib/hafen/x; sync /var/lib/hafen/x; echo lost >/run/x; setsid sleep 600 >/dev/null 2>&1 & echo started",
     );
     let boot_id = std::fs::read_to_string(lab.layout().boot_id("host1")).expect("a boot id");
     lab.power().off("host1").expect("off");
     lab.power().on("host1").expect("on");
-    assert_eq!(shell(&lab, "host1", "cat /var/lib/hafen/x; cat /run/x 2>/dev/null"), "kept");
+    assert_eq!(shell(&lab, "host1", "cat /var/lib/hafen/x 2>&1; cat /run/x 2>/dev/null"), "kept");
     let next = std::fs::read_to_string(lab.layout().boot_id("host1")).expect("a boot id");
     assert_ne!(boot_id, next, "each boot has an id of its own");
     let free = lab.fill_disk("host1").expect("filled");

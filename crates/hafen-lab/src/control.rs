@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use hafen_client::{Client, SOCKET_PATH};
 use hafen_sys::{CommandHooks, Namespaces, PidFd, ProcessIdentity, Signal};
 
+use crate::init::SERVICES_SOCKET;
 use crate::layout::STORE;
 use crate::net::FrameSwitch;
 use crate::power::{PowerSwitch, namespace_of, processes_in};
@@ -22,6 +23,9 @@ pub const SWITCH_PROCESS: &str = "power-switch";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the processes of a lab may take to end.
 const END_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a host may take from being switched on until it takes requests, and how often that is looked at.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(20);
+const BOOT_POLL: Duration = Duration::from_millis(5);
 /// Folders of the machine on which hosts mount their own ones.
 const MOUNT_POINTS: [&str; 2] = [STORE, "/etc/corosync"];
 
@@ -383,7 +387,14 @@ impl Lab {
     /// Starts a command in a host.
     pub fn spawn_in(&self, host: &str, command: Command) -> Result<Child, LabError> {
         self.spec.host(host)?;
-        let init = PidFd::open(self.power().init_of(host)?).map_err(LabError::system("find", host))?;
+        let pid = self.power().init_of(host)?;
+        let init = PidFd::open(pid).map_err(LabError::system("find", host))?;
+        // A host that is just switched on has its own file systems when its first process takes requests.
+        let requests = PathBuf::from(format!("/proc/{pid}/root{SERVICES_SOCKET}"));
+        let deadline = Instant::now() + BOOT_TIMEOUT;
+        while !requests.exists() && Instant::now() < deadline {
+            std::thread::sleep(BOOT_POLL);
+        }
         hafen_sys::spawn_inside(command, &init, Namespaces::HOST)
             .map_err(LabError::system("run a command in", host))
     }
