@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// A crate may depend only on crates before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 18] = [
     "hafen-cib",
     "hafen-scheduler",
     "hafen-differential",
@@ -16,7 +16,6 @@ const ORDER: [&str; 19] = [
     "hafen-simulation",
     "hafen-sys",
     "hafen-client",
-    "hafen-systemd",
     "hafen-setup",
     "hafen-agents",
     "hafen-executor",

@@ -2,6 +2,7 @@
 //! announced, timed and ended like them.
 
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -9,22 +10,17 @@ use crate::name::{AgentClass, AgentName};
 use crate::ocf::bare_command;
 use crate::paths::AgentPaths;
 
-/// Tells the mode which unit is meant.
-const UNIT_VARIABLE: &str = "HAFEN_SYSTEMD_UNIT";
-/// Where the system's bus is, and the units of this boot, where they are not at their usual places.
-const HANDED_ON: [&str; 2] = ["DBUS_SYSTEM_BUS_ADDRESS", "HAFEN_SYSTEMD_FOLDER"];
-
 /// The command for an action on a unit.
 pub(crate) fn command(paths: &AgentPaths, agent: &AgentName, action: &str) -> Command {
     let mut command = bare(&paths.hafen, action);
-    command.env(UNIT_VARIABLE, &agent.kind);
+    command.env("OCF_RESOURCE_TYPE", &agent.kind);
     command
 }
 
 fn bare(hafen: &Path, action: &str) -> Command {
     let mut command = bare_command(hafen);
-    command.args(["ocf", "systemd", action]);
-    command.envs(HANDED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    // Which mode is meant, its name says first: this process may be one of the tools.
+    command.arg0("hafen").args(["ocf", "systemd", action]);
     command
 }
 

@@ -1,5 +1,6 @@
 //! Shell: Hafen's own agents. `ocf:hafen:qemu` runs a virtual machine, `qemu-receiver` lets one arrive by live
-//! migration, `ocf:hafen:ping` tells which addresses a host reaches, `fence_hafen_lab` speaks to the lab's power switch.
+//! migration, `ocf:hafen:ping` tells which addresses a host reaches, `fence_hafen_lab` speaks to the lab's power switch, and
+//! `systemd` has units started and stopped.
 //!
 //! One executable holds them all. Which agent is meant is read off the link that it was started by:
 //! see [`agent_of`]. What an agent reports goes to the exit status ([`OcfCode`]), the reason of a failure to standard
@@ -15,6 +16,7 @@ pub mod ping;
 pub mod power_wire;
 pub mod qemu;
 pub mod qmp;
+pub mod systemd;
 
 use std::path::Path;
 
@@ -38,14 +40,14 @@ pub fn agent_of(program: &Path) -> Option<&str> {
 ///
 /// `qemu` and `ping` take OCF's actions; `qemu-receiver` the path of its socket, and does not return while it works;
 /// `fence_hafen_lab` its action, or nothing when that is on standard input; `kvm-works` a kernel, prints `yes` or `no`;
-/// `systemd` an action, or `list`, for the unit that [`hafen_systemd::UNIT_VARIABLE`] names.
+/// `systemd` an action on the unit that `OCF_RESOURCE_TYPE` names, or `list`.
 pub fn main(name: &str, action: &str) -> i32 {
     match name {
         "qemu" => qemu::main(action),
         "qemu-receiver" => qemu::receiver::main(Path::new(action)),
         "ping" => ping::main(action),
         "fence_hafen_lab" => fence_lab::main(action),
-        "systemd" => systemd(action),
+        "systemd" => systemd::main(action),
         "kvm-works" => accel::main(Path::new(action)),
         _ => {
             let unknown = AgentError::new(
@@ -55,24 +57,6 @@ pub fn main(name: &str, action: &str) -> i32 {
             unknown.report()
         }
     }
-}
-
-/// An action on a unit of systemd.
-fn systemd(action: &str) -> i32 {
-    if action == "list" {
-        hafen_systemd::list().iter().for_each(|name| println!("{name}"));
-        return OcfCode::Success.exit_status();
-    }
-    let Ok(unit) = std::env::var(hafen_systemd::UNIT_VARIABLE) else {
-        let text = format!("{} names no unit", hafen_systemd::UNIT_VARIABLE);
-        return AgentError::new(OcfCode::Arguments, text).report();
-    };
-    let answer = hafen_systemd::act(action, &unit);
-    print!("{}", answer.text);
-    if !answer.reason.is_empty() {
-        eprintln!("ocf-exit-reason:{}", answer.reason);
-    }
-    answer.code as i32
 }
 
 #[cfg(test)]

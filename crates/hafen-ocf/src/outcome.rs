@@ -13,6 +13,8 @@ pub enum OcfCode {
     Arguments = 2,
     /// The action is not known.
     Unimplemented = 3,
+    /// Not permitted.
+    NoPermission = 4,
     /// A program that is needed is missing.
     NotInstalled = 5,
     /// A parameter is wrong on every host.

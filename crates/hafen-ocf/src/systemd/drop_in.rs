@@ -14,7 +14,7 @@ fn folder(units: &Path, unit: &str) -> PathBuf {
 }
 
 /// Writes it. A name that is not one file's is refused.
-pub(crate) fn write(units: &Path, unit: &str) -> io::Result<()> {
+pub(super) fn write(units: &Path, unit: &str) -> io::Result<()> {
     if unit.contains('/') {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -25,7 +25,7 @@ pub(crate) fn write(units: &Path, unit: &str) -> io::Result<()> {
 }
 
 /// Takes it away; whether there was one.
-pub(crate) fn remove(units: &Path, unit: &str) -> bool {
+pub(super) fn remove(units: &Path, unit: &str) -> bool {
     let folder = folder(units, unit);
     let was = std::fs::remove_file(folder.join(NAME)).is_ok();
     // Other programs' files keep the folder.

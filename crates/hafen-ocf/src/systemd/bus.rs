@@ -7,11 +7,22 @@ use zbus::export::futures_core::Stream;
 use zbus::proxy::CacheProperties;
 use zbus::zvariant::OwnedObjectPath;
 
-use crate::unit::{metadata, resource_name};
-use crate::{Answer, Code, drop_in};
+use super::unit::{full_name, metadata, resource_name};
+use super::{Answer, drop_in};
+use crate::{AgentError, OcfCode};
 
 /// How often a unit that is on its way is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
+/// Errors that say that no unit of that name can be started here.
+const UNKNOWN: [&str; 4] = [
+    NO_SUCH_UNIT,
+    "org.freedesktop.systemd1.LoadFailed",
+    "org.freedesktop.DBus.Error.InvalidArgs",
+    "org.freedesktop.DBus.Error.FileNotFound",
+];
+const ACCESS_DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
 
 /// A unit in systemd's list.
 type Listed = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
@@ -51,7 +62,7 @@ enum Aim {
 
 /// systemd, on the system's bus.
 #[derive(Debug)]
-pub struct Systemd {
+pub(super) struct Systemd {
     manager: ManagerProxy<'static>,
     folder: PathBuf,
 }
@@ -62,7 +73,7 @@ impl Systemd {
     /// # Errors
     ///
     /// No bus, or no systemd on it.
-    pub async fn connect(folder: PathBuf) -> zbus::Result<Self> {
+    pub(super) async fn connect(folder: PathBuf) -> zbus::Result<Self> {
         let connection = zbus::Connection::system().await?;
         let manager =
             ManagerProxy::builder(&connection).cache_properties(CacheProperties::No).build().await?;
@@ -70,15 +81,19 @@ impl Systemd {
     }
 
     /// Does an action on a unit. `name` is what the resource calls it.
-    pub async fn act(&self, action: &str, name: &str, unit: &str) -> Answer {
+    pub(super) async fn act(&self, action: &str, name: &str) -> Answer {
+        let unit = &full_name(name);
         let done = match action {
             "start" => self.lead(unit, Aim::Running).await,
             "stop" => self.lead(unit, Aim::Stopped).await,
             "monitor" | "status" => self.state(unit).await,
             "meta-data" => self.describe(name, unit).await,
-            _ => return Answer::because(Code::Unimplemented, format!("units of systemd have no {action}")),
+            _ => {
+                let text = format!("units of systemd have no {action}");
+                return Err(AgentError::new(OcfCode::Unimplemented, text));
+            }
         };
-        done.unwrap_or_else(|error| failed(action, unit, &error))
+        done.unwrap_or_else(|error| Err(failed(action, unit, &error)))
     }
 
     /// Has systemd start or stop the unit, and waits until its job has ended.
@@ -96,7 +111,8 @@ impl Systemd {
         };
         let result = match begun {
             Ok(job) => job_end(&mut ended, &job).await?,
-            Err(error) if aim == Aim::Stopped && is_unknown(&error) => "done".to_owned(),
+            // What is not loaded does not run. Any other refusal leaves open whether it does.
+            Err(error) if aim == Aim::Stopped && is_any(&error, &[NO_SUCH_UNIT]) => "done".to_owned(),
             Err(error) => {
                 self.release(unit).await?;
                 return Err(error);
@@ -104,17 +120,17 @@ impl Systemd {
         };
         if aim == Aim::Stopped && result == "done" {
             self.release(unit).await?;
-            return Ok(Answer::of(Code::Ok));
+            return Ok(Ok(String::new()));
         }
         if result != "done" {
             let text = format!("systemd's job for {unit} ended as '{result}': see `systemctl status {unit}`");
-            return Ok(Answer::because(Code::Error, text));
+            return Ok(Err(AgentError::generic(text)));
         }
         // A service that ends at once has started, for systemd.
         match self.state(unit).await? {
-            Answer { code: Code::NotRunning, .. } => {
+            Err(AgentError { code: OcfCode::NotRunning, .. }) => {
                 let text = format!("{unit} started and ended at once: see `systemctl status {unit}`");
-                Ok(Answer::because(Code::Error, text))
+                Ok(Err(AgentError::generic(text)))
             }
             answer => Ok(answer),
         }
@@ -130,16 +146,16 @@ impl Systemd {
         loop {
             let state = self.unit(unit).await?.active_state().await?;
             match state.as_str() {
-                "active" | "reloading" | "refreshing" => return Ok(Answer::of(Code::Ok)),
+                "active" | "reloading" | "refreshing" => return Ok(Ok(String::new())),
                 "activating" | "deactivating" | "maintenance" => tokio::time::sleep(LOOK_AGAIN).await,
-                _ => return Ok(Answer::because(Code::NotRunning, format!("{unit} is {state}"))),
+                _ => return Ok(Err(AgentError::new(OcfCode::NotRunning, format!("{unit} is {state}")))),
             }
         }
     }
 
     async fn describe(&self, name: &str, unit: &str) -> zbus::Result<Answer> {
         let description = self.unit(unit).await?.description().await?;
-        Ok(Answer { text: metadata(name, &description), ..Answer::of(Code::Ok) })
+        Ok(Ok(metadata(name, &description)))
     }
 
     async fn unit(&self, unit: &str) -> zbus::Result<UnitProxy<'static>> {
@@ -153,7 +169,7 @@ impl Systemd {
     /// # Errors
     ///
     /// systemd does not answer.
-    pub async fn list(&self) -> zbus::Result<Vec<String>> {
+    pub(super) async fn list(&self) -> zbus::Result<Vec<String>> {
         let loaded = self.manager.list_units().await?.into_iter().map(|unit| unit.0);
         let files = self.manager.list_unit_files().await?.into_iter().map(|(path, _)| path);
         let mut names: Vec<String> = loaded
@@ -180,26 +196,16 @@ async fn job_end(ended: &mut JobRemovedStream, job: &OwnedObjectPath) -> zbus::R
     }
 }
 
-/// Whether systemd says that there is no such unit.
-fn is_unknown(error: &zbus::Error) -> bool {
-    let names = [
-        "org.freedesktop.systemd1.NoSuchUnit",
-        "org.freedesktop.systemd1.LoadFailed",
-        "org.freedesktop.DBus.Error.InvalidArgs",
-        "org.freedesktop.DBus.Error.FileNotFound",
-    ];
+/// Whether systemd or the bus answered with one of these errors.
+fn is_any(error: &zbus::Error, names: &[&str]) -> bool {
     matches!(error, zbus::Error::MethodError(name, _, _) if names.contains(&name.as_str()))
 }
 
-fn failed(action: &str, unit: &str, error: &zbus::Error) -> Answer {
-    let denied = matches!(
-        error,
-        zbus::Error::MethodError(name, _, _) if name.as_str() == "org.freedesktop.DBus.Error.AccessDenied"
-    );
+fn failed(action: &str, unit: &str, error: &zbus::Error) -> AgentError {
     let code = match error {
-        _ if is_unknown(error) => Code::NotInstalled,
-        _ if denied => Code::NoPermission,
-        _ => Code::Error,
+        _ if is_any(error, &UNKNOWN) => OcfCode::NotInstalled,
+        _ if is_any(error, &[ACCESS_DENIED]) => OcfCode::NoPermission,
+        _ => OcfCode::Error,
     };
-    Answer::because(code, format!("cannot {action} {unit}: {error}"))
+    AgentError::new(code, format!("cannot {action} {unit}: {error}"))
 }

@@ -16,8 +16,7 @@ const SUFFIXES: [&str; 11] = [
 ];
 
 /// The unit's full name: a service, where no kind is said.
-#[must_use]
-pub fn full_name(name: &str) -> String {
+pub(super) fn full_name(name: &str) -> String {
     if SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
         name.to_owned()
     } else {
@@ -26,7 +25,7 @@ pub fn full_name(name: &str) -> String {
 }
 
 /// The name of a resource for a unit; nothing for templates, which need an instance's name.
-pub(crate) fn resource_name(unit: &str) -> Option<&str> {
+pub(super) fn resource_name(unit: &str) -> Option<&str> {
     let kinds = [".service", ".socket", ".mount", ".timer", ".path"];
     if unit.contains("@.") || !kinds.iter().any(|kind| unit.ends_with(kind)) {
         return None;
@@ -35,8 +34,7 @@ pub(crate) fn resource_name(unit: &str) -> Option<&str> {
 }
 
 /// What is told of a unit as an OCF agent would in its metadata.
-#[must_use]
-pub fn metadata(name: &str, description: &str) -> String {
+pub(super) fn metadata(name: &str, description: &str) -> String {
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
     let (name, description) = (escaped(name), escaped(description));
     let actions: String = ["start", "stop", "status", "monitor", "meta-data"]
