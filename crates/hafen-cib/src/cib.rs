@@ -46,6 +46,9 @@ pub struct Cib {
     document: Document,
 }
 
+/// Who changed a CIB last: when, where, with what, and who.
+const SIGNATURE: [&str; 4] = ["cib-last-written", "update-origin", "update-client", "update-user"];
+
 impl Default for Cib {
     fn default() -> Self {
         Cib::new()
@@ -77,13 +80,19 @@ impl Cib {
     /// Write who changed it last, when (as `ctime(3)` writes it where that was) and where: no digest counts that.
     pub fn sign(&mut self, written: &str, host: &str, client: &str, user: &str) {
         let root = self.document.root().node();
-        for (name, value) in [
-            ("cib-last-written", written),
-            ("update-origin", host),
-            ("update-client", client),
-            ("update-user", user),
-        ] {
+        for (name, value) in SIGNATURE.into_iter().zip([written, host, client, user]) {
             self.document.set_attribute(root, name, value);
+        }
+    }
+
+    /// The same as another CIB says.
+    pub fn sign_as(&mut self, other: &Cib) {
+        let root = self.document.root().node();
+        for name in SIGNATURE {
+            match other.document.root().attribute(name) {
+                Some(value) => self.document.set_attribute(root, name, value),
+                None => drop(self.document.remove_attribute(root, name)),
+            }
         }
     }
 

@@ -41,9 +41,10 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// Writes into the CIB who changed it last, when and where, as Pacemaker does: no digest counts that.
-    fn sign(&self, cib: &mut Cib, uname: &str) {
-        let Some(written) = &self.written else { return };
+    /// Writes into the CIB who changed it last, when and where, as Pacemaker does: no digest counts that. Without a time of the
+    /// client's it stays as it was, whatever the client wrote there.
+    fn sign(&self, cib: &mut Cib, before: &Cib, uname: &str) {
+        let Some(written) = &self.written else { return cib.sign_as(before) };
         let (said, client) = self.origin.split_once(": ").unwrap_or(("", &self.origin));
         let user = self.user.as_ref().map_or(said, |user| user.name.as_str());
         cib.sign(written, uname, client, user);
@@ -216,7 +217,7 @@ impl Node {
             return Ok(None);
         }
         edits::check(base, &next)?;
-        change.asking.sign(&mut next, &self.replica.uname(self.me().host));
+        change.asking.sign(&mut next, base, &self.replica.uname(self.me().host));
         let Version { admin_epoch, .. } = next.version();
         let epoch = base.version().epoch + 1;
         next.set_version(Version { admin_epoch, epoch, num_updates: 0 });

@@ -131,3 +131,29 @@ fn what_is_no_change_of_the_configuration_needs_rights_too() {
     let other = Request::As { user: "root".to_string(), body: Box::new(Request::Shutdown) };
     refused(&mut world, &operator, other);
 }
+
+#[test]
+fn who_changed_it_last_is_the_nodes_to_say() {
+    let mut world = cluster();
+    let signed = |world: &World| {
+        let cib = world.node(3).replica().cib();
+        ["cib-last-written", "update-origin", "update-client", "update-user"]
+            .map(|name| cib.root().attribute(name).unwrap_or_default().to_string())
+    };
+    let Request::Change { edits, without_quorum, .. } = property("maintenance-mode", "true") else {
+        panic!()
+    };
+    let (origin, written) = ("root: a tool".to_string(), Some("then".to_string()));
+    let change = Request::Change { edits, without_quorum, origin, written };
+    assert_eq!(ask(&mut world, &user("ann", "x"), change), Reply::Done { note: None });
+    assert_eq!(signed(&world), ["then", "host2", "a tool", "ann"]);
+    // What a client writes there itself does not count.
+    let xml = world.node(2).replica().cib().to_xml();
+    let forged =
+        xml.replace("update-user=\"ann\"", "update-user=\"bob\"").replace("value=\"true\"", "value=\"yes\"");
+    assert_ne!(xml, forged);
+    let edits = vec![Edit::ReplaceAll { xml: forged }];
+    let change = Request::Change { edits, without_quorum: false, origin: "x".to_string(), written: None };
+    assert_eq!(ask(&mut world, &user("root", "x"), change), Reply::Done { note: None });
+    assert_eq!(signed(&world), ["then", "host2", "a tool", "ann"]);
+}
