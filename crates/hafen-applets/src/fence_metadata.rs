@@ -3,6 +3,8 @@
 
 use hafen_cib::{Document, Element};
 
+use super::output;
+
 /// Parameters that the cluster fills in.
 const FILLED_IN: [&str; 3] = ["action", "plug", "port"];
 /// What a device can do because the cluster does it.
@@ -48,7 +50,7 @@ fn write(text: &mut String, element: Element<'_>, depth: usize) {
     let margin = "  ".repeat(depth);
     *text += &format!("{margin}<{}", element.name());
     for (name, value) in element.attributes() {
-        *text += &format!(" {name}=\"{}\"", super::output::escaped(value));
+        *text += &format!(" {name}=\"{}\"", output::escaped(value));
     }
     let content = element.text();
     if content.trim().is_empty() && element.children().next().is_none() {
@@ -57,8 +59,7 @@ fn write(text: &mut String, element: Element<'_>, depth: usize) {
     }
     *text += ">\n";
     if !content.trim().is_empty() {
-        let content = content.trim().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        *text += &format!("{margin}  {content}\n");
+        *text += &format!("{margin}  {}\n", output::content(content.trim()));
     }
     for child in element.children() {
         write(text, child, depth + 1);

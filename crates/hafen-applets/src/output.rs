@@ -280,10 +280,14 @@ pub(super) fn waited<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
     Ok(runtime.map_err(failed)?.block_on(work))
 }
 
+/// Text for an element's content in XML and HTML.
+pub(super) fn content(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// Text for an attribute's value in XML.
 pub(super) fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;").replace('\n', "&#10;")
+    content(text).replace('"', "&quot;").replace('\n', "&#10;")
 }
 
 /// Runs an applet: takes its command line apart, answers `--help` and `--version`, and prints what `act` returns.

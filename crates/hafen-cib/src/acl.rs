@@ -241,17 +241,5 @@ impl Rights {
     }
 }
 
-/// The path that names an element, for people.
-fn place(element: Element<'_>) -> String {
-    let mut steps: Vec<String> = std::iter::successors(Some(element), |element| element.parent())
-        .map(|element| match element.id() {
-            Some(id) => format!("/{}[@id='{id}']", element.name()),
-            None => format!("/{}", element.name()),
-        })
-        .collect();
-    steps.reverse();
-    steps.concat()
-}
-
 #[cfg(test)]
 mod tests;

@@ -61,7 +61,7 @@ fn found(cib: &Cib, given: &Given) -> Result<String, Failed> {
         }
     };
     if given.has('e') {
-        return Ok(elements.iter().map(|element| format!("{}\n", place(*element))).collect());
+        return Ok(elements.iter().map(|element| format!("{}\n", element.place())).collect());
     }
     match elements.as_slice() {
         [] => Err(no_such()),
@@ -88,16 +88,4 @@ pub(in super::super) fn elements<'a>(cib: &'a Cib, path: &str) -> Result<Vec<Ele
         XPathNode::Attribute(element, ..) => *element,
     };
     Ok(nodes.iter().map(element).collect())
-}
-
-/// The path that names an element.
-fn place(element: Element<'_>) -> String {
-    let mut steps: Vec<String> = std::iter::successors(Some(element), |element| element.parent())
-        .map(|element| match element.id() {
-            Some(id) => format!("/{}[@id='{id}']", element.name()),
-            None => format!("/{}", element.name()),
-        })
-        .collect();
-    steps.reverse();
-    steps.concat()
 }

@@ -2,6 +2,7 @@
 
 use super::{HTML_CGI, HTML_STYLE, HTML_TITLE};
 use crate::options::Given;
+use crate::output::content;
 
 /// The page's own look.
 const STYLE: &str = ".bold { font-weight: bold }\n.online { color: green }\n.offline { color: red }\n\
@@ -14,13 +15,13 @@ pub(super) fn page(text: &str, given: &Given) -> String {
     if given.has(HTML_CGI) {
         page += "Content-Type: text/html\n\n";
     }
-    let title = escaped(given.value(&[HTML_TITLE]).unwrap_or("Cluster Status"));
+    let title = content(given.value(&[HTML_TITLE]).unwrap_or("Cluster Status"));
     page += &format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<title>{title}</title>\n<meta charset=\"utf-8\">\n\n\
          <style>{STYLE}</style>\n"
     );
     if let Some(style) = given.value(&[HTML_STYLE]) {
-        page += &format!("<link rel=\"stylesheet\" href=\"{}\">\n", escaped(style).replace('"', "&quot;"));
+        page += &format!("<link rel=\"stylesheet\" href=\"{}\">\n", content(style).replace('"', "&quot;"));
     }
     page += "</head>\n<body>\n";
     body(text, &mut page);
@@ -48,7 +49,7 @@ fn body(text: &str, page: &mut String) {
             }
         }
         if *at == 0 {
-            *page += &format!("<h2>{}</h2>\n", escaped(words.trim().trim_end_matches(':')));
+            *page += &format!("<h2>{}</h2>\n", content(words.trim().trim_end_matches(':')));
             continue;
         }
         if open < *at {
@@ -56,9 +57,9 @@ fn body(text: &str, page: &mut String) {
             open = *at;
         }
         if lines.get(index + 1).is_some_and(|(next, _)| next > at) {
-            *page += &format!("<li>\n<h3>{}</h3>\n", escaped(words.trim_end_matches(':')));
+            *page += &format!("<li>\n<h3>{}</h3>\n", content(words.trim_end_matches(':')));
         } else {
-            *page += &format!("<li>{}</li>\n", escaped(words));
+            *page += &format!("<li>{}</li>\n", content(words));
         }
     }
     while open > 0 {
@@ -68,8 +69,4 @@ fn body(text: &str, page: &mut String) {
             *page += "</li>\n";
         }
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

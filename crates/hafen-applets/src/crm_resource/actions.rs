@@ -18,10 +18,15 @@ use super::Wanted;
 /// How long is waited where nothing is said.
 const WAIT_MAXIMUM: Duration = Duration::from_secs(3600);
 /// The pause between two looks.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) fn failed_request(error: &ClientError) -> Failed {
     output::failed_request("controller", error)
+}
+
+/// What Pacemaker says when something cannot be done, after what there is to note.
+pub(super) fn impossible(notes: Vec<String>, exit: CrmExit) -> Failed {
+    Failed { notes, ..Failed::new(exit, format!("Error performing operation: {}", exit.message())) }
 }
 
 pub(super) fn connected(source: &mut Source) -> Result<&mut Client, Failed> {
@@ -172,16 +177,12 @@ fn add_check(printed: &mut Printed, wanted: &Wanted, cib: &Cib) {
 pub(super) fn fail(given: &Given, wanted: &Wanted, source: &mut Source) -> Result<Printed, Failed> {
     let client = connected(source)?;
     let name = given.value(&['r']).unwrap_or_default();
-    let impossible = |note: String, exit: CrmExit| {
-        let text = format!("Error performing operation: {}", exit.message());
-        Failed { notes: vec![note], ..Failed::new(exit, text) }
-    };
     let Ok(resource) = wanted.resource() else {
-        return Err(impossible(format!("Resource {name} not found"), CrmExit::NoSuchObject));
+        return Err(impossible(vec![format!("Resource {name} not found")], CrmExit::NoSuchObject));
     };
     if !resource.is_primitive {
         let note = format!("We can only process primitive resources, not {name}");
-        return Err(impossible(note, CrmExit::Software));
+        return Err(impossible(vec![note], CrmExit::Software));
     }
     let host = wanted.host.clone().unwrap_or_default();
     let request = Request::Fail { resource: resource.history.clone(), host };
@@ -203,7 +204,7 @@ pub(super) fn deadline(given: &Given) -> Result<Instant, Failed> {
 }
 
 pub(super) fn timed_out() -> Failed {
-    Failed::new(CrmExit::Timeout, "Error performing operation: Timeout occurred")
+    impossible(Vec::new(), CrmExit::Timeout)
 }
 
 /// Waits until nothing is left to do.

@@ -5,20 +5,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hafen_agents::{AgentName, Agents, Invocation, OpStatus, Outcome};
-use hafen_cib::Cib;
 use hafen_cib::values::parse_duration_ms;
+use hafen_cib::{Cib, FEATURE_SET};
 use hafen_scheduler::{AgentCall, Inquiry, execution_status, exit_status};
 
 use super::super::options::{Given, OUTPUT_AS};
 use super::super::output::{self, CrmExit, Failed, Printed, escaped};
 use super::super::source;
+use super::actions::impossible;
 use super::{
     AGENT, CLASS, FORCE_CHECK, FORCE_DEMOTE, FORCE_PROMOTE, FORCE_START, FORCE_STOP, PARAMETER, PROVIDER,
 };
 use super::{VALIDATE, Wanted};
 
-/// The version of the CIB's and agents' features that agents are told.
-const FEATURE_SET: &str = "3.20.0";
 /// How long an agent may take that belongs to no resource.
 const TIMEOUT_MS: u64 = 20_000;
 
@@ -34,10 +33,6 @@ fn task_of(command: char) -> (&'static str, &'static str) {
     }
 }
 
-fn impossible(notes: Vec<String>, exit: CrmExit, reason: &str) -> Failed {
-    Failed { notes, ..Failed::new(exit, format!("Error performing operation: {reason}")) }
-}
-
 /// Calls the agent of a resource.
 pub(super) fn of_resource(
     command: char,
@@ -49,7 +44,7 @@ pub(super) fn of_resource(
     let (task, action) = task_of(command);
     if !(resource.is_primitive || resource.is_clone) {
         let note = format!("Sorry, the {action} option doesn't support group resources");
-        return Err(impossible(vec![note], CrmExit::Unimplemented, "Unimplemented"));
+        return Err(impossible(vec![note], CrmExit::Unimplemented));
     }
     let changes = matches!(command, FORCE_START | FORCE_PROMOTE | FORCE_DEMOTE);
     if changes && resource.is_clone && !given.has('f') && !wanted.active().is_empty() {
@@ -58,10 +53,10 @@ pub(super) fn of_resource(
              first or specifying the force option",
             wanted.name
         );
-        return Err(impossible(vec![note], CrmExit::Unsafe, "Operation not safe"));
+        return Err(impossible(vec![note], CrmExit::Unsafe));
     }
     let call = Inquiry::of(cib, output::now()).agent_call(&resource.id, task);
-    let unknown = || impossible(Vec::new(), CrmExit::Unimplemented, "Unimplemented");
+    let unknown = || impossible(Vec::new(), CrmExit::Unimplemented);
     let mut call = call.ok_or_else(unknown)?;
     let overrides = super::queries::pairs(&given.words)?;
     let mut printed = Printed::default();
@@ -171,8 +166,7 @@ fn run(
     if exit == CrmExit::Ok {
         return Ok(printed);
     }
-    let text = format!("Error performing operation: {}", exit.message());
-    Err(Failed { printed, notes, ..Failed::new(exit, text) })
+    Err(Failed { printed, ..impossible(notes, exit) })
 }
 
 fn called(
@@ -266,8 +260,7 @@ fn xml(
         .iter()
         .filter(|(_, text)| !text.is_empty())
         .map(|(source, text)| {
-            let text =
-                text.trim_end_matches('\n').replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let text = output::content(text.trim_end_matches('\n'));
             format!("      <output source=\"{source}\">{text}\n</output>\n")
         })
         .collect();

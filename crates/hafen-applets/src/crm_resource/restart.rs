@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hafen_cib::Cib;
 use hafen_scheduler::{Action, ActionKind, Whereabouts, whereabouts};
@@ -10,18 +10,11 @@ use hafen_scheduler::{Action, ActionKind, Whereabouts, whereabouts};
 use super::super::options::{Given, OUTPUT_AS};
 use super::super::output::{self, CrmExit, Failed, Printed};
 use super::super::source::Source;
-use super::actions::{connected, deadline, until_settled};
+use super::actions::{LOOK_INTERVAL, connected, deadline, impossible, until_settled};
 use super::{SPEC, Wanted, moves, parameters};
 
-/// The pause between two looks.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a cluster that has nothing to do may be found without what is awaited, before it is given up.
 const IDLE_LOOKS: u32 = 8;
-
-fn impossible(note: String, exit: CrmExit) -> Failed {
-    let text = format!("Error performing operation: {}", exit.message());
-    Failed { notes: vec![note], ..Failed::new(exit, text) }
-}
 
 /// How a restart goes on.
 struct Restart<'a> {
@@ -46,11 +39,11 @@ pub(super) fn restart(
     if !active.iter().any(is_there) && running(cib, &resource.id).is_empty() {
         let place = wanted.host.as_ref().map_or_else(|| "anywhere".to_owned(), |host| format!("on {host}"));
         let note = format!("{} is not running {place} and so cannot be restarted", wanted.name);
-        return Err(impossible(note, CrmExit::NoSuchObject));
+        return Err(impossible(vec![note], CrmExit::NoSuchObject));
     }
     if resource.is_unmanaged {
         let note = "Unmanaged resources cannot be restarted.".to_owned();
-        return Err(impossible(note, CrmExit::NotNow));
+        return Err(impossible(vec![note], CrmExit::NotNow));
     }
     connected(source)?;
     let quiet = given.value(&[OUTPUT_AS]).is_some_and(|format| format != "text");
@@ -140,7 +133,7 @@ impl Restart<'_> {
                     "Could not complete restart of {}, {remaining} resources remaining",
                     self.wanted.name
                 );
-                return Err(impossible(text, CrmExit::Timeout));
+                return Err(impossible(vec![text], CrmExit::Timeout));
             }
             thread::sleep(LOOK_INTERVAL);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Permissions, Rights, User, place};
+use super::{Permissions, Rights, User};
 use crate::Cib;
 use crate::xml::Element;
 
@@ -61,7 +61,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn denied(&self, act: &'static str, element: Element<'_>) -> Denied {
-        Denied { user: self.user.to_owned(), act, place: place(element) }
+        Denied { user: self.user.to_owned(), act, place: element.place() }
     }
 
     /// Compares an element with what became of it: whether anything changed. The parser bounds the depth.

@@ -68,6 +68,19 @@ impl<'a> Element<'a> {
         Children { document: self.document, node: self.document.node(self.node).first_child }
     }
 
+    /// The path that names the element, for people: each step with its id, if it has one.
+    #[must_use]
+    pub fn place(self) -> String {
+        let mut steps: Vec<String> = std::iter::successors(Some(self), |element| element.parent())
+            .map(|element| match element.id() {
+                Some(id) => format!("/{}[@id='{id}']", element.name()),
+                None => format!("/{}", element.name()),
+            })
+            .collect();
+        steps.reverse();
+        steps.concat()
+    }
+
     /// The first child element of a name.
     pub fn child(self, name: &str) -> Option<Element<'a>> {
         self.children_named(name).next()
