@@ -1,8 +1,9 @@
 //! What an applet prints, as text or as Pacemaker's XML, and the exit statuses of Pacemaker's tools.
 
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hafen_client::{CTIME, Client, ClientError, SOCKET_PATH, SOCKET_VARIABLE};
@@ -278,6 +279,13 @@ pub(super) fn waited<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let failed = |error| Failed::new(CrmExit::Error, reason(&error));
     Ok(runtime.map_err(failed)?.block_on(work))
+}
+
+/// This executable as `hafen`, whichever tool's name this process was started by.
+pub(super) fn hafen() -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg0("hafen");
+    Ok(command)
 }
 
 /// Text for an element's content in XML and HTML.

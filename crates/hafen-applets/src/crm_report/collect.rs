@@ -143,8 +143,8 @@ fn stashed() -> Vec<String> {
 
 /// What one of our own tools says.
 fn own(words: &[&str]) -> String {
-    match std::env::current_exe() {
-        Ok(program) => said(Command::new(program).args(words)),
+    match output::hafen() {
+        Ok(mut program) => said(program.args(words)),
         Err(error) => format!("{error}\n"),
     }
 }
