@@ -94,7 +94,12 @@ pub fn record_result(
     if !failed {
         tidy_after_success(history, order);
     }
-    let counted = if failed { count_failure(status, result, start_failure_is_fatal) } else { None };
+    // What a plan allows to fail (on-fail=ignore) is on record and not counted; a failure out of the blue is counted.
+    let is_allowed = was_pending && order.meta.get("on_fail").is_some_and(|on_fail| on_fail == "ignore");
+    let counted = match failed {
+        true => count_failure(status, result, start_failure_is_fatal, is_allowed),
+        false => None,
+    };
     Consequence { changed: true, failed, counted }
 }
 
@@ -358,6 +363,7 @@ fn count_failure(
     status: &mut HostStatus,
     result: &OperationResult,
     start_failure_is_fatal: bool,
+    is_allowed: bool,
 ) -> Option<String> {
     let order = &result.order;
     let is_probe = order.task == "monitor" && order.interval_ms == 0;
@@ -367,6 +373,10 @@ fn count_failure(
         return None;
     }
     let operation = format!("{}#{}_{}", order.resource, order.task, order.interval_ms);
+    if is_allowed {
+        note_failure(status, &operation, result.ended_wall_ms);
+        return None;
+    }
     let is_fatal = order.task == "stop" || order.task == "start" && start_failure_is_fatal;
     Some(raise_count(status, &operation, is_fatal, result.ended_wall_ms))
 }
@@ -382,7 +392,12 @@ fn raise_count(status: &mut HostStatus, operation: &str, is_fatal: bool, ended_w
     let count = if is_fatal { INFINITY } else { before.saturating_add(1).min(INFINITY) };
     let value = if count == INFINITY { "INFINITY".to_owned() } else { count.to_string() };
     status.attributes.insert(name.clone(), value);
+    note_failure(status, operation, ended_wall_ms);
+    name
+}
+
+/// Keeps when an operation failed last.
+fn note_failure(status: &mut HostStatus, operation: &str, ended_wall_ms: u64) {
     let when = ended_wall_ms / 1000;
     status.attributes.insert(format!("last-failure-{operation}"), when.to_string());
-    name
 }

@@ -5,7 +5,7 @@ use hafen_protocol::{HostId, Incarnation, MemberId};
 
 use super::Node;
 use super::fence::OperatorFencing;
-use crate::driver::Outcome;
+use crate::driver::{Matched, Outcome};
 use crate::history;
 use crate::replica::{Refusal, Standing};
 
@@ -173,13 +173,15 @@ impl Node {
             if result.exit_reason.is_empty() { String::new() } else { format!(" ({})", result.exit_reason) };
         let text = format!("{} {} on {uname} ended: {}{reason}", order.task, order.resource, outcome(result));
         self.event("result", &order.resource, text, order.transition_key.clone());
-        let as_planned = self.planner.operation_ended(result);
-        if as_planned || consequence.changed {
+        let matched = self.planner.operation_ended(result);
+        if matched == Matched::AsPlanned || consequence.changed {
             self.requests.disturbed_quietly(position);
         }
-        if !as_planned && consequence.changed {
-            let cause = format!("{} {} on {uname}: {}", order.task, order.resource, outcome(result));
-            self.disturbed(position, &cause);
+        let cause = || format!("{} {} on {uname}: {}", order.task, order.resource, outcome(result));
+        match matched {
+            Matched::Unknown if consequence.changed => self.disturbed(position, &cause()),
+            Matched::Failed(_) if consequence.changed => self.planner.step_failed(&cause()),
+            _ => {}
         }
     }
 

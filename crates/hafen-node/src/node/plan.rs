@@ -99,11 +99,17 @@ impl Planner {
         }
     }
 
-    /// An operation ended. Answers whether it was a step of the plan and ended as planned.
-    pub(super) fn operation_ended(&mut self, result: &OperationResult) -> bool {
-        let Some(driver) = &mut self.driver else { return false };
-        let matched = driver.operation_ended(&result.order.transition_key, result.rc, result.op_status);
-        matched == Matched::AsPlanned
+    /// An operation ended. Answers what that is to the plan.
+    pub(super) fn operation_ended(&mut self, result: &OperationResult) -> Matched {
+        let Some(driver) = &mut self.driver else { return Matched::Unknown };
+        driver.operation_ended(&result.order.transition_key, result.rc, result.op_status)
+    }
+
+    /// A step of the plan failed. The next plan may well be the same: it is held back then, unlike after what came from outside.
+    pub(super) fn step_failed(&mut self, cause: &str) {
+        if self.cause.is_none() {
+            self.cause = Some(cause.to_string());
+        }
     }
 
     /// A step of the plan that is not an operation ended.

@@ -3,6 +3,7 @@
 mod access;
 mod attributes;
 mod crooked;
+mod failures;
 mod greeting;
 mod hosts;
 mod loss;

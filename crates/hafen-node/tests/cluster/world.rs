@@ -1,5 +1,6 @@
 //! A small cluster in one thread: nodes, the sequencer, disks that do not fail, and agents that do as they are told.
 
+mod agents;
 mod faults;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,12 +9,11 @@ use hafen_node::api::{Identity, Input, Output, Settings, StorageError};
 use hafen_node::node::Node;
 use hafen_node::testing::SimulatedDisk;
 use hafen_protocol::client::{Event, Reply, Request, StatusReport};
-use hafen_protocol::message::{Execute, FenceResult, OperationResult, ProofLevel};
+use hafen_protocol::message::{Execute, FenceResult, ProofLevel};
 use hafen_protocol::sequencer::{self, Sequencer};
 use hafen_protocol::{Delivery, HostId, Incarnation, Machine, MemberId, Now, Transmission};
 
-/// How long an agent runs.
-const AGENT_MS: u64 = 5;
+use agents::Agents;
 
 /// What is due at some time.
 #[derive(Debug, Clone)]
@@ -30,6 +30,7 @@ struct Host {
     remembered: Option<Vec<u8>>,
     /// What runs here, by resource.
     active: BTreeSet<String>,
+    promoted: BTreeSet<String>,
     sequence: u64,
     full: bool,
     /// What reaches its daemon while that one is stopped.
@@ -43,6 +44,8 @@ pub(crate) struct World {
     pub(crate) replies: BTreeMap<u64, Reply>,
     /// Agents that were run: host, task, resource.
     pub(crate) ran: Vec<(u32, String, String)>,
+    /// How agents behave, and what is under way.
+    pub(crate) agents: Agents,
     sequencer: Sequencer,
     hosts: BTreeMap<HostId, Host>,
     due: BTreeMap<(u64, u64), Due>,
@@ -79,6 +82,7 @@ impl World {
             events: Vec::new(),
             replies: BTreeMap::new(),
             ran: Vec::new(),
+            agents: Agents::default(),
             sequencer: Sequencer::new(settings, 1),
             hosts: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -170,6 +174,7 @@ impl World {
             disk,
             remembered: None,
             active: BTreeSet::new(),
+            promoted: BTreeSet::new(),
             sequence: 0,
             full: false,
             hung: None,
@@ -219,6 +224,8 @@ impl World {
         let state = self.hosts.get_mut(&host).expect("a host");
         state.node = None;
         state.active.clear();
+        state.promoted.clear();
+        self.agents.power_off(host);
         state.remembered = None;
         state.disk.crash(&mut || 1);
         self.sequencer(sequencer::Input::HostDown(host));
@@ -319,35 +326,9 @@ impl World {
     fn happen(&mut self, due: Due) {
         match due {
             Due::AgentEnds(host, boot, order) => {
-                let now = self.now();
-                let Some(state) = self.hosts.get_mut(&host).filter(|state| state.boot == boot.0) else {
-                    return;
-                };
-                let rc = match order.task.as_str() {
-                    "monitor" if !state.active.contains(&order.resource) => 7,
-                    "start" | "migrate_from" => {
-                        state.active.insert(order.resource.clone());
-                        0
-                    }
-                    "stop" | "migrate_to" => {
-                        state.active.remove(&order.resource);
-                        0
-                    }
-                    _ => 0,
-                };
-                state.sequence += 1;
-                let result = OperationResult {
-                    rc,
-                    op_status: 0,
-                    exit_reason: String::new(),
-                    started_wall_ms: now.wall_ms - AGENT_MS,
-                    ended_wall_ms: now.wall_ms,
-                    queue_time_ms: 0,
-                    restart_parameters: None,
-                    sequence: state.sequence,
-                    order: *order,
-                };
-                self.input(host, Input::OperationEnded(Box::new(result)));
+                if self.hosts.get(&host).is_some_and(|state| state.boot == boot.0) {
+                    self.agent_ends(host, order);
+                }
             }
             Due::FenceEnds(host, boot, result) => {
                 if self.hosts.get(&host).is_some_and(|state| state.boot == boot.0) {
@@ -410,8 +391,7 @@ impl World {
                 }
                 Output::Remember(bytes) => state.remembered = Some(bytes),
                 Output::Run(order) => {
-                    self.ran.push((host.0, order.task.clone(), order.resource.clone()));
-                    self.later(AGENT_MS, Due::AgentEnds(host, boot, order));
+                    self.agent_begins(host, boot, order);
                 }
                 Output::Fence(start) => {
                     let outcome = if self.fencing_fails {
@@ -436,10 +416,10 @@ impl World {
                     self.replies.insert(request, *reply);
                 }
                 Output::Event(event) => self.events.push(Event { number: self.now_ms, ..event }),
-                Output::Cancel { .. }
-                | Output::AcknowledgeResults { .. }
-                | Output::SaveInput { .. }
-                | Output::Alert(_) => {}
+                Output::Cancel { resource, task, interval_ms } => {
+                    self.agents.cancelled(host, resource, task, interval_ms);
+                }
+                Output::AcknowledgeResults { .. } | Output::SaveInput { .. } | Output::Alert(_) => {}
                 Output::Watchdog { feed, timeout_ms } => {
                     self.watchdogs.insert(host.0, (feed, timeout_ms));
                 }
