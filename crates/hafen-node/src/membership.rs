@@ -47,6 +47,8 @@ pub struct Membership {
     pub synchronised: BTreeSet<HostId>,
     /// Who coordinates, once elected; nobody where no member's disk takes writes.
     pub coordinator: Option<MemberId>,
+    /// How often another member took over coordination within the view.
+    pub successions: u32,
     /// Whether this member coordinated the last view in which there was a coordinator.
     pub coordinated: bool,
     /// Messages of this view delivered so far.
@@ -75,6 +77,7 @@ impl Default for Membership {
             foreign: BTreeMap::new(),
             synchronised: BTreeSet::new(),
             coordinator: None,
+            successions: 0,
             coordinated: false,
             position: 0,
             waiting: Vec::new(),

@@ -14,6 +14,7 @@ mod fence;
 mod greeting;
 mod hosts;
 mod local;
+mod making;
 mod operator;
 mod order;
 mod overdue;
@@ -78,6 +79,8 @@ pub struct Node {
     local: local::Local,
     planner: plan::Planner,
     requests: requests::Requests,
+    /// What this member was asked to change, where it coordinates.
+    making: making::Making,
     /// What the fence devices told this host.
     learned: Learned,
 }
@@ -128,6 +131,7 @@ impl Node {
             local,
             planner: plan::Planner::default(),
             requests: requests::Requests::default(),
+            making: making::Making::default(),
             learned: Learned::default(),
         };
         for note in recovered.notes {

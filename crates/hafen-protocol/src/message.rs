@@ -1,13 +1,16 @@
 //! What travels between nodes. Patchsets and results travel, never commands to be executed again by each receiver.
 
+mod change;
 mod fencing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Failure;
 use crate::view::{HostId, Incarnation, MemberId, ViewId};
 
+pub use change::{Asker, Asking, Change, ChangeAsked, HostChange};
 pub use fencing::{
     FENCE_ANSWER_BYTES_MAXIMUM, FenceAction, FenceDevice, FenceResult, FenceStart, FenceTry, ProofLevel,
 };
@@ -39,8 +42,19 @@ pub enum Message {
         /// Higher than every term that a member of the view has promised.
         term: u64,
     },
+    /// A member's client asks for a change of the configuration, which the coordinator makes.
+    ChangeAsked(Box<ChangeAsked>),
     /// A change of the configuration. It applies if its base is the receiver's state, and is refused by all otherwise.
     Change(Box<Change>),
+    /// The coordinator answers what was asked for where no change came of it.
+    ChangeAnswered {
+        /// Who asked.
+        member: MemberId,
+        /// What.
+        request: u64,
+        /// Why it cannot be made; nothing: the configuration is like that already.
+        failure: Option<Failure>,
+    },
     /// Everything that the sender applied up to this position of the view is on its disk.
     Persisted {
         /// A position in the view's total order (the count of its messages so far).
@@ -170,37 +184,6 @@ pub enum Operator {
     },
 }
 
-/// A change of the configured hosts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HostChange {
-    /// A host joins, or has another name from now on.
-    Join {
-        /// Which one.
-        host: HostId,
-        /// Its name (`uname -n`).
-        uname: String,
-    },
-    /// A host is removed, with its status.
-    Remove {
-        /// Which one.
-        host: HostId,
-    },
-}
-
-impl HostChange {
-    /// Applies it to the configured hosts.
-    pub fn apply(&self, hosts: &mut BTreeMap<HostId, String>) {
-        match self {
-            HostChange::Join { host, uname } => {
-                hosts.insert(*host, uname.clone());
-            }
-            HostChange::Remove { host } => {
-                hosts.remove(host);
-            }
-        }
-    }
-}
-
 /// An update of a transient attribute as attrd understands it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DampedUpdate {
@@ -290,31 +273,6 @@ pub struct Hello {
     /// Hosts that are proven off as the member knows: the run of their daemon that is meant, and how it is known.
     #[serde(default)]
     pub proven_off: BTreeMap<HostId, (Option<Incarnation>, ProofLevel)>,
-}
-
-/// A change of the configuration, made by any member against the state that it knew.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// Names the request that it answers: unique among the requests of its origin's run.
-    pub request: u64,
-    /// The term and coordinator under which it is made. Receivers refuse another one than theirs.
-    pub lineage: Lineage,
-    /// The digest of the configuration that it starts from.
-    pub base_digest: String,
-    /// The patchset as XML (`format="2"`), or nothing: then it only opens the term.
-    pub patchset: Option<String>,
-    /// The digest of the configuration that it leads to.
-    pub result_digest: String,
-    /// The change of the configured hosts that comes with it. One host joins or is removed at a time, so that the
-    /// majorities before and after have a host in common.
-    #[serde(default)]
-    pub hosts: Option<HostChange>,
-    /// An operator overrides that there is no quorum; then `lineage` is that of the state that it starts from.
-    pub without_quorum: bool,
-    /// Who asked, for the record.
-    pub origin: String,
-    /// When it was made, in milliseconds since the Unix epoch.
-    pub wall_ms: u64,
 }
 
 /// What runs and ran on one host: the contents of its `lrm` and its transient attributes.

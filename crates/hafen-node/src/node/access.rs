@@ -1,12 +1,14 @@
 //! Requests of users whom access control lists restrict. They are judged by the member that is asked, which alone knows who
-//! asks: what it then says to the others is its own.
+//! asks: what it then says to the others is its own. Only changes of the configuration are judged where they are made, at the
+//! coordinator.
 
 use hafen_cib::acl::{self, Access, Denied, Permissions, Rights, User};
 use hafen_cib::{Cib, Document, Element};
 use hafen_protocol::client::{AttributeMode, AttributeReport, Edit, Failure, Reply, Request, StatusReport};
 
+use hafen_protocol::message::{Asker, Asking};
+
 use super::Node;
-use super::changes::Asking;
 use crate::status_xml;
 
 impl Node {
@@ -55,7 +57,7 @@ impl Node {
         match body {
             // The lists may change before the change has its turn.
             Request::Change { edits, without_quorum, origin, written } => {
-                let user = Some(user);
+                let user = Some(Asker { name: user.name, groups: user.groups });
                 self.ask_for_change(request, Asking { edits, without_quorum, origin, written, user });
             }
             body if !acl::applies(self.replica.cib(), &user) => self.client_asks(request, body),

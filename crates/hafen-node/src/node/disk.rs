@@ -131,6 +131,9 @@ impl Node {
     /// Another member takes over coordination within the view: all synchronised members are at the same state.
     pub(super) fn succeed(&mut self, cause: &str) {
         self.membership.coordinator = self.membership.successor();
+        self.membership.successions += 1;
+        self.making = super::making::Making::default();
+        self.ask_again();
         self.membership.coordinated = self.membership.coordinator == Some(self.me());
         self.membership.term = None;
         self.membership.term_open = false;

@@ -64,7 +64,7 @@ impl Node {
         let patchset = Patchset::diff(base, &next).to_xml();
         let Some((term, _)) = self.membership.term else { return };
         let message = Change {
-            request: u64::MAX,
+            answers: Vec::new(),
             lineage: Lineage { term, host: self.me().host.0 },
             base_digest: self.replica.digest().to_string(),
             patchset: Some(patchset),

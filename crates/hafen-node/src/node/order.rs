@@ -18,7 +18,13 @@ impl Node {
             Message::Hello(_) => {}
             Message::Synchronised => self.member_synchronised(from),
             Message::Term { term } if by_coordinator => self.term_proposed(term, position),
-            Message::Change(change) => self.change_ordered(from, position, &change),
+            Message::ChangeAsked(asked) => self.change_asked(from, *asked),
+            Message::Change(change) if by_coordinator => self.change_ordered(from, position, &change),
+            Message::ChangeAnswered { member, request, failure } if by_coordinator => {
+                if member == self.me() {
+                    self.change_answered(request, failure);
+                }
+            }
             Message::Persisted { position } => {
                 let through = self.membership.persisted.entry(from.host).or_default();
                 *through = position.max(*through);
@@ -58,6 +64,8 @@ impl Node {
                 self.operator_asks(from, operator, position);
             }
             Message::Term { .. }
+            | Message::Change(_)
+            | Message::ChangeAnswered { .. }
             | Message::Started
             | Message::Settled { .. }
             | Message::Shutdown { .. }
@@ -91,7 +99,7 @@ impl Node {
     fn change_ordered(&mut self, from: MemberId, position: u64, change: &Change) {
         let coordinator = self.membership.coordinator.map_or(0, |member| member.host.0);
         let term = self.membership.term.map(|(term, _)| term);
-        let opens = change.patchset.is_none() && self.membership.coordinator == Some(from);
+        let opens = change.patchset.is_none();
         let in_term = term == Some(change.lineage.term)
             && change.lineage.host == coordinator
             && (self.membership.term_open || opens);
@@ -105,9 +113,8 @@ impl Node {
                     self.membership.term_open = true;
                 } else {
                     let version = self.replica.cib().version();
-                    let name = self.replica.uname(from.host);
                     let text = format!("the configuration is now {version}");
-                    self.event("change", "", text, format!("{} on {name}", change.origin));
+                    self.event("change", "", text, change.origin.clone());
                     self.disturbed(position, &format!("the configuration changed to {version}"));
                 }
             }
@@ -118,8 +125,11 @@ impl Node {
         if let Some(hosts) = &change.hosts {
             self.host_change_ordered(hosts, position, applied.is_ok());
         }
+        if applied.is_ok() {
+            self.changes_applied(&change.answers, position);
+        }
         if from == self.me() {
-            self.change_answered(change.request, position, applied.is_ok());
+            self.change_came_back(&change.answers, applied.is_ok());
         }
     }
 

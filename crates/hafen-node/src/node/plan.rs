@@ -227,7 +227,7 @@ impl Node {
                     && self.acknowledged(position, false) =>
             {
                 let change = Change {
-                    request: u64::MAX,
+                    answers: Vec::new(),
                     lineage: Lineage { term, host: self.me().host.0 },
                     base_digest: self.replica.digest().to_string(),
                     patchset: None,

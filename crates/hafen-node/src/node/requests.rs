@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use hafen_protocol::HostId;
 use hafen_protocol::client::{Failure, FailuresOf, Reply, Request};
-use hafen_protocol::message::{DampedUpdate, Message, Operator};
+use hafen_protocol::message::{Asking, DampedUpdate, Message, Operator};
 
 use super::Node;
-use super::changes::{Asking, ChangeRequest, State};
+use super::changes::{ChangeRequest, State};
+use super::making::Making;
 use crate::api::Output;
 use crate::history;
 use crate::membership::Phase;
@@ -320,6 +321,7 @@ impl Node {
 
     /// Positions belong to a view; what was not delivered in the old one never will be.
     pub(super) fn requests_view_changed(&mut self) {
+        self.making = Making::default();
         self.requests.disturbed_at = 0;
         self.requests.settled = false;
         self.requests.asked_said = false;
@@ -338,6 +340,8 @@ impl Node {
     pub(super) fn step_requests(&mut self) {
         self.answer_changes();
         self.send_changes();
+        self.step_making();
+        self.answer_changes();
         self.say_asked();
         self.say_leave();
         if self.requests.settled && self.membership.phase == Phase::Synchronised {

@@ -8,6 +8,7 @@ mod greeting;
 mod hosts;
 mod loss;
 mod operators;
+mod together;
 mod world;
 
 use hafen_node::membership::Phase;
