@@ -28,7 +28,9 @@ use crate::log::EventLog;
 use crate::memory::{Memory, next_incarnation};
 use crate::storage::{self, Storage};
 
+mod agents;
 mod fencing;
+mod load;
 mod orders;
 
 use orders::{executor_command, identity_and_settings};
@@ -126,12 +128,15 @@ struct Shell {
     /// Nothing until the node has said whether a watchdog is wanted.
     watchdog_timeout_ms: Option<u64>,
     report_due: Instant,
+    /// When to look how busy the host is.
+    load_due: Instant,
     /// Orders at the executor by transition key, in case it does not accept them.
     ordered: BTreeMap<String, Execute>,
     /// Orders that were not accepted, and when to offer them again.
     refused: Vec<(Instant, Execute)>,
     /// Results that the executor still keeps.
     unacknowledged: Vec<u64>,
+    agents: agents::Agents,
     fences: fencing::Fences,
     clients: mpsc::Receiver<ClientEvent>,
     askers: BTreeMap<u64, Asker>,
@@ -172,9 +177,11 @@ impl Shell {
             feed_watchdog: false,
             watchdog_timeout_ms: None,
             report_due: Instant::now(),
+            load_due: Instant::now(),
             ordered: BTreeMap::new(),
             refused: Vec::new(),
             unacknowledged: Vec::new(),
+            agents: agents::Agents::default(),
             fences: fencing::Fences::new(),
             clients,
             askers: BTreeMap::new(),
@@ -197,7 +204,7 @@ impl Shell {
             let left = at_ms.saturating_sub(clock::now().monotonic_ms);
             next = next.min(Instant::now() + Duration::from_millis(left));
         }
-        next = next.min(self.fences.deadline());
+        next = next.min(self.fences.deadline()).min(self.load_due);
         self.refused.iter().fold(next, |next, (due, _)| next.min(*due))
     }
 
@@ -209,6 +216,12 @@ impl Shell {
         if instant >= self.report_due {
             self.report_due = instant + REPORT_INTERVAL;
             self.report();
+        }
+        if instant >= self.load_due {
+            self.load_due = instant + load::LOOK_INTERVAL;
+            if let Some(load) = load::look() {
+                self.feed(load);
+            }
         }
         self.fences_timeout();
         let (due, later) =

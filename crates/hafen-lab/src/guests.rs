@@ -101,6 +101,8 @@ pub fn initial_cib(layout: &Layout, spec: &LabSpec) -> Result<String, LabError> 
         ("stonith-enabled", "true"),
         ("have-watchdog", "false"),
         ("dc-deadtime", "20s"),
+        // The hosts share one machine, whose load says nothing of any of them.
+        ("load-threshold", "0%"),
     ];
     let more = spec.net.iter().flat_map(|net| &net.properties);
     let mut all: BTreeMap<&str, &str> = properties.into_iter().collect();

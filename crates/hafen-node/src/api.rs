@@ -84,6 +84,13 @@ pub enum Input {
         /// A sentence for each device that did not answer as it must.
         failures: Vec<String>,
     },
+    /// The shell has looked how busy the host is; now and then.
+    Load {
+        /// The load of a minute (`/proc/loadavg`), in hundredths.
+        load_hundredths: u64,
+        /// How many cores share it.
+        cores: u32,
+    },
     /// A client's request.
     Client {
         /// The shell's number for the request; `Output::Reply` carries it.

@@ -6,6 +6,7 @@
 
 mod check;
 mod firing;
+mod limits;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -17,9 +18,10 @@ use hafen_protocol::{HostId, Now};
 use hafen_scheduler::{ActionKind, Plan};
 
 pub use firing::Firing;
+pub use limits::Loads;
 pub use waiting::{Waiting, WaitingFor};
 
-/// So many operations of agents run on one host at a time; more wait for their turn.
+/// So many operations of agents run at a time on a host that has not told its cores; more wait for their turn.
 pub const OPERATIONS_PER_HOST_MAXIMUM: usize = 16;
 
 /// The priority of what an abort does not keep from beginning.
@@ -34,8 +36,10 @@ pub struct DriverSettings {
     pub uuid: String,
     /// The cluster property `cluster-delay`: what an answer may take beyond the operation's own time-out.
     pub cluster_delay_ms: u64,
-    /// The cluster property `batch-limit`; 0 or less: no limit but [`OPERATIONS_PER_HOST_MAXIMUM`].
+    /// The cluster property `batch-limit`; 0: one only while a host is very busy; negative: none.
     pub batch_limit: i64,
+    /// The cluster property `node-action-limit`; 0: two for each core of a host.
+    pub node_action_limit: i64,
     /// The cluster property `migration-limit`; negative: no limit.
     pub migration_limit: i64,
 }
@@ -106,6 +110,8 @@ pub struct Driver {
     keys: BTreeMap<String, u32>,
     /// What is in flight on each host.
     load: BTreeMap<HostId, Load>,
+    /// How busy the hosts are.
+    loads: Loads,
     aborted: Option<String>,
 }
 
@@ -123,6 +129,7 @@ impl Driver {
             ready: BTreeSet::new(),
             keys: BTreeMap::new(),
             load: BTreeMap::new(),
+            loads: Loads::new(),
             aborted: None,
             plan,
         };
@@ -140,6 +147,13 @@ impl Driver {
             }
         }
         Ok(driver)
+    }
+
+    /// How busy the hosts are: what limits how much begins on them.
+    pub fn set_loads(&mut self, loads: &Loads) {
+        if self.loads != *loads {
+            self.loads.clone_from(loads);
+        }
     }
 
     /// The next thing to begin. Pseudo actions are passed inside; ask again until `None`.

@@ -298,9 +298,17 @@ fn is_failure(result: &OperationResult) -> bool {
 
 fn record_of(result: &OperationResult, uname: &str, call_id: u64) -> OperationRecord {
     let order = &result.order;
+    // A reload leaves the record of a start with the new parameters; one that failed, of a look at the resource.
+    let (task, operation_key) = match order.task.as_str() {
+        "reload" | "reload-agent" => {
+            let task = if is_failure(result) { "monitor" } else { "start" };
+            (task.to_owned(), format!("{}_{task}_0", order.resource))
+        }
+        _ => (order.task.clone(), order.operation_key.clone()),
+    };
     OperationRecord {
-        operation_key: order.operation_key.clone(),
-        task: order.task.clone(),
+        operation_key,
+        task,
         interval_ms: order.interval_ms,
         transition_key: order.transition_key.clone(),
         call_id,

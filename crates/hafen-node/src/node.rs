@@ -13,6 +13,7 @@ mod drive;
 mod fence;
 mod greeting;
 mod hosts;
+mod load;
 mod local;
 mod making;
 mod operator;
@@ -66,6 +67,8 @@ pub struct Node {
     alone_views: u64,
     /// How long the others' greetings are waited for.
     patience: greeting::Patience,
+    /// How busy the hosts are.
+    load: load::Load,
     /// Who of the view was heard of late.
     pulse: pulse::Pulse,
     /// Daemons of other hosts that speak another version of the messages, until they greet in this one.
@@ -122,6 +125,7 @@ impl Node {
             lost: None,
             alone_views: 0,
             patience: greeting::Patience::default(),
+            load: load::Load::default(),
             pulse: pulse::Pulse::default(),
             foreigners: BTreeMap::new(),
             greet_by: None,
@@ -228,6 +232,7 @@ impl Node {
         self.step_greeting();
         self.step_disk();
         self.step_local();
+        self.step_load();
         self.step_plan();
         self.step_dampings();
         self.step_pulse();
@@ -260,6 +265,7 @@ impl Machine for Node {
                 self.learned.devices.insert(device, knowledge);
                 self.learned.devices.retain(|id, _| self.replica.cib().resource(id).is_some());
             }
+            Input::Load { load_hundredths, cores } => self.load_measured(load_hundredths, cores),
             Input::FenceDevicesChecked { failures } => self.learned.failures = failures,
             Input::Client { request, body } => self.client_asks(request, body),
             Input::ClientAs { request, user, body } => self.user_asks(request, user, body),

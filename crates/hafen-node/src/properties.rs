@@ -14,6 +14,7 @@ pub(crate) fn driver_settings(cib: &Cib) -> DriverSettings {
         uuid: String::new(),
         cluster_delay_ms: cib.property_duration_ms("cluster-delay"),
         batch_limit: number("batch-limit", 0),
+        node_action_limit: number("node-action-limit", 0),
         migration_limit: Some(number("migration-limit", -1)).filter(|limit| *limit > 0).unwrap_or(-1),
     }
 }
@@ -25,6 +26,11 @@ pub(crate) fn recheck_interval_ms(cib: &Cib) -> u64 {
         0 => 15 * 60 * 1000,
         interval_ms => interval_ms,
     }
+}
+
+/// From which load on a host is busy, in percent of a core (`load-threshold`); 0: never.
+pub(crate) fn load_threshold_percent(cib: &Cib) -> u64 {
+    cib.property("load-threshold").and_then(|value| value.trim_end_matches('%').parse().ok()).unwrap_or(0)
 }
 
 /// Whether hosts are fenced.

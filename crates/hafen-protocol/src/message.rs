@@ -112,6 +112,8 @@ pub enum Message {
     },
     /// The sender lives. Said now and then by each member: one that hangs is known by the lack of it.
     Alive,
+    /// How busy the sender's host is, said when that changes.
+    Load(HostLoad),
     /// A member that has greeted goes on without members of the view that have not within their time. It counts when
     /// everyone has greeted but those that are named here.
     GoWithout {
@@ -135,6 +137,43 @@ pub enum Message {
     Leaving,
     /// A human asks that a host be put through a change that only the coordinator can carry out.
     Operator(Operator),
+}
+
+/// How busy a host is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostLoad {
+    /// By its load and the property `load-threshold`.
+    pub level: LoadLevel,
+    /// How many cores it has.
+    pub cores: u32,
+}
+
+/// Levels of load; the higher, the less a host is given to do at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoadLevel {
+    /// Not busy.
+    #[default]
+    None,
+    /// A little: half as much.
+    Low,
+    /// A quarter.
+    Medium,
+    /// One thing at a time.
+    High,
+}
+
+impl LoadLevel {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LoadLevel::None => "none",
+            LoadLevel::Low => "low",
+            LoadLevel::Medium => "medium",
+            LoadLevel::High => "high",
+        }
+    }
 }
 
 /// Requests of operators that travel to the coordinator.

@@ -16,7 +16,7 @@ pub(super) struct Fences {
     drills: Drills,
     /// Agents that were asked to describe themselves, by the request's number.
     described: BTreeMap<u64, String>,
-    last_description: u64,
+    pub(super) last_description: u64,
     look_due: Instant,
     /// When devices are looked at again.
     drill_due: Option<Instant>,

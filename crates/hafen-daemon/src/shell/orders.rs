@@ -38,12 +38,13 @@ impl Shell {
 
     pub(super) fn executor_event(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Connected { connection, accepted, results, recovered } => {
+            LinkEvent::Connected { connection, accepted, mut results, recovered } => {
                 self.connection = Some(connection);
                 self.unacknowledged = results.iter().map(|result| result.sequence).collect();
                 let orders = accepted.iter().map(|order| (order.transition_key.clone(), order.clone()));
                 self.ordered = orders.collect();
                 self.refused.clear();
+                results.iter_mut().for_each(|result| self.agents.complete(result));
                 self.feed(Input::ExecutorConnected { accepted, results, recovered });
                 if let Some((engine, member)) = self.engine.take() {
                     match engine.open(member) {
@@ -55,6 +56,7 @@ impl Shell {
             }
             LinkEvent::Lost { reason } => {
                 self.connection = None;
+                self.agents.forget_waiting();
                 self.event("executor", "", "the executor is lost".to_owned(), &reason);
                 self.feed(Input::ExecutorLost);
                 self.fences_lost_executor();
@@ -64,10 +66,14 @@ impl Shell {
                     self.ordered.remove(&result.order.transition_key);
                 }
                 self.unacknowledged.push(result.sequence);
-                self.feed(Input::OperationEnded(result));
+                self.operation_ended(result);
             }
             LinkEvent::FenceEnded(result) => self.fence_step_ended(&result),
-            LinkEvent::Described { request_id, metadata } => self.agent_described(request_id, &metadata),
+            LinkEvent::Described { request_id, metadata } => {
+                if !self.resource_agent_described(request_id, &metadata) {
+                    self.agent_described(request_id, &metadata);
+                }
+            }
             LinkEvent::Refused { id, transition_key, reason } => self.refused(&id, &transition_key, &reason),
         }
     }

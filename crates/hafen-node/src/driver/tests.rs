@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hafen_protocol::message::{HostLoad, LoadLevel};
 use hafen_scheduler::{Action, FenceAction, NodeRef, ResourceRef};
 use proptest::prelude::*;
 
@@ -16,6 +17,7 @@ fn settings() -> DriverSettings {
         uuid: UUID.into(),
         cluster_delay_ms: 60_000,
         batch_limit: 0,
+        node_action_limit: 0,
         migration_limit: -1,
     }
 }
@@ -214,6 +216,11 @@ fn limits_hold_actions_back() {
     assert_eq!(drain(&mut unlimited).len(), 2 * OPERATIONS_PER_HOST_MAXIMUM);
     let waiting = unlimited.explain_waiting();
     assert!(waiting.iter().any(|w| w.reason == WaitingFor::HostLimit(HostId(1))));
+    let six = HostLoad { level: LoadLevel::None, cores: 3 };
+    let busy = HostLoad { level: LoadLevel::Low, cores: 3 };
+    let mut by_load = driver(many.clone());
+    by_load.set_loads(&Loads::from([(HostId(1), six), (HostId(2), busy)]));
+    assert_eq!(drain(&mut by_load).len(), 6 + 3);
     let limited = DriverSettings { batch_limit: 3, ..settings() };
     let mut limited =
         Driver::start(Plan { actions: many, ..Plan::default() }, limited).expect("a sound plan");

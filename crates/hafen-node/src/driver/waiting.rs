@@ -5,7 +5,7 @@ use std::fmt;
 use hafen_protocol::{HostId, Now};
 use hafen_scheduler::ActionKind;
 
-use super::{Driver, OPERATIONS_PER_HOST_MAXIMUM, Step, firing};
+use super::{Driver, Step, firing, limits};
 
 /// A step that has not ended, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,11 +102,11 @@ impl Driver {
         let host = firing::host_of(action).ok()?;
         let load = self.load.get(&host).copied().unwrap_or_default();
         let reached = |limit: i64, load: usize| i64::try_from(load).is_ok_and(|load| load >= limit);
-        let (batch_limit, migration_limit) = (self.settings.batch_limit, self.settings.migration_limit);
-        let all = || self.load.values().map(|load| load.operations).sum();
-        if batch_limit > 0 && reached(batch_limit, all()) {
+        let migration_limit = self.settings.migration_limit;
+        let all: usize = self.load.values().map(|load| load.operations).sum();
+        if limits::in_all(&self.settings, &self.loads).is_some_and(|limit| all >= limit) {
             Some(WaitingFor::BatchLimit)
-        } else if load.operations >= OPERATIONS_PER_HOST_MAXIMUM {
+        } else if load.operations >= limits::on_host(&self.settings, self.loads.get(&host)) {
             Some(WaitingFor::HostLimit(host))
         } else if is_migration(task) && migration_limit >= 0 && reached(migration_limit, load.migrations) {
             Some(WaitingFor::MigrationLimit(host))

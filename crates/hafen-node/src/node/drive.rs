@@ -16,6 +16,7 @@ impl Node {
     /// Hands the plan's next steps to those who do them.
     pub(super) fn step_driver(&mut self) {
         let Some(mut driver) = self.planner.driver.take() else { return };
+        driver.set_loads(self.loads());
         for key in driver.handle_timeout(self.now) {
             self.event("overdue", "", "a step of the plan was not answered in time", key);
         }

@@ -49,6 +49,7 @@ impl Node {
                 self.damped_ordered(*update, position);
             }
             Message::Undamp { names } if by_coordinator => self.undamp_ordered(&names, position),
+            Message::Load(load) => self.load_ordered(from, load),
             Message::Alive => self.alive_ordered(from, position),
             Message::GoWithout { .. } => {}
             Message::DeclareUnclean { host, incarnation, cause } if by_coordinator => {

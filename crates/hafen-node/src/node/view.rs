@@ -185,6 +185,7 @@ impl Node {
         let knows = self.membership.synchronised.contains(&self.me().host);
         self.replica.greet(&self.membership.hellos, &self.membership.synchronised, knows);
         self.membership.coordinated = self.membership.coordinator == Some(self.me());
+        self.load.begin(&self.membership.present());
         self.pulse.begin(self.membership.present());
         if self.membership.synchronised.contains(&self.me().host) {
             self.membership.phase = Phase::Synchronised;
