@@ -50,6 +50,7 @@ pub(crate) fn command(executable: &Path, ocf_root: &Path, invocation: &Invocatio
         command.env(format!("OCF_RESKEY_CRM_meta_{}", name.replace('-', "_")), without_nul(value));
     }
     command
+        .env("OCF_RESKEY_crm_feature_set", hafen_cib::FEATURE_SET)
         .env("OCF_ROOT", ocf_root)
         .env("OCF_RA_VERSION_MAJOR", OCF_RA_VERSION.0)
         .env("OCF_RA_VERSION_MINOR", OCF_RA_VERSION.1)

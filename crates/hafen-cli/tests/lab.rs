@@ -2,6 +2,8 @@
 //! `.config/nextest.toml`; within one process a lock does the same.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests of a shell")]
 
+#[path = "lab/agents.rs"]
+mod agents;
 #[path = "lab/rights.rs"]
 mod rights;
 mod support;

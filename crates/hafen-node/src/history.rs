@@ -241,7 +241,7 @@ fn restart_of(result: &OperationResult) -> Option<(String, String)> {
         return None;
     }
     let names = result.restart_parameters.as_ref()?;
-    let list: String = names.iter().map(|name| format!(" {name} ")).collect();
+    let list = if names.is_empty() { String::new() } else { format!("  {}  ", names.join(" ")) };
     Some((list, restart_digest(order, names)))
 }
 

@@ -95,8 +95,12 @@ fn name_of(result: &OperationResult) -> Option<String> {
 /// The parameters whose change forces a restart; nothing where every change does.
 fn restart_parameters(metadata: &str) -> Option<Vec<String>> {
     let metadata = AgentMetadata::parse(metadata).ok()?;
+    // `reloadable` means something since OCF 1.1.
+    let mut version = metadata.version.split('.').map_while(|part| part.parse::<u32>().ok());
+    let version = (version.next().unwrap_or(0), version.next().unwrap_or(0));
     let fixed = metadata.parameters.iter().filter(|parameter| !parameter.reloadable);
-    metadata.can_reload().then(|| fixed.map(|parameter| parameter.name.clone()).collect())
+    (version >= (1, 1) && metadata.can_reload())
+        .then(|| fixed.map(|parameter| parameter.name.clone()).collect())
 }
 
 #[cfg(test)]
@@ -105,18 +109,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_reloaded_forces_a_restart() {
-        let text = |action: &str| {
+        let text = |version: &str, action: &str| {
             format!(
-                r#"<resource-agent name="x"><parameters><parameter name="state"/><parameter name="fake" reloadable="1"/>
+                r#"<resource-agent name="x"><version>{version}</version><parameters><parameter name="state"/><parameter name="fake" reloadable="1"/>
                 </parameters><actions><action name="{action}"/></actions></resource-agent>"#
             )
         };
-        assert_eq!(restart_parameters(&text("reload-agent")), Some(vec!["state".to_owned()]));
+        assert_eq!(restart_parameters(&text("1.1", "reload-agent")), Some(vec!["state".to_owned()]));
         assert_eq!(
-            restart_parameters(&text("reload")),
+            restart_parameters(&text("1.1", "reload")),
             None,
             "the agent's own service reloads, not its parameters"
         );
+        assert_eq!(restart_parameters(&text("1", "reload-agent")), None);
         assert_eq!(restart_parameters("garbage"), None);
     }
 }
