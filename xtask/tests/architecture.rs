@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// A crate may depend only on crates before it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "hafen-cib",
     "hafen-scheduler",
     "hafen-differential",
     "hafen-vm",
+    "hafen-crm",
     "hafen-protocol",
     "hafen-node",
     "hafen-simulation",
@@ -27,7 +28,8 @@ const ORDER: [&str; 18] = [
     "hafen-cli",
 ];
 
-const PURE: [&str; 5] = ["hafen-cib", "hafen-scheduler", "hafen-vm", "hafen-protocol", "hafen-node"];
+const PURE: [&str; 6] =
+    ["hafen-cib", "hafen-scheduler", "hafen-vm", "hafen-crm", "hafen-protocol", "hafen-node"];
 
 /// Runtimes, sockets, processes and system calls.
 const IMPURE_LIBRARIES: [&str; 8] =

@@ -1,0 +1,288 @@
+//! Statements to a CIB.
+
+use hafen_cib::{Cib, Document, Element, NodeId};
+
+use crate::check::check;
+use crate::diagnostic::Diagnostic;
+use crate::draft::{Draft, Id, MEMBER, free_id};
+use crate::options;
+use crate::references;
+use crate::statement::{Kind, Statement};
+
+/// What happens to what is configured already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Objects of the text take the place of those of the same name; others stay.
+    Update,
+    /// The text is the whole configuration.
+    Replace,
+    /// As [`Mode::Update`], and objects that the text does not have are removed.
+    Push,
+}
+
+/// The section of the configuration that holds an element; `None` if it is no object.
+pub(crate) fn section_of(tag: &str) -> Option<&'static str> {
+    match tag {
+        "master" => Some("resources"),
+        "acl_user" => Some("acls"),
+        "node_state" => None,
+        "fencing-topology" => Some("fencing-topology"),
+        tag => Cib::section_of(tag),
+    }
+}
+
+/// In which order objects are made: what others hold comes before what holds it.
+fn rank(statement: &Statement) -> usize {
+    const RANKS: [&str; 8] =
+        ["node", "template", "primitive", "bundle", "group", "master", "clone", "acl_role"];
+    let later = RANKS.len()
+        + match statement.draft.name.as_str() {
+            "rsc_ticket" => 1,
+            "op" => 2,
+            _ => 0,
+        };
+    RANKS.iter().position(|tag| *tag == statement.draft.name).unwrap_or(later)
+}
+
+/// Apply all statements, or none: what is wrong with them is told, and the CIB is as it was.
+///
+/// The version of the CIB is left alone: who commits the change raises it.
+pub fn apply(cib: &mut Cib, statements: &[Statement], mode: Mode) -> Result<(), Vec<Diagnostic>> {
+    let mut changed = cib.clone();
+    if mode == Mode::Replace {
+        clear(&mut changed);
+    }
+    check(&changed, statements)?;
+    if mode == Mode::Push {
+        remove_others(&mut changed, statements);
+    }
+    let mut ordered: Vec<&Statement> = statements.iter().collect();
+    ordered.sort_by_key(|statement| rank(statement));
+    let mut parents = Vec::new();
+    for statement in &ordered {
+        parents.extend(put(&mut changed, statement).map_err(|problem| vec![problem])?);
+    }
+    for statement in &ordered {
+        if statement.references.iter().any(|reference| reference.kind == Kind::List) {
+            references::resolve(&mut changed, statement);
+        }
+    }
+    references::follow_parents(&mut changed, &parents, statements);
+    *cib = changed;
+    Ok(())
+}
+
+fn clear(cib: &mut Cib) {
+    let Some(configuration) = cib.configuration() else { return };
+    let sections: Vec<NodeId> = configuration.children().map(Element::node).collect();
+    for section in sections {
+        cib.document_mut().clear(section);
+    }
+}
+
+/// Remove the objects that no statement is about.
+fn remove_others(cib: &mut Cib, statements: &[Statement]) {
+    let named: std::collections::BTreeSet<&str> = statements.iter().filter_map(Statement::id).collect();
+    let has = |tag: &str| statements.iter().any(|statement| statement.draft.name == tag);
+    let Some(configuration) = cib.configuration() else { return };
+    let mut gone = Vec::new();
+    for section in configuration.children() {
+        for object in section.children() {
+            let known = match object.name() {
+                "fencing-level" => has("fencing-topology"),
+                "cluster_property_set" | "meta_attributes" => has(object.name()),
+                "node" => object.attribute("uname").is_some_and(|uname| named.contains(uname)),
+                _ => object.id().is_some_and(|id| named.contains(id)),
+            };
+            if !known {
+                gone.push(object.node());
+            }
+        }
+    }
+    let resources = cib.section_or_new("resources");
+    for node in gone {
+        release(cib.document_mut(), node, resources, &named);
+        cib.document_mut().remove(node);
+    }
+}
+
+/// Keep the members of a resource that are named.
+fn release(
+    document: &mut Document,
+    node: NodeId,
+    resources: NodeId,
+    named: &std::collections::BTreeSet<&str>,
+) {
+    for member in members(document.element(node)) {
+        let kept = document.element(member).id().is_some_and(|id| named.contains(id));
+        if kept {
+            document.move_to(member, resources, usize::MAX);
+        } else {
+            release(document, member, resources, named);
+        }
+    }
+}
+
+/// The resources inside of a resource.
+fn members(element: Element<'_>) -> Vec<NodeId> {
+    let is_member = |child: &Element<'_>| matches!(child.name(), "primitive" | "group");
+    match element.name() {
+        "group" | "clone" | "master" | "bundle" => {
+            element.children().filter(is_member).map(Element::node).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Children that got a new parent: child and parent.
+pub(crate) type Adopted = Vec<(String, String)>;
+
+fn put(cib: &mut Cib, statement: &Statement) -> Result<Adopted, Diagnostic> {
+    match statement.draft.name.as_str() {
+        "op" => options::monitor(cib, statement).map(|()| Vec::new()),
+        "cluster_property_set" | "meta_attributes" if statement.word.word != "xml" => {
+            options::set(cib, statement);
+            Ok(Vec::new())
+        }
+        "rsc_defaults" | "op_defaults" => {
+            options::raw_sets(cib, &statement.draft);
+            Ok(Vec::new())
+        }
+        "fencing-topology" => {
+            options::fencing(cib, &statement.draft);
+            Ok(Vec::new())
+        }
+        _ => Ok(object(cib, statement)),
+    }
+}
+
+/// The element that stands for the statement's object now.
+pub(crate) fn existing<'c>(cib: &'c Cib, statement: &Statement) -> Option<Element<'c>> {
+    let id = statement.id()?;
+    if statement.draft.name == "node" {
+        let given = statement.draft.given_id();
+        return cib.nodes()?.children_named("node").find(|node| {
+            node.attribute("uname") == statement.draft.get("uname") || given.is_some() && node.id() == given
+        });
+    }
+    let section = section_of(&statement.draft.name);
+    cib.document().all_by_id(id).into_iter().find(|element| section_of(element.name()) == section)
+}
+
+fn object(cib: &mut Cib, statement: &Statement) -> Adopted {
+    let Some(section) = section_of(&statement.draft.name) else { return Vec::new() };
+    let mut draft = statement.draft.clone();
+    modernise(cib, &mut draft);
+    let old =
+        existing(cib, statement).map(|old| (old.node(), old.parent().map(Element::node), old.position()));
+    if draft.name == "node" && draft.id == Id::None {
+        let id = old.and_then(|(node, ..)| cib.document().element(node).id().map(str::to_string));
+        draft.id = id.map_or_else(|| Id::Made(draft.get("uname").unwrap_or("").to_string()), Id::Given);
+    }
+    let section = cib.section_or_new(section);
+    let document = cib.document_mut();
+    let (parent, position) = match old {
+        Some((node, parent, position)) => {
+            let resources = section;
+            for member in members(document.element(node)) {
+                document.move_to(member, resources, usize::MAX);
+            }
+            document.remove(node);
+            (parent.unwrap_or(section), position)
+        }
+        None => (section, usize::MAX),
+    };
+    let node = draft.build(document, parent, position, "");
+    let adopted = adopt(document, node, section, &draft);
+    // Who only gets another member may well have constraints on its members.
+    if old.is_some() { Vec::new() } else { adopted }
+}
+
+/// Move the members into their new parent.
+fn adopt(document: &mut Document, node: NodeId, section: NodeId, draft: &Draft) -> Adopted {
+    let mut adopted = Vec::new();
+    let own = draft.given_id().unwrap_or("").to_string();
+    for (position, child) in draft.children.iter().enumerate().filter(|(_, child)| child.name == MEMBER) {
+        let Some(id) = child.given_id() else { continue };
+        let Some(member) = resource(document, id) else { continue };
+        if member.parent().map(Element::node) == Some(section) {
+            adopted.push((id.to_string(), own.clone()));
+        }
+        let member = member.node();
+        document.move_to(member, node, position);
+    }
+    adopted
+}
+
+/// The resource of a name; nodes may have the same.
+pub(crate) fn resource<'d>(document: &'d Document, id: &str) -> Option<Element<'d>> {
+    document.all_by_id(id).into_iter().find(|found| is_resource(*found))
+}
+
+/// Whether an element is a resource.
+pub(crate) fn is_resource(element: Element<'_>) -> bool {
+    matches!(element.name(), "primitive" | "group" | "clone" | "master" | "bundle")
+}
+
+/// Whether a schema still has what Pacemaker 3 took away.
+pub(crate) fn is_old_schema(cib: &Cib) -> bool {
+    let name = cib.root().attribute("validate-with").unwrap_or("");
+    let major =
+        name.strip_prefix("pacemaker-").and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    major.is_some_and(|major| major < 4)
+}
+
+/// Where the schema has no `master` and no `acl_user` any more, what stands for them today.
+fn modernise(cib: &Cib, draft: &mut Draft) {
+    if is_old_schema(cib) {
+        return;
+    }
+    roles(draft);
+    if draft.name == "master" {
+        draft.name = "clone".to_string();
+        let pair = Draft::new("nvpair", Id::Made("promotable".into()), draft.span);
+        let pair = pair.with("name", "promotable").with("value", "true");
+        let plain = |child: &&mut Draft| {
+            child.name == "meta_attributes"
+                && child.get("id-ref").is_none()
+                && child.children.iter().all(|inner| inner.name == "nvpair")
+        };
+        match draft.children.iter_mut().find(plain) {
+            Some(meta) => {
+                meta.children.retain(|known| known.get("name") != Some("promotable"));
+                meta.children.push(pair);
+            }
+            None => {
+                let mut meta = Draft::new("meta_attributes", Id::Made("meta_attributes".into()), draft.span);
+                meta.children.push(pair);
+                draft.children.insert(0, meta);
+            }
+        }
+    }
+    if draft.name == "acl_user" && draft.children.iter().all(|child| child.name == "role_ref") {
+        draft.name = "acl_target".to_string();
+        for child in &mut draft.children {
+            child.name = "role".to_string();
+        }
+    }
+}
+
+/// The names of roles that Pacemaker 2.1 brought.
+fn roles(draft: &mut Draft) {
+    let target_role = draft.name == "nvpair" && draft.get("name") == Some("target-role");
+    for (name, value) in &mut draft.attributes {
+        if matches!(name.as_str(), "role" | "rsc-role" | "with-rsc-role") || target_role && name == "value" {
+            match value.as_str() {
+                "Master" => *value = "Promoted".to_string(),
+                "Slave" => *value = "Unpromoted".to_string(),
+                _ => {}
+            }
+        }
+    }
+    draft.children.iter_mut().for_each(roles);
+}
+
+/// A free id for an element that is not made of a draft.
+pub(crate) fn new_id(document: &Document, above: &str, words: &str) -> String {
+    free_id(document, above, words)
+}

@@ -1,0 +1,26 @@
+//! `pure` — the crm language: text to statements with the place of every mistake, statements to a CIB, and a CIB to text.
+//!
+//! [`parse`] reads a text as a whole and tells all of its mistakes. [`apply`] holds the statements against a CIB and changes it,
+//! or tells what does not fit and changes nothing. [`show`] writes text that makes the same configuration again; what the
+//! language has no words for it writes as `xml`. The words are one table ([`grammar`]), which help and completion read as well.
+
+mod apply;
+mod check;
+mod diagnostic;
+mod draft;
+pub mod grammar;
+mod options;
+mod parse;
+mod references;
+mod shortcuts;
+mod show;
+mod statement;
+mod text;
+
+pub use apply::{Mode, apply};
+pub use diagnostic::{DIAGNOSTICS_MAXIMUM, Diagnostic, wrong_encoding};
+pub use draft::{Draft, Id, MEMBER};
+pub use parse::parse;
+pub use show::{Filter, FilterError, Object, objects, show, show_xml};
+pub use statement::{Kind, Reference, Statement};
+pub use text::{Span, TEXT_BYTES_MAXIMUM};

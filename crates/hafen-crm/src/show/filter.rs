@@ -1,0 +1,175 @@
+//! What of a configuration is shown.
+
+use std::collections::BTreeSet;
+
+use hafen_cib::{Cib, Element};
+
+use super::Object;
+
+/// What stands for a hidden value.
+pub(crate) const HIDDEN: &str = "******";
+
+/// Which objects are shown, and which values are hidden.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Any of these, each a conjunction; none lets all through.
+    terms: Vec<Vec<Term>>,
+    obscured: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Term {
+    Id(String),
+    Type(String),
+    Tag(String),
+    Related(String),
+}
+
+/// A filter that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterError(pub String);
+
+impl Filter {
+    /// Read `ID`, `type:WORD`, `tag:ID`, `related:ID|AGENT` and `obscure:PATTERN`, with `and` between those that must all hold.
+    pub fn parse<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<Filter, FilterError> {
+        let mut filter = Filter::default();
+        let mut joined = false;
+        for word in words {
+            let (head, rest) = word.split_once(':').unwrap_or(("", word));
+            let term = match head {
+                _ if word == "and" => {
+                    joined = !filter.terms.is_empty();
+                    continue;
+                }
+                _ if word == "or" => continue,
+                "obscure" => {
+                    filter.obscured.push(rest.to_string());
+                    continue;
+                }
+                "type" => {
+                    let known = || crate::grammar::WORDS.iter().map(|word| word.word);
+                    if !known().any(|known| known == rest) {
+                        let near = crate::diagnostic::nearest(rest, known());
+                        let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+                        return Err(FilterError(format!("there is no type `{rest}`{near}")));
+                    }
+                    Term::Type(rest.to_string())
+                }
+                "tag" => Term::Tag(rest.to_string()),
+                "related" => Term::Related(rest.to_string()),
+                _ => Term::Id(word.to_string()),
+            };
+            match filter.terms.last_mut().filter(|_| joined) {
+                Some(all) => all.push(term),
+                None => filter.terms.push(vec![term]),
+            }
+            joined = false;
+        }
+        Ok(filter)
+    }
+
+    /// Hide the values of names that match a pattern with `*` and `?`.
+    #[must_use]
+    pub fn hiding(mut self, pattern: &str) -> Filter {
+        self.obscured.push(pattern.to_string());
+        self
+    }
+
+    pub(crate) fn hides_values(&self) -> bool {
+        !self.obscured.is_empty()
+    }
+
+    pub(crate) fn hides(&self, name: &str) -> bool {
+        self.obscured.iter().any(|pattern| matches(pattern, name))
+    }
+
+    pub(crate) fn lets(&self, object: &Object<'_>, cib: &Cib) -> bool {
+        self.terms.is_empty() || self.terms.iter().any(|all| all.iter().all(|term| term.lets(object, cib)))
+    }
+}
+
+impl Term {
+    fn lets(&self, object: &Object<'_>, cib: &Cib) -> bool {
+        match self {
+            Term::Id(id) => object.id == *id,
+            Term::Type(word) => object.word == word,
+            Term::Tag(tag) => {
+                let tag = cib
+                    .section("tags")
+                    .into_iter()
+                    .flat_map(Element::children)
+                    .find(|found| found.id() == Some(tag));
+                tag.is_some_and(|tag| tag.children().any(|member| member.id() == Some(&object.id)))
+            }
+            Term::Related(what) => related(object, what, cib),
+        }
+    }
+}
+
+/// The object itself, what refers to it, or primitives of an agent.
+fn related(object: &Object<'_>, what: &str, cib: &Cib) -> bool {
+    let agents = agent_resources(what, cib);
+    let wanted = |id: &str| id == what || agents.contains(id);
+    if wanted(&object.id) {
+        return true;
+    }
+    let is_constraint = matches!(object.word, "location" | "colocation" | "order" | "rsc_ticket");
+    is_constraint
+        && object
+            .elements
+            .iter()
+            .flat_map(|element| std::iter::once(*element).chain(element.descendants()))
+            .any(|element| {
+                let names = ["rsc", "with-rsc", "first", "then", "node"];
+                names.iter().filter_map(|name| element.attribute(name)).any(wanted)
+                    || element.name() == "resource_ref" && element.id().is_some_and(wanted)
+            })
+}
+
+/// Primitives whose agent, its class or its provider begins as it is said.
+fn agent_resources<'c>(what: &str, cib: &'c Cib) -> BTreeSet<&'c str> {
+    let primitives = cib
+        .resources()
+        .into_iter()
+        .flat_map(Element::descendants)
+        .filter(|found| found.name() == "primitive");
+    let what = what.to_lowercase();
+    let fits = |primitive: &Element<'_>| {
+        let part = |name| primitive.attribute(name).unwrap_or("").to_lowercase();
+        let (class, provider, kind) = (part("class"), part("provider"), part("type"));
+        let whole = format!("{class}:{provider}:{kind}");
+        kind.starts_with(&what)
+            || class == what
+            || provider == what
+            || what.contains(':') && whole.starts_with(&what)
+    };
+    if what.is_empty() { BTreeSet::new() } else { primitives.filter(fits).filter_map(Element::id).collect() }
+}
+
+/// Whether a name matches a pattern with `*` and `?`: in time of length by length at most.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut at, mut of) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while of < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, of));
+                at += 1;
+            }
+            Some(char) if *char == '?' || Some(char) == name.get(of) => {
+                at += 1;
+                of += 1;
+            }
+            _ => match star {
+                Some((back, begun)) => {
+                    star = Some((back, begun + 1));
+                    at = back + 1;
+                    of = begun + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.get(at..).is_some_and(|rest| rest.iter().all(|char| *char == '*'))
+}
