@@ -242,7 +242,7 @@ fn restart_parameters_are_on_record_of_what_brings_the_resource_up() {
         let record = &status.resources["vm"].operations["vm_last_0"];
         assert_eq!(record.restart.is_some(), expected);
         if let Some((list, digest)) = &record.restart {
-            assert_eq!(list, " state  more ");
+            assert_eq!(list, "  state more  ");
             assert_eq!(digest, &record.op_digest, "all parameters that are set force a restart");
         }
     }
