@@ -141,8 +141,11 @@ fn judge(document: Document) -> Report {
     let mut present = cib.clone();
     match upgrade::claim(&cib) {
         Claim::Schema { .. } => {
-            upgrade::upgrade(&mut present);
-            report.schema = schema::validate(&present).iter().map(|fault| fault.to_string()).collect();
+            let mut faults = schema::validate(&cib);
+            if faults.is_empty() && upgrade::upgrade(&mut present) {
+                faults = schema::validate(&present);
+            }
+            report.schema = faults.iter().map(|fault| fault.to_string()).collect();
         }
         Claim::Unchecked => report.unchecked = true,
         Claim::Unknown => {

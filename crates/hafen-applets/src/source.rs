@@ -159,15 +159,15 @@ impl Source {
     }
 }
 
-/// Whether a CIB follows the schema that it claims to follow.
+/// Whether a CIB follows the schema that it claims to follow, and the present one when it is brought to that.
 pub(super) fn conforms(cib: &Cib) -> bool {
     match upgrade::claim(cib) {
         Claim::Unchecked => true,
         Claim::Unknown => false,
         Claim::Schema { .. } => {
+            let follows = |cib: &Cib| cib.configuration().is_some() && schema::validate(cib).is_empty();
             let mut present = cib.clone();
-            upgrade::upgrade(&mut present);
-            present.configuration().is_some() && schema::validate(&present).is_empty()
+            follows(cib) && (!upgrade::upgrade(&mut present) || follows(&present))
         }
     }
 }

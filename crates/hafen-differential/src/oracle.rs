@@ -130,7 +130,42 @@ impl Oracle {
         });
         Ok(answers.collect())
     }
+
+    /// Whether libxml2 finds that each CIB follows the schema that it names.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from being asked.
+    pub fn follows(&self, cibs: &[String]) -> io::Result<Vec<bool>> {
+        let folder = Folder::create(&self.root)?;
+        for (number, cib) in cibs.iter().enumerate() {
+            fs::write(folder.outside.join(format!("{number}.xml")), cib)?;
+        }
+        let mut command = Command::new("chroot");
+        command.arg(&self.root).args(["/usr/bin/python3", "-c", FOLLOWS]);
+        let output =
+            command.arg(&folder.inside).arg(cibs.len().to_string()).env("LC_ALL", "C.UTF-8").output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).lines().map(|line| line == "True").collect())
+    }
 }
+
+/// Judges numbered CIBs of a folder; what is loaded once is used for all.
+const FOLLOWS: &str = "
+import os, sys
+from lxml import etree
+schemas = {}
+for number in range(int(sys.argv[2])):
+    document = etree.parse('%s/%d.xml' % (sys.argv[1], number), etree.XMLParser(remove_blank_text=True))
+    name = document.getroot().get('validate-with', '')
+    path = '/usr/share/pacemaker/%s.rng' % name
+    if name not in schemas:
+        known = name.startswith('pacemaker-') and os.path.exists(path)
+        schemas[name] = etree.RelaxNG(etree.parse(path)) if known else None
+    print(schemas[name] is not None and schemas[name].validate(document))
+";
 
 /// Spares the oracle the reading of its schemas, which takes longer than all the rest.
 fn without_schema(cib: &str) -> String {

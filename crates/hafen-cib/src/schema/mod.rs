@@ -1,7 +1,8 @@
-//! The schema `pacemaker-4.0`: which elements, attributes and values a configuration may have.
+//! The schemas `pacemaker-1.0` to `pacemaker-4.0`: which elements, attributes and values a configuration may have.
 //!
-//! The grammar is a table ([`grammar`]) with few forms: attributes with types, children with counts, and for what depends
-//! on each other a function. It refuses what Pacemaker refuses, and says which element is meant.
+//! The grammar is one table for all versions ([`grammar`]) with few forms: attributes with types, children with counts, and
+//! for what depends on each other a function. Where versions differ, a row says from which one on it holds, and before which
+//! one. It refuses what Pacemaker refuses, and says which element is meant.
 
 mod grammar;
 mod types;
@@ -10,8 +11,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::cib::Cib;
+use crate::upgrade::{Claim, claim};
 use crate::xml::Element;
 use types::Type;
+
+/// A version of the schema; later ones are greater.
+type Version = u32;
+
+/// The version `MAJOR.MINOR`.
+const fn version(major: u32, minor: u32) -> Version {
+    major * 1000 + minor
+}
 
 /// How many faults are told; the rest is seldom more than their consequence.
 pub const FAULTS_MAXIMUM: usize = 20;
@@ -41,7 +51,22 @@ struct Kind {
     attributes: &'static [Attribute],
     children: &'static [Child],
     /// What else must hold.
-    also: fn(Element<'_>) -> Option<String>,
+    also: fn(Element<'_>, Version) -> Option<String>,
+}
+
+/// The versions in which a row of the table holds: from one on, and before another.
+#[derive(Clone, Copy)]
+struct Versions {
+    since: Version,
+    until: Version,
+}
+
+impl Versions {
+    const ALL: Self = Self { since: 0, until: Version::MAX };
+
+    const fn has(self, version: Version) -> bool {
+        self.since <= version && version < self.until
+    }
 }
 
 /// An attribute that an element may have.
@@ -49,6 +74,7 @@ struct Attribute {
     name: &'static str,
     values: Type,
     required: bool,
+    versions: Versions,
 }
 
 /// A kind of element that may stand inside of another.
@@ -57,18 +83,29 @@ struct Child {
     kind: &'static Kind,
     least: usize,
     most: usize,
+    versions: Versions,
 }
 
-/// What breaks the schema, in the order of the source; empty for a valid CIB. The status is not looked at.
+/// What breaks the schema that a CIB claims to follow (the present one if it claims none that there is), in the order of
+/// the source; empty for a valid CIB. The status is not looked at.
 pub fn validate(cib: &Cib) -> Vec<Fault> {
-    let mut validator = Validator { faults: Vec::new(), ids: BTreeMap::new(), references: Vec::new() };
+    let version = match claim(cib) {
+        Claim::Schema { major, minor } => version(major, minor),
+        Claim::Unchecked | Claim::Unknown => Version::MAX - 1,
+    };
+    let mut validator =
+        Validator { version, faults: Vec::new(), ids: BTreeMap::new(), references: Vec::new() };
     validator.root(cib.root());
     validator.check_references();
     validator.faults.truncate(FAULTS_MAXIMUM);
     validator.faults
 }
 
+/// An element that is still to be looked at, by the table's row and version.
+type Open<'a> = (Element<'a>, &'static Kind, Version);
+
 struct Validator<'a> {
+    version: Version,
     faults: Vec<Fault>,
     ids: BTreeMap<&'a str, Element<'a>>,
     references: Vec<(Element<'a>, &'static str, &'a str)>,
@@ -89,30 +126,35 @@ impl<'a> Validator<'a> {
     }
 
     fn root(&mut self, root: Element<'a>) {
-        self.attributes(root, grammar::CIB.attributes);
+        self.attributes(root, grammar::CIB.attributes, self.version);
         let mut open = Vec::new();
+        let mut sections = Vec::new();
         for section in root.children() {
             match section.name() {
-                "configuration" => open.push((section, &grammar::CONFIGURATION)),
-                "status" => {}
-                _ => self.fault(section, "is not expected in <cib>".to_owned()),
+                "configuration" if sections.is_empty() => {
+                    open.push((section, &grammar::CONFIGURATION, self.version));
+                }
+                "status" if sections == ["configuration"] => {}
+                _ => self.fault(section, "is not expected there in <cib>".to_owned()),
             }
+            sections.push(section.name());
         }
         // From the top down, without recursion: the last one is looked at first, so children go in backwards.
-        while let Some((element, kind)) = open.pop() {
-            self.attributes(element, kind.attributes);
-            if let Some(problem) = (kind.also)(element) {
+        while let Some((element, kind, version)) = open.pop() {
+            self.attributes(element, kind.attributes, version);
+            if let Some(problem) = (kind.also)(element, version) {
                 self.fault(element, problem);
             }
             let from = open.len();
-            self.children(element, kind, &mut open);
+            self.children((element, kind, version), &mut open);
             open[from..].reverse();
         }
     }
 
-    fn attributes(&mut self, element: Element<'a>, allowed: &'static [Attribute]) {
+    fn attributes(&mut self, element: Element<'a>, table: &'static [Attribute], version: Version) {
+        let allowed = || table.iter().filter(|attribute| attribute.versions.has(version));
         for (name, value) in element.attributes() {
-            let Some(attribute) = allowed.iter().find(|attribute| attribute.name == name) else {
+            let Some(attribute) = allowed().find(|attribute| attribute.name == name) else {
                 self.fault(element, format!("has an attribute `{name}` that is not expected there"));
                 continue;
             };
@@ -139,30 +181,26 @@ impl<'a> Validator<'a> {
                 _ => {}
             }
         }
-        for attribute in allowed.iter().filter(|attribute| attribute.required) {
+        for attribute in allowed().filter(|attribute| attribute.required) {
             if element.attribute(attribute.name).is_none() {
                 self.fault(element, format!("has no `{}`", attribute.name));
             }
         }
     }
 
-    fn children(
-        &mut self,
-        element: Element<'a>,
-        kind: &'static Kind,
-        open: &mut Vec<(Element<'a>, &'static Kind)>,
-    ) {
+    fn children(&mut self, (element, kind, version): Open<'a>, open: &mut Vec<Open<'a>>) {
+        let allowed = || kind.children.iter().filter(|child| child.versions.has(version));
         let mut counts = [0_usize; 16];
         for child in element.children() {
-            match kind.children.iter().position(|allowed| allowed.name == child.name()) {
-                Some(at) => {
+            match allowed().enumerate().find(|(_, row)| row.name == child.name()) {
+                Some((at, row)) => {
                     counts[at.min(15)] += 1;
-                    open.push((child, kind.children[at].kind));
+                    open.push((child, row.kind, grammar::version_inside(child.name(), version)));
                 }
                 None => self.fault(child, format!("is not expected in {}", named(element))),
             }
         }
-        for (child, count) in kind.children.iter().zip(counts) {
+        for (child, count) in allowed().zip(counts) {
             if count < child.least {
                 self.fault(element, format!("has no <{}>", child.name));
             } else if count > child.most {

@@ -19,6 +19,8 @@ pub(super) enum Type {
     Boolean,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A whole number from 1 up.
+    Positive,
     /// A number from 1 to 9.
     LevelIndex,
     /// Names with commas between them.
@@ -50,6 +52,7 @@ impl Type {
             Type::Word(words) => {
                 return (!words.contains(&trimmed)).then(|| format!("one of {}", words.join(", ")));
             }
+            Type::Positive => (is_positive(trimmed), "a whole number from 1 up"),
             Type::LevelIndex => (is_level_index(trimmed), "a number from 1 to 9"),
             Type::DeviceNames => (are_device_names(value), "names of fence devices with commas between them"),
             Type::Range => {
@@ -83,6 +86,11 @@ fn is_natural(text: &str) -> bool {
         || text.strip_prefix('-').is_some_and(|rest| digits(rest) && rest.bytes().all(|byte| byte == b'0'))
 }
 
+fn is_positive(text: &str) -> bool {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    digits(text) && text.bytes().any(|byte| byte != b'0')
+}
+
 fn is_level_index(text: &str) -> bool {
     let text = text.strip_prefix('+').unwrap_or(text);
     digits(text) && matches!(text.trim_start_matches('0').as_bytes(), [b'1'..=b'9'])
@@ -106,6 +114,7 @@ mod tests {
             (Type::Score, &["+5", " 5 ", "-INFINITY", "99999999999999999999"], &["", "lots", "1.5", "--1"]),
             (Type::Natural, &["0", "+7", "-0"], &["-1", "x", ""]),
             (Type::Boolean, &["1", "true"], &["yes", "True", ""]),
+            (Type::Positive, &["1", "+10", "010"], &["0", "00", "-1", ""]),
             (Type::LevelIndex, &["1", "09"], &["0", "10", "-1", ""]),
             (Type::DeviceNames, &["a", "a,b.c"], &["", "a,", "a b"]),
             (Type::Range, &["1-2", "22"], &["", "a"]),

@@ -70,8 +70,10 @@ pub(super) fn accept(cib: &mut Cib, complaints: &mut Vec<String>) -> Result<(), 
             return Err(exit::ERROR);
         }
     }
-    upgrade::upgrade(cib);
-    let faults = schema::validate(cib);
+    let mut faults = schema::validate(cib);
+    if faults.is_empty() && upgrade::upgrade(cib) {
+        faults = schema::validate(cib);
+    }
     if faults.is_empty() {
         return Ok(());
     }

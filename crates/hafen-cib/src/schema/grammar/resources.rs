@@ -1,38 +1,46 @@
 //! Resources.
 
 use super::super::types::Type::{self, Boolean, Id, IdRef, Integer, Range, Text, Word};
-use super::super::{Child, Kind};
-use super::sets::{OPERATION_OPTIONS, RESOURCE_OPTIONS, SET};
-use super::{MANY, ROLES, any, both, may, must, nothing, up_to_one};
+use super::super::{Attribute, Child, Kind, Version};
+use super::sets::{
+    AGENT_PARAMETERS, OPERATION_OPTIONS, OPERATION_PARAMETERS, PRIMITIVE_OPTIONS, RESOURCE_OPTIONS, SET,
+};
+use super::{any, both, may, must, nothing, old_role, role, some, up_to_one};
 use crate::xml::Element;
 
 pub(super) static RESOURCES: Kind = Kind {
     attributes: &[],
     children: &[
         any("primitive", &PRIMITIVE),
-        any("template", &TEMPLATE),
+        any("template", &TEMPLATE).since(1, 2),
         any("group", &GROUP),
         any("clone", &CLONE),
-        any("bundle", &BUNDLE),
+        any("master", &CLONE).until(4, 0),
+        any("bundle", &BUNDLE).since(2, 8),
     ],
     also: nothing,
 };
 
+const FIRST_CLASSES: Type = Word(&["ocf", "lsb", "heartbeat", "stonith", "upstart"]);
+const OLD_CLASSES: Type =
+    Word(&["ocf", "lsb", "heartbeat", "stonith", "upstart", "service", "systemd", "nagios"]);
 const CLASSES: Type = Word(&["ocf", "lsb", "heartbeat", "stonith", "service", "systemd"]);
 const PRIMITIVE_CHILDREN: &[Child] = &[
-    any("instance_attributes", &SET),
-    any("meta_attributes", &RESOURCE_OPTIONS),
-    any("utilization", &SET),
+    any("instance_attributes", &AGENT_PARAMETERS),
+    any("meta_attributes", &PRIMITIVE_OPTIONS),
+    any("utilization", &SET).since(1, 2),
     up_to_one("operations", &OPERATIONS),
 ];
 
 static PRIMITIVE: Kind = Kind {
     attributes: &[
         must("id", Id),
-        may("class", CLASSES),
+        may("class", FIRST_CLASSES).until(1, 2),
+        may("class", OLD_CLASSES).since(1, 2).until(4, 0),
+        may("class", CLASSES).since(4, 0),
         may("provider", Text),
         may("type", Text),
-        may("template", IdRef),
+        may("template", IdRef).since(1, 2),
         may("description", Text),
     ],
     children: PRIMITIVE_CHILDREN,
@@ -41,7 +49,9 @@ static PRIMITIVE: Kind = Kind {
 static TEMPLATE: Kind = Kind {
     attributes: &[
         must("id", Id),
-        must("class", CLASSES),
+        must("class", FIRST_CLASSES).until(2, 7),
+        must("class", OLD_CLASSES).since(2, 7).until(4, 0),
+        must("class", CLASSES).since(4, 0),
         may("provider", Text),
         must("type", Text),
         may("description", Text),
@@ -54,7 +64,7 @@ static GROUP: Kind = Kind {
     children: &[
         any("instance_attributes", &SET),
         any("meta_attributes", &RESOURCE_OPTIONS),
-        Child { name: "primitive", kind: &PRIMITIVE, least: 1, most: MANY },
+        some("primitive", &PRIMITIVE),
     ],
     also: nothing,
 };
@@ -84,26 +94,38 @@ static OPERATION: Kind = Kind {
         may("timeout", Text),
         may("enabled", Boolean),
         may("record-pending", Boolean),
-        may("role", ROLES),
-        may(
-            "on-fail",
-            Word(&["ignore", "block", "demote", "stop", "restart", "standby", "fence", "restart-container"]),
-        ),
+        old_role("role"),
+        role("role"),
+        may("requires", Word(&["nothing", "quorum", "fencing"])).until(1, 3),
+        may("requires", Word(&["nothing", "quorum", "fencing", "unfencing"])).since(1, 3).until(3, 0),
+        on_fail(&["ignore", "block", "stop", "restart", "standby", "fence"]).until(1, 2),
+        on_fail(&["ignore", "block", "stop", "restart", "standby", "fence", "restart-container"])
+            .since(1, 2)
+            .until(3, 4),
+        on_fail(&["ignore", "block", "demote", "stop", "restart", "standby", "fence", "restart-container"])
+            .since(3, 4),
     ],
-    children: &[any("instance_attributes", &SET), any("meta_attributes", &OPERATION_OPTIONS)],
-    also: |element| both(element, "start-delay", "interval-origin"),
+    children: &[
+        any("instance_attributes", &OPERATION_PARAMETERS),
+        any("meta_attributes", &OPERATION_OPTIONS),
+    ],
+    also: |element, _| both(element, "start-delay", "interval-origin"),
 };
 
-fn primitive(element: Element<'_>) -> Option<String> {
+const fn on_fail(values: &'static [&'static str]) -> Attribute {
+    may("on-fail", Word(values))
+}
+
+fn primitive(element: Element<'_>, version: Version) -> Option<String> {
     if element.attribute("template").is_none() {
         let missing = ["class", "type"].into_iter().find(|name| element.attribute(name).is_none());
-        return missing.map(|missing| format!("has no `{missing}`")).or_else(|| agent(element));
+        return missing.map(|missing| format!("has no `{missing}`")).or_else(|| agent(element, version));
     }
     let more = ["class", "provider", "type"].into_iter().find(|name| element.attribute(name).is_some())?;
     Some(format!("has both `template` and `{more}`"))
 }
 
-fn agent(element: Element<'_>) -> Option<String> {
+fn agent(element: Element<'_>, _: Version) -> Option<String> {
     let class = element.attribute("class")?;
     match (class, element.attribute("provider")) {
         ("ocf", None) => Some("has no `provider`".to_owned()),
@@ -112,12 +134,14 @@ fn agent(element: Element<'_>) -> Option<String> {
     }
 }
 
-fn clone(element: Element<'_>) -> Option<String> {
+fn clone(element: Element<'_>, _: Version) -> Option<String> {
     let inner = element.children().filter(|child| matches!(child.name(), "primitive" | "group")).count();
     (inner != 1).then(|| format!("holds {inner} resources, expected one <primitive> or <group>"))
 }
 
 // Bundles.
+
+const CONTAINERS: [&str; 3] = ["docker", "rkt", "podman"];
 
 static BUNDLE: Kind = Kind {
     attributes: &[must("id", Id), may("description", Text)],
@@ -125,13 +149,14 @@ static BUNDLE: Kind = Kind {
         any("instance_attributes", &SET),
         any("meta_attributes", &RESOURCE_OPTIONS),
         up_to_one("docker", &CONTAINER),
-        up_to_one("podman", &CONTAINER),
+        up_to_one("rkt", &CONTAINER).since(2, 10).until(4, 0),
+        up_to_one("podman", &CONTAINER).since(3, 2),
         up_to_one("network", &NETWORK),
         up_to_one("storage", &STORAGE),
         up_to_one("primitive", &PRIMITIVE),
     ],
-    also: |element| {
-        let kinds = element.children().filter(|child| matches!(child.name(), "docker" | "podman")).count();
+    also: |element, _| {
+        let kinds = element.children().filter(|child| CONTAINERS.contains(&child.name())).count();
         (kinds != 1).then(|| "needs either <docker> or <podman>".to_owned())
     },
 };
@@ -140,13 +165,14 @@ static CONTAINER: Kind = Kind {
         must("image", Text),
         may("replicas", Integer),
         may("replicas-per-host", Integer),
-        may("promoted-max", Integer),
+        may("masters", Integer).until(4, 0),
+        may("promoted-max", Integer).since(3, 0),
         may("run-command", Text),
         may("network", Text),
         may("options", Text),
     ],
     children: &[],
-    also: nothing,
+    also: |element, _| both(element, "masters", "promoted-max"),
 };
 static NETWORK: Kind = Kind {
     attributes: &[
@@ -154,7 +180,7 @@ static NETWORK: Kind = Kind {
         may("control-port", Integer),
         may("host-interface", Text),
         may("host-netmask", Integer),
-        may("add-host", Boolean),
+        may("add-host", Boolean).since(3, 0),
     ],
     children: &[any("port-mapping", &PORT_MAPPING)],
     also: nothing,
@@ -162,7 +188,7 @@ static NETWORK: Kind = Kind {
 static PORT_MAPPING: Kind = Kind {
     attributes: &[must("id", Id), may("port", Integer), may("internal-port", Integer), may("range", Range)],
     children: &[],
-    also: |element| {
+    also: |element, _| {
         let (port, range) = (element.attribute("port").is_some(), element.attribute("range").is_some());
         (port == range).then(|| "needs either `port` or `range`".to_owned())
     },
@@ -178,7 +204,7 @@ static STORAGE_MAPPING: Kind = Kind {
         may("options", Text),
     ],
     children: &[],
-    also: |element| {
+    also: |element, _| {
         let has = |name: &str| element.attribute(name).is_some();
         (has("source-dir") == has("source-dir-root"))
             .then(|| "needs either `source-dir` or `source-dir-root`".to_owned())
