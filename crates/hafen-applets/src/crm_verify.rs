@@ -1,16 +1,17 @@
 //! `crm_verify`: whether a configuration follows its schema and says what can be done.
 
+mod complaints;
+
 use std::process::ExitCode;
 
 use hafen_cib::checks;
-use hafen_cib::options::{CLUSTER_OPTIONS, canonical_property};
 use hafen_cib::upgrade::{self, Claim};
-use hafen_cib::values::parse_boolean;
 use hafen_cib::{Cib, Document, schema};
 
 use super::options::{Given, OUTPUT_AS, Spec, flag, valued};
 use super::output::{self, CrmExit, Failed, Printed};
 use super::source::Source;
+use complaints::{Complaint, complaints};
 
 const SPEC: Spec = Spec {
     name: "crm_verify",
@@ -73,17 +74,22 @@ fn act(given: &Given) -> Result<Printed, Failed> {
         }
     }
     if verbosity > 0 {
-        notes.extend(report.errors.iter().map(|error| format!("error: {error}")));
+        notes.extend(report.complaints.iter().map(Complaint::line));
     }
     if verbosity > 1 {
+        notes.extend(report.complaints.iter().filter_map(|complaint| complaint.mend.clone()));
         notes.extend(report.found);
     }
+    let mere = !report.complaints.is_empty() && report.complaints.iter().all(|complaint| !complaint.is_error);
+    let how = if mere && report.conforms { "warnings" } else { "errors" };
     match (given.has('q'), verbosity) {
         (true, _) => {}
-        (_, 0) => notes.push("Configuration invalid (with errors) (-V may provide more detail)".to_owned()),
+        (_, 0) => notes.push(format!("Configuration invalid (with {how}) (-V may provide more detail)")),
         _ => {
-            notes.push("error: CIB did not pass schema validation".to_owned());
-            notes.push("Configuration invalid (with errors)".to_owned());
+            if how == "errors" {
+                notes.push("error: CIB did not pass schema validation".to_owned());
+            }
+            notes.push(format!("Configuration invalid (with {how})"));
         }
     }
     Err(Failed { notes, ..Failed::silent(CrmExit::Configuration) })
@@ -122,8 +128,10 @@ struct Report {
     unchecked: bool,
     /// What breaks the schema.
     schema: Vec<String>,
+    /// Whether it follows its schema.
+    conforms: bool,
     /// What cannot be done as it is written, in Pacemaker's words.
-    errors: Vec<String>,
+    complaints: Vec<Complaint>,
     /// What else was found, with lines and mends.
     found: Vec<String>,
 }
@@ -150,54 +158,17 @@ fn judge(document: Document) -> Report {
         Claim::Unchecked => report.unchecked = true,
         Claim::Unknown => {
             let kind = if cib.root().attribute("validate-with").is_some() { "unknown" } else { "missing" };
-            report.errors.push(format!(
+            let text = format!(
                 "Cannot validate CIB with {kind} validate-with (manually edit to use a known schema)"
-            ));
+            );
+            report.complaints.push(Complaint { is_error: true, text, mend: None });
         }
     }
-    let conforms = report.errors.is_empty() && report.schema.is_empty();
-    if conforms {
-        report.errors = errors(&present);
+    report.conforms = report.complaints.is_empty() && report.schema.is_empty();
+    if report.conforms {
+        report.complaints = complaints(&present);
     }
-    report.invalid = !conforms || !report.errors.is_empty();
+    report.invalid = !report.conforms || !report.complaints.is_empty();
     report.found = checks::check(&cib).iter().map(|finding| finding.to_string()).collect();
     report
-}
-
-/// What Pacemaker's scheduler complains about.
-fn errors(cib: &Cib) -> Vec<String> {
-    let mut errors = Vec::new();
-    let set = |name: &str| {
-        let sets =
-            cib.crm_config().into_iter().flat_map(|section| section.children_named("cluster_property_set"));
-        let pairs = sets.flat_map(|set| set.children_named("nvpair"));
-        let mut named = pairs
-            .filter(|pair| pair.attribute("name").is_some_and(|given| canonical_property(given) == name));
-        named.find_map(|pair| pair.attribute("value"))
-    };
-    for option in CLUSTER_OPTIONS {
-        if let Some(value) = set(option.name)
-            && option.values.fault(value).is_some()
-        {
-            errors.push(format!(
-                "Using default value for cluster option '{}' because '{value}' is invalid",
-                option.name
-            ));
-        }
-    }
-    let fencing = set("stonith-enabled").and_then(parse_boolean).unwrap_or(true);
-    let mut resources = cib.resources().into_iter().flat_map(|section| section.descendants());
-    let any = cib.resources().is_some_and(|section| section.children().next().is_some());
-    let devices = resources.any(|element| element.attribute("class") == Some("stonith"));
-    if fencing && any && !devices {
-        errors.extend(
-            [
-                "Resource start-up disabled since no STONITH resources have been defined",
-                "Either configure some or disable STONITH with the stonith-enabled option",
-                "NOTE: Clusters with shared data need STONITH to ensure data integrity",
-            ]
-            .map(str::to_owned),
-        );
-    }
-    errors
 }
