@@ -47,11 +47,10 @@ impl Complaints {
 pub(super) fn complaints(cib: &Cib) -> Vec<Complaint> {
     let mut found = Complaints::default();
     properties(cib, &mut found);
-    let of = |section: Option<Element<'_>>| section.into_iter().flat_map(|section| section.descendants());
-    for element in of(cib.resources()) {
+    for element in cib.resources().into_iter().flat_map(|section| section.descendants()) {
         resource(element, &mut found);
     }
-    for element in of(cib.constraints()) {
+    for element in cib.constraints().into_iter().flat_map(|section| section.descendants()) {
         constraint(element, &mut found);
     }
     unclean(cib, &mut found);
