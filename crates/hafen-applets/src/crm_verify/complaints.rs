@@ -124,14 +124,14 @@ fn option(resource: Element<'_>, pair: Element<'_>, (name, value): (&str, &str),
         return found.add(false, Some((pair, "leave it out")), text);
     }
     match name {
-        "ordered" | "collocated" if resource.name() == "group" && parse_boolean(value) == Some(false) => {
+        "ordered" | "collocated" if holds_group(resource) && parse_boolean(value) == Some(false) => {
             let text = format!(
                 "Support for the '{name}' group meta-attribute is deprecated and will be removed in a future release \
                  (use a resource set instead)"
             );
             found.add(false, Some((pair, "use constraints with a resource set instead of a group")), text);
         }
-        "target-role" if !ROLES.contains(&value) => {
+        "target-role" if !ROLES.iter().any(|role| role.eq_ignore_ascii_case(value)) => {
             let text = format!("Ignoring 'target-role' for {id} because '{value}' is not valid");
             found.add(true, Some((pair, "set it to Started, Stopped, Unpromoted or Promoted")), text);
         }
@@ -158,11 +158,17 @@ fn option(resource: Element<'_>, pair: Element<'_>, (name, value): (&str, &str),
     }
 }
 
+/// Whether a resource is a group, or a clone of one, which takes its options.
+fn holds_group(resource: Element<'_>) -> bool {
+    resource.name() == "group" || resource.name() == "clone" && resource.child("group").is_some()
+}
+
 /// Only what can be promoted has roles for that; what is inside of a resource has its role, too.
 fn role(resource: Element<'_>, pair: Element<'_>, value: &str, found: &mut Complaints) {
-    let word = match value {
-        "Promoted" | "Master" => "Promoted",
-        "Unpromoted" | "Slave" => "Unpromoted",
+    let is = |words: [&str; 2]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
+    let word = match (is(["Promoted", "Master"]), is(["Unpromoted", "Slave"])) {
+        (true, _) => "Promoted",
+        (_, true) => "Unpromoted",
         _ => return,
     };
     let is_promotable = |element: Element<'_>| {
@@ -179,9 +185,7 @@ fn role(resource: Element<'_>, pair: Element<'_>, value: &str, found: &mut Compl
     let within = resource.descendants().filter(|element| matches!(element.name(), "group" | "primitive"));
     let within = within.filter(|element| element.node() != resource.node());
     for element in std::iter::once(resource).chain(within) {
-        let in_clone = std::iter::successors(element.parent(), |element| element.parent())
-            .any(|element| element.name() == "clone");
-        let name = format!("{}{}", element.id().unwrap_or_default(), if in_clone { ":0" } else { "" });
+        let name = instance(element);
         let text = format!(
             "Ignoring 'target-role' for {name} because '{word}' only makes sense for promotable clones"
         );
@@ -189,10 +193,31 @@ fn role(resource: Element<'_>, pair: Element<'_>, value: &str, found: &mut Compl
     }
 }
 
+/// A resource as its first instance is called.
+fn instance(resource: Element<'_>) -> String {
+    let mut around = std::iter::successors(resource.parent(), |element| element.parent());
+    let in_clone = around.any(|element| element.name() == "clone");
+    format!("{}{}", resource.id().unwrap_or_default(), if in_clone { ":0" } else { "" })
+}
+
+/// A stop that failed cannot be answered by a stop.
+fn on_fail(operation: Element<'_>, found: &mut Complaints) {
+    let says = |name: &str| operation.attribute(name) == Some("stop");
+    let Some(resource) = operation.parent().and_then(|operations| operations.parent()) else { return };
+    if says("name") && says("on-fail") && resource.name() == "primitive" {
+        let name = instance(resource);
+        let text = format!(
+            "Resetting 'on-fail' for {name} stop action to default value because 'stop' is not allowed for stop"
+        );
+        found.add(true, Some((operation, "set it to fence, block or ignore")), text);
+    }
+}
+
 /// Two operations that are told apart by nothing.
 fn operations(element: Element<'_>, found: &mut Complaints) {
     let mut known: BTreeMap<(&str, u64), Element<'_>> = BTreeMap::new();
     for operation in element.children_named("op") {
+        on_fail(operation, found);
         let interval = operation.attribute("interval").and_then(parse_duration_ms).unwrap_or(0);
         let (Some(name), true) = (operation.attribute("name"), interval > 0) else { continue };
         let Some(first) = known.get(&(name, interval)) else {
@@ -265,7 +290,9 @@ fn unclean(cib: &Cib, found: &mut Complaints) {
         return;
     }
     let view = MonitorView { sections: Sections::NODES, ..MonitorView::default() };
-    let Ok(shown) = Document::parse(&view.xml(cib, output::now(), "")) else { return };
+    let Ok(shown) = Document::parse(&format!("<shown>{}</shown>", view.xml(cib, output::now(), ""))) else {
+        return;
+    };
     for node in shown.root().descendants().filter(|element| element.name() == "node") {
         let says = |name: &str, value: &str| node.attribute(name) == Some(value);
         if says("unclean", "true") && says("online", "false") {
