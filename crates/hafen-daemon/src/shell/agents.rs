@@ -1,7 +1,8 @@
 //! What agents tell of themselves: which parameters they can take while they run (`reload-agent`). It is on record with
-//! what brings a resource up, so such a result waits until its agent was asked.
+//! what brings a resource up, so such a result waits until its agent was asked, and later ones behind it: a host's results count
+//! in the order of their sequence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use hafen_cib::metadata::AgentMetadata;
 use hafen_protocol::message::OperationResult;
@@ -18,8 +19,8 @@ pub(super) struct Agents {
     known: BTreeMap<String, Option<Vec<String>>>,
     /// Which agent a question is about.
     asked: BTreeMap<u64, String>,
-    /// Results that wait for an answer, by agent.
-    waiting: BTreeMap<String, Vec<OperationResult>>,
+    /// Results that wait for an answer, the oldest first.
+    waiting: VecDeque<OperationResult>,
 }
 
 impl Agents {
@@ -27,6 +28,28 @@ impl Agents {
     pub(super) fn forget_waiting(&mut self) {
         self.asked.clear();
         self.waiting.clear();
+    }
+
+    /// The next result that waits for nothing any more.
+    fn next(&mut self) -> Option<OperationResult> {
+        let name = name_of(self.waiting.front()?);
+        if name.is_some_and(|name| self.asked.values().any(|asked| *asked == name)) {
+            return None;
+        }
+        let mut result = self.waiting.pop_front()?;
+        self.complete(&mut result);
+        Some(result)
+    }
+
+    /// An agent told of itself, or did not: then every change forces a restart. False: it was not asked here.
+    fn answered(&mut self, request_id: u64, metadata: &Result<String, String>) -> bool {
+        let Some(name) = self.asked.remove(&request_id) else { return false };
+        if self.known.len() >= AGENTS_MAXIMUM {
+            self.known.clear();
+        }
+        // One that did not answer is not asked again: each result would wait for it.
+        self.known.insert(name, metadata.as_ref().ok().and_then(|text| restart_parameters(text)));
+        true
     }
 
     /// Adds what is known to a result.
@@ -41,23 +64,21 @@ impl Agents {
 
 impl Shell {
     /// An operation ended: told to the node, when its agent is known.
-    pub(super) fn operation_ended(&mut self, mut result: Box<OperationResult>) {
-        let unknown = name_of(&result).filter(|name| !self.agents.known.contains_key(name));
+    pub(super) fn operation_ended(&mut self, result: OperationResult) {
+        let is_asked = |name: &String| self.agents.asked.values().any(|asked| asked == name);
+        let unknown =
+            name_of(&result).filter(|name| !self.agents.known.contains_key(name) && !is_asked(name));
         if let Some(name) = unknown
             && let Ok(agent) = to_operation(&result.order).map(|operation| operation.agent)
         {
-            if !self.agents.waiting.contains_key(&name) {
-                self.fences.last_description += 1;
-                let request_id = self.fences.last_description;
-                if !self.ask_executor(wire::Request::Metadata { request_id, agent }) {
-                    return self.feed(Input::OperationEnded(result));
-                }
-                self.agents.asked.insert(request_id, name.clone());
+            self.fences.last_description += 1;
+            let request_id = self.fences.last_description;
+            if self.ask_executor(wire::Request::Metadata { request_id, agent }) {
+                self.agents.asked.insert(request_id, name);
             }
-            return self.agents.waiting.entry(name).or_default().push(*result);
         }
-        self.agents.complete(&mut result);
-        self.feed(Input::OperationEnded(result));
+        self.agents.waiting.push_back(result);
+        self.tell_results();
     }
 
     /// An agent told of itself, or did not. False: somebody else had asked.
@@ -66,20 +87,15 @@ impl Shell {
         request_id: u64,
         metadata: &Result<String, String>,
     ) -> bool {
-        let Some(name) = self.agents.asked.remove(&request_id) else { return false };
-        let restart_parameters = metadata.as_ref().ok().and_then(|text| restart_parameters(text));
-        if self.agents.known.len() >= AGENTS_MAXIMUM {
-            self.agents.known.clear();
-        }
-        // One that is not installed, say, is asked again the next time.
-        if metadata.is_ok() {
-            self.agents.known.insert(name.clone(), restart_parameters);
-        }
-        for mut result in self.agents.waiting.remove(&name).unwrap_or_default() {
-            self.agents.complete(&mut result);
+        let is_ours = self.agents.answered(request_id, metadata);
+        self.tell_results();
+        is_ours
+    }
+
+    fn tell_results(&mut self) {
+        while let Some(result) = self.agents.next() {
             self.feed(Input::OperationEnded(Box::new(result)));
         }
-        true
     }
 }
 
@@ -106,6 +122,49 @@ fn restart_parameters(metadata: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn result(sequence: u64, class: &str, agent: &str) -> OperationResult {
+        let provider = (class == "ocf").then(|| "test".to_owned());
+        let order = hafen_protocol::message::Execute {
+            class: class.to_owned(),
+            provider,
+            agent: agent.to_owned(),
+            task: "monitor".to_owned(),
+            host: hafen_protocol::HostId(1),
+            resource: "vm1".to_owned(),
+            interval_ms: 0,
+            timeout_ms: 20_000,
+            operation_key: "vm1_monitor_0".to_owned(),
+            transition_key: "1:1:7:uuid".to_owned(),
+            parameters: BTreeMap::new(),
+            meta: BTreeMap::new(),
+            ordered_at: 0,
+        };
+        OperationResult {
+            rc: 0,
+            op_status: 0,
+            exit_reason: String::new(),
+            started_wall_ms: 0,
+            ended_wall_ms: 0,
+            queue_time_ms: 0,
+            restart_parameters: None,
+            sequence,
+            order,
+        }
+    }
+
+    #[test]
+    fn no_result_overtakes_one_that_waits_for_its_agent() {
+        let mut agents = Agents::default();
+        agents.asked.insert(1, "test:slow".to_owned());
+        agents.waiting.push_back(result(1, "ocf", "slow"));
+        agents.waiting.push_back(result(2, "stonith", "fence_x"));
+        assert!(agents.next().is_none(), "the node would take the first one for an old one");
+        assert!(!agents.answered(2, &Err(String::new())));
+        assert!(agents.answered(1, &Err("it is gone".to_owned())));
+        let told: Vec<u64> = std::iter::from_fn(|| agents.next()).map(|result| result.sequence).collect();
+        assert_eq!(told, [1, 2]);
+    }
 
     #[test]
     fn what_cannot_be_reloaded_forces_a_restart() {

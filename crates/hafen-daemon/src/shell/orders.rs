@@ -44,6 +44,7 @@ impl Shell {
                 let orders = accepted.iter().map(|order| (order.transition_key.clone(), order.clone()));
                 self.ordered = orders.collect();
                 self.refused.clear();
+                self.agents.forget_waiting();
                 results.iter_mut().for_each(|result| self.agents.complete(result));
                 self.feed(Input::ExecutorConnected { accepted, results, recovered });
                 if let Some((engine, member)) = self.engine.take() {
@@ -66,7 +67,7 @@ impl Shell {
                     self.ordered.remove(&result.order.transition_key);
                 }
                 self.unacknowledged.push(result.sequence);
-                self.operation_ended(result);
+                self.operation_ended(*result);
             }
             LinkEvent::FenceEnded(result) => self.fence_step_ended(&result),
             LinkEvent::Described { request_id, metadata } => {
