@@ -1,4 +1,4 @@
-//! The words of the language: parser, completion and help read the same tables.
+//! The words of the language, with the help on each: one table.
 
 /// A statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

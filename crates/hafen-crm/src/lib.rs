@@ -2,7 +2,7 @@
 //!
 //! [`parse`] reads a text as a whole and tells all of its mistakes. [`apply`] holds the statements against a CIB and changes it,
 //! or tells what does not fit and changes nothing. [`show`] writes text that makes the same configuration again; what the
-//! language has no words for it writes as `xml`. The words are one table ([`grammar`]), which help and completion read as well.
+//! language has no words for it writes as `xml`. The words are one table ([`grammar`]), with the help on each.
 
 mod apply;
 mod check;
