@@ -317,10 +317,17 @@ impl Node {
         let said_failed = self.membership.failed_disks.contains_key(&self.me().host);
         self.disk.synchronised(position, said_failed);
         self.note_quorate_ring();
-        let here = self.membership.view.as_ref().map_or(0, |view| view.members.len());
-        self.met_majority |= here * 2 > self.replica.configured.len();
+        self.met_majority |= self.majority_is_here();
         self.planner.disturbed("the view changed");
         self.requests_synchronised();
+    }
+
+    /// Whether the members are a majority of the configured hosts. One that only joins has nothing that the others know,
+    /// and stands for none of them.
+    fn majority_is_here(&self) -> bool {
+        let Some(view) = &self.membership.view else { return false };
+        let configured = &self.replica.configured;
+        view.members.keys().filter(|host| configured.contains_key(host)).count() * 2 > configured.len()
     }
 
     /// Quorum was won or lost in the current view.

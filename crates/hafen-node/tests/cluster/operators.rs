@@ -176,3 +176,44 @@ fn an_operator_s_fencing_is_recorded_with_who_asked() {
     let records = history(&mut world, 2);
     assert_eq!(records[0].origin.as_deref(), Some("bob"), "{records:?}");
 }
+
+/// Whether a change is acknowledged that sets the batch limit through a host.
+fn changes(world: &mut World, host: u32, limit: &str) -> u64 {
+    let edits = vec![Edit::Property { name: "batch-limit".to_string(), value: Some(limit.to_string()) }];
+    world.ask(host, Request::Change { edits, without_quorum: false, origin: "alice".to_string(), written: None })
+}
+
+fn is_done(world: &World, request: u64) -> bool {
+    matches!(world.replies.get(&request), Some(Reply::Done { .. }))
+}
+
+fn limit(world: &World, host: u32) -> Option<String> {
+    world.node(host).replica().cib().configured_property("batch-limit").map(str::to_string)
+}
+
+#[test]
+fn a_host_that_joins_stands_for_none_of_those_that_may_know_more() {
+    let mut world = World::dark(2, MACHINES, |settings| settings.two_node = true);
+    world.boot(HostId(1));
+    world.boot(HostId(2));
+    world.until("the machines run", |world| settled(world, 1) && both_run(world));
+    world.power_off(HostId(1));
+    world.until("the machines run", |world| settled(world, 2) && both_run(world));
+    let alone = changes(&mut world, 2, "7");
+    world.until("the change is acknowledged", |world| is_done(world, alone));
+    world.power_off(HostId(2));
+    // The bus lists a third host, and has quorum with it and the host that missed the change.
+    world.list_hosts(&[1, 2, 3]);
+    world.boot(HostId(3));
+    world.boot(HostId(1));
+    world.until("quorum", |world| world.node(1).quorate());
+    let blind = changes(&mut world, 1, "9");
+    world.pass(60_000);
+    assert!(!is_done(&world, blind), "{}", world.story());
+    world.boot(HostId(2));
+    world.until("three are configured", |world| world.node(1).replica().configured.len() == 3);
+    world.until("the machines run", |world| settled(world, 1) && both_run(world));
+    for host in 1..=3 {
+        assert_eq!(limit(&world, host).as_deref(), Some("7"), "{}", world.story());
+    }
+}
