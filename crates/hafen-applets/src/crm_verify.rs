@@ -149,10 +149,7 @@ fn judge(document: Document) -> Report {
     let mut present = cib.clone();
     match upgrade::claim(&cib) {
         Claim::Schema { .. } => {
-            let mut faults = schema::validate(&cib);
-            if faults.is_empty() && upgrade::upgrade(&mut present) {
-                faults = schema::validate(&present);
-            }
+            let faults = schema::validate_and_upgrade(&mut present);
             report.schema = faults.iter().map(|fault| fault.to_string()).collect();
         }
         Claim::Unchecked => report.unchecked = true,

@@ -165,9 +165,7 @@ pub(super) fn conforms(cib: &Cib) -> bool {
         Claim::Unchecked => true,
         Claim::Unknown => false,
         Claim::Schema { .. } => {
-            let follows = |cib: &Cib| cib.configuration().is_some() && schema::validate(cib).is_empty();
-            let mut present = cib.clone();
-            follows(cib) && (!upgrade::upgrade(&mut present) || follows(&present))
+            cib.configuration().is_some() && schema::validate_and_upgrade(&mut cib.clone()).is_empty()
         }
     }
 }

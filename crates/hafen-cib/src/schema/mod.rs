@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::cib::Cib;
-use crate::upgrade::{Claim, claim};
+use crate::upgrade::{Claim, claim, upgrade};
 use crate::xml::Element;
 use types::Type;
 
@@ -99,6 +99,13 @@ pub fn validate(cib: &Cib) -> Vec<Fault> {
     validator.check_references();
     validator.faults.truncate(FAULTS_MAXIMUM);
     validator.faults
+}
+
+/// What breaks the schema that a CIB claims to follow. Where nothing does, the CIB is brought to the present one,
+/// and what breaks that counts.
+pub fn validate_and_upgrade(cib: &mut Cib) -> Vec<Fault> {
+    let faults = validate(cib);
+    if faults.is_empty() && upgrade(cib) { validate(cib) } else { faults }
 }
 
 /// An element that is still to be looked at, by the table's row and version.

@@ -70,10 +70,7 @@ pub(super) fn accept(cib: &mut Cib, complaints: &mut Vec<String>) -> Result<(), 
             return Err(exit::ERROR);
         }
     }
-    let mut faults = schema::validate(cib);
-    if faults.is_empty() && upgrade::upgrade(cib) {
-        faults = schema::validate(cib);
-    }
+    let faults = schema::validate_and_upgrade(cib);
     if faults.is_empty() {
         return Ok(());
     }
