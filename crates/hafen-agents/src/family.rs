@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hafen_cib::old_names::exchanged;
+
 use crate::fence::FenceInvocation;
 
 /// How a fence agent is spoken to.
@@ -67,33 +69,20 @@ pub(crate) fn replacement(kind: &str) -> Option<String> {
     Some(format!("stonith:{kind} is a plugin of cluster-glue that only its own library can load: {advice}"))
 }
 
-/// The agent that is run for an old name, and what to tell about it.
-///
-/// `apcmastersnmp` of cluster-glue becomes `fence_apc_snmp`, with its parameters by their names there.
+/// The agent that is run for an old name, and what to tell about it: the table of `hafen config translate`.
 pub fn translated(
     kind: &str,
     parameters: &BTreeMap<String, String>,
 ) -> Option<(String, BTreeMap<String, String>, String)> {
-    match kind {
-        "apcmastersnmp" => {
-            let renamed = |(name, value): (&String, &String)| {
-                let name = match name.as_str() {
-                    "ipaddr" => "ip",
-                    "port" => "udpport",
-                    other => other,
-                };
-                (name.to_owned(), value.clone())
-            };
-            let parameters = parameters.iter().map(renamed).collect();
-            let note = "stonith:apcmastersnmp is run as stonith:fence_apc_snmp: configure that one";
-            Some(("fence_apc_snmp".to_owned(), parameters, note.to_owned()))
-        }
-        "ssh" => {
-            let note = "stonith:ssh is run as stonith:external/ssh: configure that one";
-            Some(("external/ssh".to_owned(), parameters.clone(), note.to_owned()))
-        }
-        _ => None,
-    }
+    let (today, renamed) = exchanged(&format!("stonith:{kind}"))?;
+    let rename = |(name, value): (&String, &String)| {
+        let entry = renamed.iter().find(|entry| entry.old == name);
+        let changed = entry.and_then(|entry| Some((entry.today.to_owned(), (entry.value)(value)?)));
+        changed.unwrap_or_else(|| (name.clone(), value.clone()))
+    };
+    let parameters = parameters.iter().map(rename).collect();
+    let note = format!("stonith:{kind} is run as {today}: `hafen config translate` configures that one");
+    Some((today.strip_prefix("stonith:")?.to_owned(), parameters, note))
 }
 
 impl FenceInvocation {

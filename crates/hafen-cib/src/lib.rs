@@ -10,6 +10,7 @@ pub mod acl;
 pub mod catalogue;
 pub mod checks;
 pub mod metadata;
+pub mod old_names;
 pub mod options;
 pub mod patchset;
 pub mod schema;

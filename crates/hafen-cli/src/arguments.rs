@@ -294,6 +294,22 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         without_quorum: bool,
     },
+    /// Give agents, parameters and properties of old books their names of today, with a note for each
+    #[command(
+        after_help = "What behaves differently today is left as it is; its note says what to do by hand.\n\n\
+        Examples:\n  hafen config translate --dry-run\n  hafen config translate cib.xml"
+    )]
+    Translate {
+        /// A CIB in a file; - for standard input, to standard output (default: what `CIB_file` names in the environment,
+        /// else the cluster's)
+        file: Option<PathBuf>,
+        /// Print the notes alone
+        #[arg(long)]
+        dry_run: bool,
+        /// Go on without quorum: only when you know that the other hosts are off
+        #[arg(long)]
+        without_quorum: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -64,6 +64,43 @@ fn wrong_input_is_65_or_66_before_anything_is_asked() {
 }
 
 #[test]
+fn old_names_in_a_file_are_translated_with_a_note_each() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("cib.xml");
+    let source = r#"<cib validate-with="pacemaker-3.0" admin_epoch="0" epoch="7" num_updates="0"><configuration>
+<crm_config><cluster_property_set id="p"><nvpair id="s" name="default-resource-stickiness" value="100"/></cluster_property_set></crm_config>
+<nodes/><resources><primitive id="gate" class="ocf" provider="heartbeat" type="pingd"><instance_attributes id="i"><nvpair id="h" name="host_list" value="10.0.0.1"/></instance_attributes><operations><op id="m" name="monitor" interval="10s"/></operations></primitive>
+<primitive id="clvm" class="ocf" provider="lvm2" type="clvmd"/></resources><constraints/></configuration><status/></cib>"#;
+    std::fs::write(&file, source).expect("written");
+    let path = file.to_str().expect("text");
+    let said = |words: &[&str]| {
+        let output = hafen(words);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let tried = said(&["config", "translate", path, "--dry-run"]);
+    assert!(tried.ends_with("2 would be translated, 1 left to do by hand\n"), "{tried}");
+    assert_eq!(std::fs::read_to_string(&file).expect("read"), source);
+    let done = said(&["config", "translate", path]);
+    for part in [
+        "line 2: `s`: the property `default-resource-stickiness` is now `resource-stickiness` of rsc_defaults",
+        "line 3: `gate`: the agent ocf:heartbeat:pingd is now ocf:pacemaker:ping",
+        "line 4: `clvm`: the agent ocf:lvm2:clvmd, ocf:heartbeat:lvmlockd today, is left as it is",
+    ] {
+        assert!(done.contains(part), "{done}");
+    }
+    let text = std::fs::read_to_string(&file).expect("read");
+    let parts = [r#"epoch="8""#, r#"provider="pacemaker" type="ping""#, r#"type="clvmd""#, "rsc_defaults"];
+    assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    let again = said(&["config", "translate", path]);
+    assert!(again.ends_with("0 translated, 1 left to do by hand\n"), "{again}");
+    assert_eq!(std::fs::read_to_string(&file).expect("read"), text);
+    let output = hafen(&["crm_verify", "-VV", "-x", path]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("ocf:heartbeat:lvmlockd today"), "{told}");
+}
+
+#[test]
 fn explanations_of_a_file_need_no_daemon() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../hafen-scheduler/explain/stickiness/cib.xml");
     let output = hafen(&["explain", "vm1", "--host", "host3", "--file", file]);

@@ -7,6 +7,8 @@ mod constraints;
 mod options;
 mod resources;
 
+pub(crate) use options::{MOVED_PROPERTIES, renamed_property};
+
 use crate::cib::{Cib, SCHEMA};
 use crate::xml::{Element, NodeId};
 

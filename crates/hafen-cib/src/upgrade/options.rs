@@ -32,7 +32,7 @@ const DROPPED_BEFORE_3: &[&str] = &[
     "expected-quorum-votes",
 ];
 /// Cluster options that became defaults of operations (`true`) or resources.
-const DEFAULTS: &[(&str, bool, &str)] = &[
+pub(crate) const MOVED_PROPERTIES: &[(&str, bool, &str)] = &[
     ("default-action-timeout", true, "timeout"),
     ("default_action_timeout", true, "timeout"),
     ("default-resource-stickiness", false, "resource-stickiness"),
@@ -56,6 +56,12 @@ const RENAMED: &[(&str, &str)] = &[
     ("crmd-integration-timeout", "join-integration-timeout"),
     ("crmd-transition-delay", "transition-delay"),
 ];
+
+/// What a cluster option of old is called today.
+pub(crate) fn renamed_property(name: &str) -> Option<&'static str> {
+    let mut all = RENAMED_BEFORE_3.iter().chain(RENAMED);
+    all.find(|(old, _)| *old == name).map(|(_, today)| *today)
+}
 
 fn is_property(element: Element<'_>) -> bool {
     element.name() == "nvpair" && parent_is(element, "cluster_property_set")
@@ -108,7 +114,9 @@ impl Upgrader<'_> {
         let mut taken: Vec<&str> = Vec::new();
         for pair in self.find(is_property) {
             let name = self.value(pair, "name");
-            let Some((_, operations, new)) = DEFAULTS.iter().find(|(old, ..)| *old == name) else { continue };
+            let Some((_, operations, new)) = MOVED_PROPERTIES.iter().find(|(old, ..)| *old == name) else {
+                continue;
+            };
             let (id, value) = (self.value(pair, "id"), self.value(pair, "value"));
             self.remove(pair);
             if taken.contains(new) {

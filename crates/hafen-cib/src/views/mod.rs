@@ -14,6 +14,7 @@ pub use fencing::{
 };
 pub use nodes::Node;
 pub use pairs::{NO_RULES, Pairs, RuleHolds};
+pub(crate) use pairs::{follow, name_of};
 pub use resources::{Operation, Resource, ResourceKind};
 pub use status::{LrmOperation, LrmResource, NodeState, TransitionKey, TransitionMagic};
 

@@ -43,7 +43,7 @@ impl<'a> Pairs<'a> {
 }
 
 /// The element that an `id-ref` leads to, or the element itself.
-pub(super) fn follow(mut element: Element<'_>) -> Option<Element<'_>> {
+pub(crate) fn follow(mut element: Element<'_>) -> Option<Element<'_>> {
     for _ in 0..REFERENCES_MAXIMUM {
         match element.attribute("id-ref") {
             Some(id) => {
@@ -57,7 +57,10 @@ pub(super) fn follow(mut element: Element<'_>) -> Option<Element<'_>> {
 
 /// The name and value of an `<nvpair>`; a reference may bring its own name.
 fn pair(element: Element<'_>) -> Option<(&str, &str)> {
-    let target = follow(element)?;
-    let name = element.attribute("name").or_else(|| target.attribute("name"))?;
-    Some((name, target.attribute("value")?))
+    Some((name_of(element)?, follow(element)?.attribute("value")?))
+}
+
+/// The name of an `<nvpair>`: its own, or that of the one that it refers to.
+pub(crate) fn name_of(element: Element<'_>) -> Option<&str> {
+    element.attribute("name").or_else(|| follow(element)?.attribute("name"))
 }
