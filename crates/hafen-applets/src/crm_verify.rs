@@ -58,6 +58,9 @@ fn act(given: &Given) -> Result<Printed, Failed> {
     let verbosity = given.options.iter().filter(|(letter, _)| *letter == 'V').count();
     let verbosity = if given.value(&[OUTPUT_AS]) == Some("xml") { verbosity.max(1) } else { verbosity };
     let report = judge(document);
+    if verbosity > 0 {
+        report.noticed.iter().for_each(|line| eprintln!("{line}"));
+    }
     if !report.invalid {
         let found = if verbosity > 1 { report.found } else { Vec::new() };
         found.iter().for_each(|line| eprintln!("{line}"));
@@ -132,6 +135,8 @@ struct Report {
     conforms: bool,
     /// What cannot be done as it is written, in Pacemaker's words.
     complaints: Vec<Complaint>,
+    /// What the scheduler notices of the cluster's state.
+    noticed: Vec<String>,
     /// What else was found, with lines and mends.
     found: Vec<String>,
 }
@@ -163,7 +168,7 @@ fn judge(document: Document) -> Report {
     }
     report.conforms = report.complaints.is_empty() && report.schema.is_empty();
     if report.conforms {
-        report.complaints = complaints(&present);
+        (report.complaints, report.noticed) = complaints(&present);
     }
     report.invalid = !report.conforms || !report.complaints.is_empty();
     report.found = checks::check(&cib).iter().map(|finding| finding.to_string()).collect();

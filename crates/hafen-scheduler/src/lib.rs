@@ -33,6 +33,7 @@ pub use hash_order::hash_order;
 pub use ledger::{Change, Decision, Entry, Ledger, Measure, Reason};
 pub use lint::{Problem, lint};
 pub use output::scores::ScoreRow;
+pub use output::status::failures::readable;
 pub use output::status::results::{execution_status, exit_status};
 pub use output::status::{AgentCall, Inquiry, MonitorView, Sections, Told};
 pub use plan::{

@@ -1,18 +1,18 @@
 //! What Pacemaker's scheduler complains of when it reads a configuration, in its words.
 
-use std::collections::BTreeMap;
+mod constraints;
+mod operations;
+mod resources;
+
+use std::collections::BTreeSet;
 
 use hafen_cib::options::{CLUSTER_OPTIONS, canonical_property};
-use hafen_cib::values::{Score, parse_boolean, parse_duration_ms};
+use hafen_cib::values::parse_boolean;
 use hafen_cib::xml::Element;
 use hafen_cib::{Cib, Document};
-use hafen_scheduler::{MonitorView, Sections};
+use hafen_scheduler::{MonitorView, Sections, whereabouts};
 
 use super::super::output;
-
-const ROLES: [&str; 6] = ["Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave"];
-const ACTIVE: [&str; 5] = ["block", "stop_only", "stop_start", "stop_unexpected", "default"];
-const REQUIRES: [&str; 4] = ["nothing", "quorum", "fencing", "unfencing"];
 
 /// One complaint.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +31,11 @@ impl Complaint {
 }
 
 #[derive(Default)]
-struct Complaints(Vec<Complaint>);
+struct Complaints {
+    all: Vec<Complaint>,
+    /// The kinds of what is told but once, wherever else it stands.
+    told: BTreeSet<&'static str>,
+}
 
 impl Complaints {
     fn add(&mut self, is_error: bool, place: Option<(Element<'_>, &str)>, text: String) {
@@ -39,22 +43,47 @@ impl Complaints {
             let id = element.id().unwrap_or_default();
             format!("line {}: <{} id=\"{id}\">: {mend}", element.line(), element.name())
         });
-        self.0.push(Complaint { is_error, text, mend });
+        self.all.push(Complaint { is_error, text, mend });
+    }
+
+    /// A warning that is told the first time alone.
+    fn warn_once(&mut self, kind: &'static str, place: (Element<'_>, &str), text: String) {
+        if self.told.insert(kind) {
+            self.add(false, Some(place), text);
+        }
+    }
+
+    /// Roles of old.
+    fn role(&mut self, element: Element<'_>, role: &str) {
+        for (old, today) in [("Master", "Promoted"), ("Slave", "Unpromoted")] {
+            if role.eq_ignore_ascii_case(old) {
+                let text = format!(
+                    "Support for the {old} role is deprecated and will be removed in a future release. Use {today} \
+                     instead."
+                );
+                let mend = format!("say {today}");
+                self.warn_once(old, (element, mend.as_str()), text);
+            }
+        }
     }
 }
 
-/// What the scheduler complains of.
-pub(super) fn complaints(cib: &Cib) -> Vec<Complaint> {
+/// What the scheduler complains of; and what it notices of the state, which makes nothing invalid.
+pub(super) fn complaints(cib: &Cib) -> (Vec<Complaint>, Vec<String>) {
     let mut found = Complaints::default();
+    let all = whereabouts(cib, output::now());
     properties(cib, &mut found);
-    for element in cib.resources().into_iter().flat_map(|section| section.descendants()) {
-        resource(element, &mut found);
-    }
+    nodes(cib, &mut found);
+    let instances = resources::instances(cib, &all);
+    resources::check(&instances, fencing(cib), &mut found);
     for element in cib.constraints().into_iter().flat_map(|section| section.descendants()) {
-        constraint(element, &mut found);
+        constraints::check(element, &instances, &mut found);
     }
+    resources::roles_of_active(&instances, &mut found);
+    operations::failure_timeouts(cib, &instances, &mut found);
+    operations::check(cib, &instances, fencing(cib), &mut found);
     unclean(cib, &mut found);
-    found.0
+    (found.all, resources::active_twice(&instances))
 }
 
 fn property<'c>(cib: &'c Cib, name: &str) -> Option<&'c str> {
@@ -98,206 +127,70 @@ fn properties(cib: &Cib, found: &mut Complaints) {
     }
 }
 
-fn resource(element: Element<'_>, found: &mut Complaints) {
-    match element.name() {
-        "primitive" | "group" | "clone" | "bundle" => {
-            let sets = element.children_named("meta_attributes");
-            for pair in sets.flat_map(|set| set.children_named("nvpair")) {
-                if let (Some(name), Some(value)) = (pair.attribute("name"), pair.attribute("value")) {
-                    option(element, pair, (name, value), found);
-                }
-            }
-        }
-        "operations" => operations(element, found),
-        _ => {}
-    }
-}
-
-/// A meta attribute of a resource.
-fn option(resource: Element<'_>, pair: Element<'_>, (name, value): (&str, &str), found: &mut Complaints) {
-    let id = resource.id().unwrap_or_default();
-    if value == "#default" {
-        let text = format!(
-            "Support for setting meta-attributes (such as {name}) to the explicit value '#default' is deprecated and \
-             will be removed in a future release"
-        );
-        return found.add(false, Some((pair, "leave it out")), text);
-    }
-    match name {
-        "ordered" | "collocated" if holds_group(resource) && parse_boolean(value) == Some(false) => {
-            let text = format!(
-                "Support for the '{name}' group meta-attribute is deprecated and will be removed in a future release \
-                 (use a resource set instead)"
-            );
-            found.add(false, Some((pair, "use constraints with a resource set instead of a group")), text);
-        }
-        "target-role" if !ROLES.iter().any(|role| role.eq_ignore_ascii_case(value)) => {
-            let text = format!("Ignoring 'target-role' for {id} because '{value}' is not valid");
-            found.add(true, Some((pair, "set it to Started, Stopped, Unpromoted or Promoted")), text);
-        }
-        "target-role" => role(resource, pair, value, found),
-        "multiple-active" if !ACTIVE.contains(&value) => {
-            let text =
-                format!("{value} is not a valid value for multiple-active, using default of \"stop_start\"");
-            found.add(false, Some((pair, "set it to stop_start, stop_only, stop_unexpected or block")), text);
-        }
-        "requires" if !REQUIRES.contains(&value) => {
-            let text = format!("Resetting 'requires' for {id} to 'quorum' because '{value}' is not valid");
-            found.add(true, Some((pair, "set it to nothing, quorum, fencing or unfencing")), text);
-        }
-        "resource-stickiness" | "migration-threshold" if Score::parse(value).is_none() => {
-            let (default, kind) =
-                if name == "migration-threshold" { ("INFINITY", "meta-attribute ") } else { ("0", "") };
-            let text = format!(
-                "Using default ({default}) for resource {id} {kind}{name} because '{value}' is not a valid value: Bad \
-                 input value provided"
-            );
-            found.add(false, Some((pair, "set it to a whole number, or INFINITY")), text);
-        }
-        _ => {}
-    }
-}
-
-/// Whether a resource is a group, or a clone of one, which takes its options.
-fn holds_group(resource: Element<'_>) -> bool {
-    resource.name() == "group" || resource.name() == "clone" && resource.child("group").is_some()
-}
-
-/// Only what can be promoted has roles for that; what is inside of a resource has its role, too.
-fn role(resource: Element<'_>, pair: Element<'_>, value: &str, found: &mut Complaints) {
-    let is = |words: [&str; 2]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
-    let word = match (is(["Promoted", "Master"]), is(["Unpromoted", "Slave"])) {
-        (true, _) => "Promoted",
-        (_, true) => "Unpromoted",
-        _ => return,
-    };
-    let is_promotable = |element: Element<'_>| {
-        let sets = element.children_named("meta_attributes");
-        let says = |pair: Element<'_>| {
-            pair.attribute("name") == Some("promotable")
-                && pair.attribute("value").and_then(parse_boolean) == Some(true)
-        };
-        element.name() == "bundle" || sets.flat_map(|set| set.children_named("nvpair")).any(says)
-    };
-    if std::iter::successors(Some(resource), |element| element.parent()).any(is_promotable) {
-        return;
-    }
-    let within = resource.descendants().filter(|element| matches!(element.name(), "group" | "primitive"));
-    let within = within.filter(|element| element.node() != resource.node());
-    for element in std::iter::once(resource).chain(within) {
-        let name = instance(element);
-        let text = format!(
-            "Ignoring 'target-role' for {name} because '{word}' only makes sense for promotable clones"
-        );
-        found.add(true, Some((pair, "make the clone promotable, or set Started")), text);
-    }
-}
-
-/// A resource as its first instance is called.
-fn instance(resource: Element<'_>) -> String {
-    let mut around = std::iter::successors(resource.parent(), |element| element.parent());
-    let in_clone = around.any(|element| element.name() == "clone");
-    format!("{}{}", resource.id().unwrap_or_default(), if in_clone { ":0" } else { "" })
-}
-
-/// A stop that failed cannot be answered by a stop.
-fn on_fail(operation: Element<'_>, found: &mut Complaints) {
-    let says = |name: &str| operation.attribute(name) == Some("stop");
-    let Some(resource) = operation.parent().and_then(|operations| operations.parent()) else { return };
-    if says("name") && says("on-fail") && resource.name() == "primitive" {
-        let name = instance(resource);
-        let text = format!(
-            "Resetting 'on-fail' for {name} stop action to default value because 'stop' is not allowed for stop"
-        );
-        found.add(true, Some((operation, "set it to fence, block or ignore")), text);
-    }
-}
-
-/// Two operations that are told apart by nothing.
-fn operations(element: Element<'_>, found: &mut Complaints) {
-    let mut known: BTreeMap<(&str, u64), Element<'_>> = BTreeMap::new();
-    for operation in element.children_named("op") {
-        on_fail(operation, found);
-        let interval = operation.attribute("interval").and_then(parse_duration_ms).unwrap_or(0);
-        let (Some(name), true) = (operation.attribute("name"), interval > 0) else { continue };
-        let Some(first) = known.get(&(name, interval)) else {
-            known.insert((name, interval), operation);
-            continue;
-        };
-        let text = format!(
-            "Operation {} is duplicate of {} (do not use same name and interval combination more than once per \
-             resource)",
-            operation.id().unwrap_or_default(),
-            first.id().unwrap_or_default()
-        );
-        // Each of the two is looked for in turn.
-        for _ in 0..2 {
-            found.add(true, Some((operation, "give it an interval of its own")), text.clone());
-        }
-    }
-}
-
-/// What a constraint says that has no effect.
-fn constraint(element: Element<'_>, found: &mut Complaints) {
-    let id = element.id().unwrap_or_default();
-    if let ("rsc_colocation", Some(value)) = (element.name(), element.attribute("influence"))
-        && parse_boolean(value).is_none()
-    {
-        let text = format!("Constraint '{id}' has invalid value for influence (using default)");
-        found.add(true, Some((element, "set it to true or false")), text);
-    }
-    if element.name() == "resource_set"
-        && element.attribute("ordering").is_some_and(|ordering| ordering != "group")
-    {
-        let text = format!(
-            "Support for 'ordering' other than 'group' in resource_set (such as {id}) is deprecated and will be removed \
-             in a future release"
-        );
-        found.add(false, Some((element, "leave ordering out")), text);
-    }
-    order(element, found);
-}
-
-fn order(element: Element<'_>, found: &mut Complaints) {
-    if element.name() != "rsc_order" {
-        return;
-    }
-    let says = |name: &str, value: bool| element.attribute(name).and_then(parse_boolean) == Some(value);
-    if says("require-all", false) {
-        let text = "Support for require-all in ordering constraints is deprecated and will be removed in a future \
-                    release (use clone-min clone meta-attribute instead)";
-        found.add(false, Some((element, "set clone-min of the clone instead")), text.to_owned());
-    }
-    if element.attribute("kind") == Some("Serialize") && says("symmetrical", true) {
-        let mut sets: Vec<&str> = element.children_named("resource_set").filter_map(Element::id).collect();
-        let id = element.id().unwrap_or_default();
-        if sets.is_empty() {
-            sets.push(id);
-        }
-        for name in std::iter::once(id).chain(sets) {
-            let text =
-                format!("Ignoring symmetrical for '{name}' because not valid with kind of 'Serialize'");
-            found.add(false, Some((element, "leave symmetrical out")), text);
-        }
-    }
-}
-
-/// Nodes that are to be fenced, which a partition without quorum may not do.
+/// Nodes that are to be fenced, and cannot be: without quorum, or because fencing is disabled.
 fn unclean(cib: &Cib, found: &mut Complaints) {
     let may = cib.root().attribute("have-quorum").and_then(parse_boolean) == Some(true)
         || property(cib, "no-quorum-policy") == Some("ignore");
-    if !fencing(cib) || may {
+    if fencing(cib) && may {
         return;
     }
     let view = MonitorView { sections: Sections::NODES, ..MonitorView::default() };
     let Ok(shown) = Document::parse(&format!("<shown>{}</shown>", view.xml(cib, output::now(), ""))) else {
         return;
     };
+    let mut any = false;
     for node in shown.root().descendants().filter(|element| element.name() == "node") {
         let says = |name: &str, value: &str| node.attribute(name) == Some(value);
         if says("unclean", "true") && says("online", "false") {
             let name = node.attribute("name").unwrap_or_default();
             found.add(false, None, format!("Node {name} is unclean but cannot be fenced"));
+            any = true;
         }
     }
+    if any && !fencing(cib) {
+        let text = "Resource functionality and data integrity cannot be guaranteed (configure, enable, and test fencing to \
+                    correct this)";
+        found.add(false, None, text.to_owned());
+    }
+}
+
+const DISCOVERY: &str = "resource-discovery-enabled";
+
+/// Attributes of nodes that have no effect.
+fn nodes(cib: &Cib, found: &mut Complaints) {
+    let configured = cib.nodes().into_iter().flat_map(|section| section.children());
+    let is_member = |node: &Element<'_>| !matches!(node.attribute("type"), Some("remote" | "ping"));
+    for node in configured.filter(is_member) {
+        let name = node.attribute("uname").unwrap_or_default();
+        let state = cib.node_states().find(|state| state.attribute("uname") == Some(name));
+        let passing = state.and_then(|state| state.child("transient_attributes"));
+        if let Some(pair) = passing.and_then(denied_discovery).or_else(|| denied_discovery(node)) {
+            let text = format!(
+                "Ignoring {DISCOVERY} attribute for {name} because disabling resource discovery is not allowed for \
+                 cluster nodes"
+            );
+            found.add(false, Some((pair, "remove it")), text);
+        }
+    }
+    let is_remote =
+        |state: &Element<'_>| state.attribute("remote_node").and_then(parse_boolean) == Some(true);
+    for state in cib.node_states().filter(is_remote) {
+        if let Some(pair) = state.child("transient_attributes").and_then(denied_discovery) {
+            let text = format!(
+                "Support for the {DISCOVERY} node attribute is deprecated and will be removed (and behave as 'true') \
+                 in a future release."
+            );
+            found.warn_once(
+                DISCOVERY,
+                (pair, "say resource-discovery of location constraints instead"),
+                text,
+            );
+        }
+    }
+}
+
+/// The attribute by which a node says that nobody is to look for resources on it.
+fn denied_discovery(owner: Element<'_>) -> Option<Element<'_>> {
+    let mut pairs = owner.descendants().filter(|pair| pair.attribute("name") == Some(DISCOVERY));
+    pairs.find(|pair| pair.attribute("value").and_then(parse_boolean) != Some(true))
 }

@@ -62,7 +62,7 @@ fn translate_file(file: &Path, dry_run: bool) -> anyhow::Result<()> {
     if file == Path::new("-") {
         notes.iter().for_each(|note| eprintln!("{note}"));
         if !dry_run {
-            out!("{}", after.to_xml());
+            outln!("{}", after.root().to_xml());
         }
         return Ok(());
     }
@@ -72,7 +72,7 @@ fn translate_file(file: &Path, dry_run: bool) -> anyhow::Result<()> {
         let mode = std::fs::metadata(file).map_or(0o600, |metadata| metadata.permissions().mode() & 0o777);
         // A link stays one.
         let file = std::fs::canonicalize(file).with_context(|| file.display().to_string())?;
-        write_whole(&file, (after.to_xml() + "\n").as_bytes(), mode)?;
+        write_whole(&file, (after.root().to_xml() + "\n").as_bytes(), mode)?;
     }
     Ok(())
 }

@@ -199,8 +199,9 @@ fn brief_failure(node: &str, operation: Element<'_>) -> String {
     words
 }
 
-/// A span of time as people say it.
-fn readable(milliseconds: u64) -> String {
+/// A span of time as people say it: 1h30m.
+#[must_use]
+pub fn readable(milliseconds: u64) -> String {
     let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000);
     let mut words = String::new();
     for (unit, length, many) in [("d", 86_400, u64::MAX), ("h", 3600, 24), ("m", 60, 60)] {

@@ -4,7 +4,7 @@ mod attributes;
 mod brief;
 mod constraints;
 mod containers;
-mod failures;
+pub(crate) mod failures;
 mod history;
 mod inquiry;
 mod monitor;
