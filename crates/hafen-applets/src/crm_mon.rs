@@ -206,6 +206,7 @@ fn view(given: &Given, form: Form) -> Result<MonitorView, Failed> {
         detail: given.has('R'),
         description: given.has(DESCRIPTION),
         timing: given.has('t'),
+        html: form == Form::Html,
         ban_prefix: chosen.ban_prefix,
         node: given.value(&[NODE]).map(str::to_owned),
         resource: given.value(&[RESOURCE]).map(str::to_owned),
@@ -258,10 +259,15 @@ fn fencings<'a>(records: &'a [FenceRecord], view: &MonitorView) -> Vec<&'a Fence
 
 fn fencing_text(records: &[FenceRecord], view: &MonitorView) -> String {
     let shown = fencings(records, view);
-    let list = |title: &str, chosen: &dyn Fn(&FenceRecord) -> bool| {
+    let title = |words: &str| if view.html { format!("<h3>{words}</h3>\n") } else { format!("{words}:\n") };
+    let words = |record: &FenceRecord| {
+        let text = history::text(record, true);
+        if view.html { output::content(&text) } else { text }
+    };
+    let list = |name: &str, chosen: &dyn Fn(&FenceRecord) -> bool| {
         let lines = shown.iter().copied().filter(|record| chosen(record));
-        let lines: String = lines.map(|record| format!("  * {}\n", history::text(record, true))).collect();
-        if lines.is_empty() { lines } else { format!("{title}:\n{lines}") }
+        let lines: String = lines.map(|record| format!("  * {}\n", words(record))).collect();
+        if lines.is_empty() { lines } else { title(name) + &lines }
     };
     let lists = if view.sections.has(Sections::FENCING_SUCCEEDED) {
         vec![list("Fencing History", &|_| true)]

@@ -180,7 +180,10 @@ fn an_operator_s_fencing_is_recorded_with_who_asked() {
 /// Whether a change is acknowledged that sets the batch limit through a host.
 fn changes(world: &mut World, host: u32, limit: &str) -> u64 {
     let edits = vec![Edit::Property { name: "batch-limit".to_string(), value: Some(limit.to_string()) }];
-    world.ask(host, Request::Change { edits, without_quorum: false, origin: "alice".to_string(), written: None })
+    world.ask(
+        host,
+        Request::Change { edits, without_quorum: false, origin: "alice".to_string(), written: None },
+    )
 }
 
 fn is_done(world: &World, request: u64) -> bool {

@@ -19,10 +19,10 @@ impl Cluster<'_> {
         let shown = self.shown_attributes(only);
         if !shown.is_empty() {
             out.gap();
-            out.item(depth, "Node Attributes:");
+            out.title(depth, "Node Attributes");
         }
         for (node, attributes) in shown {
-            out.item(depth + 1, &format!("Node: {}:", self.node(node).named(ids)));
+            out.node_title(depth + 1, &self.node(node).named(ids));
             for Attribute { name, value, expected } in attributes {
                 let reached = score::leading_integer(value).unwrap_or(0);
                 let remark = match expected {
@@ -35,6 +35,33 @@ impl Cluster<'_> {
                 out.item(depth + 2, &format!("{name:<32}\t: {value:<10}{remark}"));
             }
         }
+    }
+
+    /// The same, less the gap, as HTML.
+    pub(super) fn attributes_html(&self, out: &mut Listing, only: &Only, ids: bool) -> bool {
+        let shown = self.shown_attributes(only);
+        out.title(0, "Node Attributes");
+        let any = !shown.is_empty();
+        for (node, attributes) in shown {
+            out.node_title(1, &self.node(node).named(ids));
+            for Attribute { name, value, expected } in attributes {
+                let words = format!("{name}: {value}");
+                let Some(Expected(all)) = expected else {
+                    out.item(2, &words);
+                    continue;
+                };
+                let mut spans = vec![("", words)];
+                match score::leading_integer(value).unwrap_or(0) {
+                    ..=0 => spans.push(("bold", "(connectivity is lost)".to_owned())),
+                    reached if reached < all => {
+                        spans.push(("bold", format!("(connectivity is degraded -- expected {all})")));
+                    }
+                    _ => {}
+                }
+                out.spans(2, &spans);
+            }
+        }
+        any
     }
 
     pub(super) fn attributes_xml(&self, xml: &mut XmlWriter, only: &Only) {

@@ -64,6 +64,12 @@ impl Cluster<'_> {
         }
     }
 
+    /// Whether a member of a group is shown: an instance of a clone is shown with all of its members.
+    pub(super) fn member_fits(&self, member: ResourceId, how: How<'_>) -> bool {
+        let group = self.rsc(member).parent.map(|group| self.rsc(group));
+        group.is_some_and(|group| group.parent.is_some()) || self.fits(member, how)
+    }
+
     /// Whether a part of something is shown: it is asked for, and runs on a node that is, or nowhere.
     pub(super) fn fits(&self, resource: ResourceId, how: How<'_>) -> bool {
         if !how.only.resource(resource) {

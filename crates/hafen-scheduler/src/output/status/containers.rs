@@ -10,7 +10,7 @@ impl Cluster<'_> {
     pub(super) fn show_group(&self, out: &mut Listing, depth: usize, group: ResourceId, how: How<'_>) {
         let known = self.rsc(group);
         let mut title = format!("Resource Group: {}", known.id);
-        let shown = |member: &ResourceId| self.is_shown(*member) && self.fits(*member, how);
+        let shown = |member: &ResourceId| self.is_shown(*member) && self.member_fits(*member, how);
         let active = |member: &ResourceId| how.inactive || self.is_active(*member, false);
         let mut marks = Vec::new();
         if !how.inactive {
@@ -22,7 +22,7 @@ impl Cluster<'_> {
             }
         }
         self.add_marks(&mut title, group, marks, how);
-        out.item(depth, &title);
+        out.title(depth, &title);
         if how.brief {
             let members: Vec<ResourceId> = known.children.iter().copied().filter(shown).collect();
             self.list_briefly(out, depth + 1, &members, true);
@@ -51,7 +51,6 @@ impl Cluster<'_> {
         if let Some(description) = known.element.attribute("description").filter(|_| how.description) {
             title.push_str(&format!(" ({description})"));
         }
-        title.push(':');
     }
 
     pub(super) fn show_clone(&self, out: &mut Listing, depth: usize, clone: ResourceId, how: How<'_>) {
@@ -62,8 +61,7 @@ impl Cluster<'_> {
         for instance in known.children.iter().filter(|instance| self.fits(**instance, how)) {
             if how.detail {
                 let primitive = self.rsc(*instance).variant == Variant::Primitive;
-                if self.is_shown(*instance) && (how.inactive || primitive || self.is_active(*instance, false))
-                {
+                if how.inactive || primitive || self.is_active(*instance, false) {
                     self.show_instance(out, depth + 1, *instance, how);
                 }
                 continue;
@@ -111,7 +109,7 @@ impl Cluster<'_> {
             marks.push("unique".to_owned());
         }
         self.add_marks(&mut title, clone, marks, how);
-        out.item(depth, &title);
+        out.title(depth, &title);
     }
 
     /// How an instance is told of.

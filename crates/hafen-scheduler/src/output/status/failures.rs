@@ -25,7 +25,7 @@ struct Counted<'a> {
 impl<'a> Cluster<'a> {
     pub(super) fn list_failure_counts(&self, out: &mut Listing, depth: usize, only: &Only, ids: bool) {
         for (node, failures) in self.failure_counts(only) {
-            out.item(depth, &format!("Node: {}:", self.node(node).named(ids)));
+            out.node_title(depth, &self.node(node).named(ids));
             for Counted { name, threshold, count, last } in failures {
                 let last = if last > 0 { format!(" last-failure='{}'", moment(last)) } else { String::new() };
                 let words = format!("{name}: migration-threshold={threshold} fail-count={count}{last}");
@@ -53,6 +53,11 @@ impl<'a> Cluster<'a> {
             xml.close();
         }
         xml.close();
+    }
+
+    /// Whether there is a node whose history could be told.
+    pub(super) fn any_history(&self, only: &Only) -> bool {
+        self.node_indices().any(|node| self.node(node).online && only.node(node))
     }
 
     /// By node, in the order of the status section: the resources in its history that have failed.

@@ -60,13 +60,9 @@ impl<'a> Cluster<'a> {
         only: &Only,
         view: &MonitorView,
     ) -> bool {
-        let operations = self.operations(only);
-        let any = !operations.is_empty();
-        if any {
-            out.item(depth - 1, "Operations:");
-        }
-        for (node, done) in operations {
-            out.item(depth, &format!("Node: {}:", view.node_name(self.node(node))));
+        out.title(depth - 1, "Operations");
+        for (node, done) in self.operations(only) {
+            out.node_title(depth, &view.node_name(self.node(node)));
             for Done { name, resource, records } in done {
                 let about = match resource {
                     Some(resource) if !self.rsc(resource).orphan => {
@@ -83,22 +79,21 @@ impl<'a> Cluster<'a> {
                     }
                     _ => "orphan".to_owned(),
                 };
-                out.item(depth + 1, &format!("{name}: {about}:"));
+                out.title(depth + 1, &format!("{name}: {about}"));
                 for record in records {
                     out.item(depth + 2, &words(&record, view.timing));
                 }
             }
         }
-        any
+        self.any_history(only)
     }
 
     pub(super) fn operations_xml(&self, xml: &mut XmlWriter, only: &Only) {
-        let operations = self.operations(only);
-        if operations.is_empty() {
+        if !self.any_history(only) {
             return;
         }
         xml.open("node_history");
-        for (node, done) in operations {
+        for (node, done) in self.operations(only) {
             xml.open("node");
             xml.attribute("name", &self.node(node).uname);
             for Done { name, resource, records } in done {

@@ -77,7 +77,7 @@ impl<'a> Inquiry<'a> {
     pub fn resources(&self) -> Told {
         let (cluster, only) = (&self.cluster, Only::default());
         let how = How { description: true, placed: false, ..How::simulated(true, &only) };
-        let mut out = Listing { text: "Full List of Resources:\n".to_owned() };
+        let mut out = Listing { text: "Full List of Resources:\n".to_owned(), html: false };
         let mut xml = XmlWriter::default();
         xml.open("resources");
         let mut any = false;

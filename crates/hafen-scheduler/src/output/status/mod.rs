@@ -44,11 +44,17 @@ pub(super) struct Only {
     pub(super) nodes: Option<BTreeSet<NodeIndex>>,
     /// With all that contains them, and that they contain.
     pub(super) resources: Option<BTreeSet<ResourceId>>,
+    /// Those alone that were asked for.
+    named: Option<BTreeSet<ResourceId>>,
 }
 
 impl Only {
     pub(super) fn node(&self, node: NodeIndex) -> bool {
         self.nodes.as_ref().is_none_or(|nodes| nodes.contains(&node))
+    }
+
+    pub(super) fn named(&self, resource: ResourceId) -> bool {
+        self.named.as_ref().is_none_or(|named| named.contains(&resource))
     }
 
     pub(super) fn resource(&self, resource: ResourceId) -> bool {
@@ -101,27 +107,66 @@ pub(super) struct InstanceCounts {
     pub(super) blocked: usize,
 }
 
-/// A text made of nested lists.
+/// A text made of nested lists. For HTML each item holds the content of its element: titles are `h3`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
     pub(super) text: String,
+    pub(super) html: bool,
 }
+
+/// Words of one look: a class of the page's style sheet, or none.
+pub(super) type Span = (&'static str, String);
 
 impl Listing {
     /// Adds an item so many lists deep.
     pub(crate) fn item(&mut self, depth: usize, words: &str) {
+        if self.html { self.line(depth, &content(words)) } else { self.line(depth, words) }
+    }
+
+    fn line(&mut self, depth: usize, content: &str) {
         for _ in 0..depth {
             self.text.push_str("  ");
         }
         self.text.push_str("* ");
-        self.text.push_str(words);
+        self.text.push_str(content);
         self.text.push('\n');
+    }
+
+    /// Adds the title of a list that follows.
+    pub(super) fn title(&mut self, depth: usize, words: &str) {
+        if self.html {
+            self.line(depth, &format!("<h3>{}</h3>", content(words)));
+        } else {
+            self.line(depth, &format!("{words}:"));
+        }
+    }
+
+    /// The same for a list about a node.
+    pub(super) fn node_title(&mut self, depth: usize, name: &str) {
+        let words = if self.html { format!("{name}:") } else { format!("Node: {name}") };
+        self.title(depth, &words);
+    }
+
+    /// Adds an item whose words look different.
+    pub(super) fn spans(&mut self, depth: usize, spans: &[Span]) {
+        let of = |(class, words): &Span| match *class {
+            _ if !self.html => words.clone(),
+            "" => format!("<span>{}</span>", content(words)),
+            class => format!("<span class=\"{class}\">{}</span>", content(words)),
+        };
+        let line: String = spans.iter().map(of).collect();
+        self.line(depth, &line);
     }
 
     /// Separates two lists.
     pub(crate) fn gap(&mut self) {
         self.text.push('\n');
     }
+}
+
+/// Text as the content of an element of HTML.
+fn content(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 impl<'a> Cluster<'a> {

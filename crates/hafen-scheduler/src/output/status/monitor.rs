@@ -88,6 +88,8 @@ pub struct MonitorView {
     pub description: bool,
     /// When operations ran, and for how long.
     pub timing: bool,
+    /// Items are the content of elements of HTML, instead of text.
+    pub html: bool,
     /// What the constraints that are shown begin with.
     pub ban_prefix: String,
     /// Only this node, or those with this tag.
@@ -135,9 +137,15 @@ impl MonitorView {
     pub fn text(&self, cib: &Cib, now: u64, fencing: &str) -> String {
         let (cluster, counts) = unpacked(cib, now, self);
         let only = cluster.only(self);
-        let mut page = Page::default();
-        page.section(|out| cluster.list_summary(out, 0, self, counts));
-        if self.sections.has(Sections::MAINTENANCE) && cluster.properties.maintenance {
+        let mut page = Page { text: String::new(), html: self.html };
+        page.section(|out| cluster.list_summary(out, self, counts));
+        if self.sections.has(Sections::OPTIONS) && self.html {
+            page.section(|out| {
+                cluster.list_options(out);
+                true
+            });
+        }
+        if self.sections.has(Sections::MAINTENANCE) && cluster.properties.maintenance && !self.html {
             page.text(
                 "              *** Resource management is DISABLED ***\n  The cluster will not attempt to start, \
                  stop or recover services\n",
@@ -195,15 +203,15 @@ fn unpacked<'a>(cib: &'a Cib, now: u64, view: &MonitorView) -> (Cluster<'a>, Ins
 }
 
 /// Sections with empty lines between them.
-#[derive(Default)]
 struct Page {
     text: String,
+    html: bool,
 }
 
 impl Page {
     /// Adds a list, if `list` says that there is something in it. Its title is no item.
     fn section(&mut self, list: impl FnOnce(&mut Listing) -> bool) {
-        let mut out = Listing::default();
+        let mut out = Listing { text: String::new(), html: self.html };
         if list(&mut out) {
             self.text(out.text.strip_prefix("* ").unwrap_or(&out.text));
         }
@@ -236,23 +244,25 @@ impl Cluster<'_> {
         });
         let resources = view.resource.as_deref().map(|name| {
             let tagged = tagged(name);
-            let mut wanted = BTreeSet::new();
+            let mut wanted = (BTreeSet::new(), BTreeSet::new());
             for id in self.resource_ids() {
                 let known = self.rsc(id);
                 let is =
                     |name: &str| known.id == name || known.history_id == name || self.shown_name(id) == name;
                 if is(name) || tagged.iter().any(|name| is(name)) {
-                    wanted.extend(self.family(id));
+                    wanted.0.insert(id);
+                    wanted.1.extend(self.family(id));
                     let mut at = known.parent;
                     while let Some(parent) = at {
-                        wanted.insert(parent);
+                        wanted.1.insert(parent);
                         at = self.rsc(parent).parent;
                     }
                 }
             }
             wanted
         });
-        Only { nodes, resources }
+        let (named, resources) = resources.unzip();
+        Only { nodes, resources, named }
     }
 
     /// Whether a resource without a parent is listed.
@@ -274,22 +284,27 @@ impl Cluster<'_> {
             page.section(|out| self.list_resources_in(out, view, only));
         }
         if has(Sections::ATTRIBUTES) {
-            let mut out = Listing::default();
-            self.list_attributes(&mut out, 0, only, view.detail);
-            page.text(out.text.trim_start_matches(['\n', '*', ' ']));
+            page.section(|out| {
+                if out.html {
+                    return self.attributes_html(out, only, view.detail);
+                }
+                self.list_attributes(out, 0, only, view.detail);
+                out.text.drain(..out.text.len() - out.text.trim_start().len());
+                !out.text.is_empty()
+            });
         }
         if has(Sections::OPERATIONS) {
             page.section(|out| self.list_operations(out, 1, only, view));
         } else if has(Sections::FAIL_COUNTS) {
             page.section(|out| {
-                out.item(0, "Migration Summary:");
+                out.title(0, "Migration Summary");
                 self.list_failure_counts(out, 1, only, view.detail);
-                self.nodes.iter().any(|node| node.online)
+                self.any_history(only)
             });
         }
         if has(Sections::FAILURES) {
             page.section(|out| {
-                out.item(0, "Failed Resource Actions:");
+                out.title(0, "Failed Resource Actions");
                 let before = out.text.len();
                 self.list_failed_operations(out, 1, only, view.detail);
                 out.text.len() > before
@@ -298,51 +313,76 @@ impl Cluster<'_> {
     }
 
     fn list_nodes_in(&self, out: &mut Listing, view: &MonitorView, only: &Only) -> bool {
-        out.item(0, "Node List:");
-        let before = out.text.len();
-        if !view.by_node && !view.detail {
+        out.title(0, "Node List");
+        let nodes: Vec<_> = self.listed_nodes().into_iter().filter(|node| only.node(*node)).collect();
+        if !view.by_node && !view.detail && !out.html {
             self.list_nodes(out, 1, only);
-            return out.text.len() > before;
+            return !nodes.is_empty();
         }
-        let how = How { placed: false, description: true, ..view.how(only) };
-        for index in self.listed_nodes().into_iter().filter(|node| only.node(*node)) {
+        for &index in &nodes {
             let node = self.node(index);
-            if view.brief && view.by_node && node.running.is_empty() {
+            let idle = node.running.is_empty();
+            if view.brief && view.by_node && idle && !out.html {
                 continue;
             }
-            let kind = if node.remote { "RemoteNode" } else { "Node" };
-            let mut words = format!("{kind} {}: {}", view.node_name(node), self.node_words(index));
-            if view.detail && node.online && node.expected_up && !node.remote {
-                let version = node.attributes.get("#feature-set").map_or("<3.15.1", String::as_str);
-                words.push_str(&format!(", feature set {version}"));
-            }
-            let with_resources = view.by_node && view.sections.has(Sections::RESOURCES);
-            if with_resources {
-                words.push(':');
-            }
-            out.item(1, &words);
-            if !with_resources {
-                continue;
-            }
-            out.item(2, "Resources:");
-            if view.brief {
-                self.list_node_briefly(out, 3, index, how);
-                continue;
-            }
-            for resource in node.running.iter().filter(|resource| only.resource(**resource)) {
-                self.show_primitive(out, 3, *resource, how);
+            self.show_node(out, index, view);
+            let depth = if out.html { 3 } else { 2 };
+            if view.by_node && !(idle && out.html) {
+                out.title(depth, "Resources");
+                self.list_running(out, depth + 1, index, view, only);
             }
         }
-        out.text.len() > before
+        !nodes.is_empty()
+    }
+
+    fn show_node(&self, out: &mut Listing, index: NodeIndex, view: &MonitorView) {
+        let node = self.node(index);
+        let name = view.node_name(node);
+        if out.html {
+            let mut spans = self.node_spans(index, view.detail);
+            if view.by_node {
+                out.title(1, &format!("{name}:"));
+                spans.insert(0, ("", "Status:".to_owned()));
+                out.spans(2, &spans);
+            } else {
+                spans.insert(0, ("bold", format!("{name}:")));
+                out.spans(1, &spans);
+            }
+            return;
+        }
+        let kind = if node.remote { "RemoteNode" } else { "Node" };
+        let mut words = format!("{kind} {name}: {}", self.node_words(index));
+        if let Some(version) = self.feature_set(index).filter(|_| view.detail) {
+            words.push_str(&format!(", feature set {version}"));
+        }
+        if view.by_node { out.title(1, &words) } else { out.item(1, &words) }
+    }
+
+    fn list_running(
+        &self,
+        out: &mut Listing,
+        depth: usize,
+        node: NodeIndex,
+        view: &MonitorView,
+        only: &Only,
+    ) {
+        let how = How { placed: false, description: true, ..view.how(only) };
+        if view.brief {
+            self.list_node_briefly(out, depth, node, how);
+            return;
+        }
+        for resource in self.node(node).running.iter().filter(|resource| only.resource(**resource)) {
+            self.show_primitive(out, depth, *resource, how);
+        }
     }
 
     fn list_resources_in(&self, out: &mut Listing, view: &MonitorView, only: &Only) -> bool {
         let (title, none) = match (view.by_node, view.inactive) {
-            (true, _) => ("Inactive Resources:", "No inactive resources"),
-            (false, true) => ("Full List of Resources:", "No resources"),
-            (false, false) => ("Active Resources:", "No active resources"),
+            (true, _) => ("Inactive Resources", "No inactive resources"),
+            (false, true) => ("Full List of Resources", "No resources"),
+            (false, false) => ("Active Resources", "No active resources"),
         };
-        out.item(0, title);
+        out.title(0, title);
         let before = out.text.len();
         let how = How { description: view.how(only).description && !view.by_node, ..view.how(only) };
         if view.brief && !view.by_node {
@@ -366,8 +406,7 @@ impl Cluster<'_> {
         let described = view.detail || view.description;
         let how = How { inactive: true, description: described, ..view.how(only) };
         if has(Sections::NODES) {
-            let inside = view.by_node && has(Sections::RESOURCES);
-            let running = inside.then_some(How { description: true, ..how });
+            let running = view.by_node.then_some(How { description: true, ..how });
             xml.open("nodes");
             for node in self.listed_nodes().into_iter().filter(|node| only.node(*node)) {
                 self.node_xml(xml, node, running);
@@ -377,7 +416,7 @@ impl Cluster<'_> {
         if has(Sections::RESOURCES) {
             let tops: Vec<_> =
                 self.top.iter().copied().filter(|top| self.is_listed(*top, view, true, only)).collect();
-            if !tops.is_empty() {
+            if !tops.is_empty() || only.resources.is_some() && !self.top.is_empty() {
                 xml.open("resources");
                 for top in tops {
                     self.resource_xml(xml, top, how);
@@ -390,7 +429,7 @@ impl Cluster<'_> {
         }
         if has(Sections::OPERATIONS) {
             self.operations_xml(xml, only);
-        } else if has(Sections::FAIL_COUNTS) && self.nodes.iter().any(|node| node.online) {
+        } else if has(Sections::FAIL_COUNTS) && self.any_history(only) {
             self.failure_counts_xml(xml, only);
         }
         if has(Sections::FAILURES) && !self.shown_failures(only).is_empty() {

@@ -1,6 +1,6 @@
 //! The list of nodes: those of whom something special is to be said, then the others together.
 
-use super::{Listing, Only};
+use super::{Listing, Only, Span};
 use crate::model::{Cluster, NodeIndex};
 use crate::output::names::by_name;
 use crate::score::INFINITY;
@@ -83,10 +83,10 @@ impl Cluster<'_> {
     }
 
     /// A node's state in words, whatever it is.
-    pub(super) fn node_words(&self, index: NodeIndex) -> &'static str {
+    pub(super) fn node_words(&self, index: NodeIndex) -> String {
         match self.node_state(index) {
-            State::Online => "online",
-            State::Offline => "OFFLINE",
+            State::Online => "online".to_owned(),
+            State::Offline => "OFFLINE".to_owned(),
             State::Special(words) => words,
         }
     }
@@ -114,15 +114,59 @@ impl Cluster<'_> {
         } else if node.maintenance {
             if node.online { "maintenance" } else { "OFFLINE (maintenance)" }
         } else if node.online {
-            match self.health_of(index) {
-                Health::Red => "online (health is RED)",
-                Health::Yellow => "online (health is YELLOW)",
-                Health::Green => return State::Online,
+            if self.health_words(index).is_none() {
+                return State::Online;
             }
+            "online"
         } else {
             return State::Offline;
         };
-        State::Special(words)
+        let health = self.health_words(index).map_or("", |(_, words)| words);
+        State::Special(format!("{words}{health}"))
+    }
+
+    /// What is to be said of the health of a node that is online, and how it looks.
+    fn health_words(&self, index: NodeIndex) -> Option<(&'static str, &'static str)> {
+        match self.health_of(index) {
+            _ if !self.node(index).online => None,
+            Health::Red => Some(("health_red", " (health is RED)")),
+            Health::Yellow => Some(("health_yellow", " (health is YELLOW)")),
+            Health::Green => None,
+        }
+    }
+
+    /// A node's state on a page of HTML.
+    pub(super) fn node_spans(&self, index: NodeIndex, detail: bool) -> Vec<Span> {
+        let node = self.node(index);
+        let mut spans = vec![if node.online { ("online", " online") } else { ("offline", " OFFLINE") }];
+        match (node.standby_on_fail && node.online, node.standby, node.running.is_empty()) {
+            (true, _, true) => spans.push(("standby", " (in standby due to on-fail)")),
+            (true, _, false) => {
+                spans.push(("standby", " (in standby due to on-fail, with active resources)"));
+            }
+            (_, true, false) if node.online => {
+                spans.push(("standby", " (in standby, with active resources)"));
+            }
+            (_, true, _) => spans.push(("standby", " (in standby)")),
+            _ => {}
+        }
+        if node.maintenance {
+            spans.push(("maint", " (in maintenance mode)"));
+        }
+        spans.extend(self.health_words(index));
+        let mut spans: Vec<Span> =
+            spans.into_iter().map(|(class, words)| (class, words.to_owned())).collect();
+        if let Some(version) = self.feature_set(index).filter(|_| detail) {
+            spans.push(("", format!(", feature set {version}")));
+        }
+        spans
+    }
+
+    /// What a member's version can do. Nodes older than that do not tell.
+    pub(super) fn feature_set(&self, index: NodeIndex) -> Option<&str> {
+        let node = self.node(index);
+        (node.online && node.expected_up && !node.remote)
+            .then(|| node.attributes.get("#feature-set").map_or("<3.15.1", String::as_str))
     }
 }
 
@@ -131,5 +175,5 @@ enum State {
     Online,
     Offline,
     /// Worth a line of its own.
-    Special(&'static str),
+    Special(String),
 }

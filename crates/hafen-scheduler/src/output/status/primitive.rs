@@ -9,7 +9,22 @@ impl Cluster<'_> {
         let mut words = self.agent_words(resource);
         words.push_str(":\t");
         self.add_state(&mut words, resource, how);
-        out.item(depth, &words);
+        out.spans(depth, &[(self.look(resource), words)]);
+    }
+
+    fn look(&self, resource: ResourceId) -> &'static str {
+        let known = self.rsc(resource);
+        if !known.managed {
+            "rsc-managed"
+        } else if known.failed || known.running_on.is_empty() {
+            "rsc-failed"
+        } else if known.running_on.len() > 1 {
+            "rsc-multiple"
+        } else if known.failure_ignored {
+            "rsc-failure-ignored"
+        } else {
+            "rsc-ok"
+        }
     }
 
     fn agent_words(&self, resource: ResourceId) -> String {

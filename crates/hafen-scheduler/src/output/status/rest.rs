@@ -63,7 +63,7 @@ impl<'a> Cluster<'a> {
         if tickets.is_empty() {
             return false;
         }
-        out.item(depth - 1, "Tickets:");
+        out.title(depth - 1, "Tickets");
         for Ticket { id, granted, standby, last, .. } in tickets {
             let mut words = format!("{id}\t{}", if granted { "granted" } else { "revoked" });
             if standby {
@@ -106,11 +106,11 @@ impl<'a> Cluster<'a> {
     pub(super) fn bans(&self, only: &Only, prefix: &str) -> Vec<Ban> {
         let mut bans = Vec::new();
         for location in self.locations.iter().rev().filter(|location| location.id.starts_with(prefix)) {
-            if !only.resource(location.resource) {
+            if !only.named(location.resource) {
                 continue;
             }
-            for (node, score) in &location.nodes {
-                if *score < 0 && only.node(*node) {
+            for (node, score) in location.nodes.iter().rev() {
+                if *score < 0 {
                     bans.push(Ban {
                         id: location.id.clone(),
                         resource: self.rsc(location.resource).id.clone(),
@@ -126,7 +126,7 @@ impl<'a> Cluster<'a> {
 }
 
 pub(super) fn list_bans(out: &mut Listing, depth: usize, bans: &[Ban]) {
-    out.item(depth - 1, "Negative Location Constraints:");
+    out.title(depth - 1, "Negative Location Constraints");
     for Ban { id, resource, node, promoted, .. } in bans {
         let role = if *promoted { "in Promoted role " } else { "" };
         out.item(depth, &format!("{id}\tprevents {resource} from running {role}on {node}"));

@@ -1,9 +1,13 @@
 //! What a cluster is, in a few lines: who leads it, when it changed, and how much there is.
 
 use super::monitor::{MonitorView, Sections};
-use super::{InstanceCounts, Listing};
+use super::{InstanceCounts, Listing, Span};
 use crate::model::{Cluster, NoQuorumPolicy, Node};
 use crate::output::xml::XmlWriter;
+
+fn bold(words: &str) -> Span {
+    ("bold", words.to_owned())
+}
 
 impl Cluster<'_> {
     fn leader(&self) -> Option<&Node> {
@@ -26,92 +30,118 @@ impl Cluster<'_> {
         versions.len() > 1
     }
 
-    pub(super) fn list_summary(
-        &self,
-        out: &mut Listing,
-        depth: usize,
-        view: &MonitorView,
-        counts: InstanceCounts,
-    ) -> bool {
-        let mut lines = Vec::new();
+    pub(super) fn list_summary(&self, out: &mut Listing, view: &MonitorView, counts: InstanceCounts) -> bool {
+        let mut lines: Vec<Vec<Span>> = Vec::new();
         let has = |section| view.sections.has(section);
         if has(Sections::STACK) {
-            lines.push(format!("Stack: {}", self.stack()));
+            lines.push(vec![bold("Stack: "), ("", self.stack().to_owned())]);
         }
         if has(Sections::DC) || self.leader().is_none() {
-            lines.push(match self.leader() {
-                None => "Current DC: NONE".to_owned(),
-                Some(leader) => format!(
-                    "Current DC: {} (version {}) - {}partition {} quorum",
-                    view.node_name(leader),
-                    self.option("dc-version").unwrap_or("unknown"),
-                    if self.mixed() { "MIXED-VERSION " } else { "" },
-                    if self.properties.have_quorum { "with" } else { "WITHOUT" },
-                ),
-            });
+            lines.push(self.leader_line(view));
         }
         if has(Sections::TIMES) {
             let host = view.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
-            lines.push(format!("Last updated: {}{host}", view.now_words));
+            lines.push(vec![bold("Last updated: "), ("", format!("{}{host}", view.now_words))]);
             let root = self.document.root();
             let known = |name| root.attribute(name).filter(|value| !value.is_empty());
-            let mut words = format!("Last change:  {}", known("cib-last-written").unwrap_or_default());
+            let mut words = known("cib-last-written").unwrap_or_default().to_owned();
             for (before, name) in [("by", "update-user"), ("via", "update-client"), ("on", "update-origin")] {
                 if let Some(value) = known(name) {
                     words.push_str(&format!(" {before} {value}"));
                 }
             }
-            lines.push(words);
+            lines.push(vec![bold(if view.html { "Last change: " } else { "Last change:  " }), ("", words)]);
         }
         if has(Sections::COUNTS) {
             self.count_lines(&mut lines, counts);
         }
-        if has(Sections::OPTIONS) {
-            self.option_lines(&mut lines);
+        if has(Sections::OPTIONS) && !view.html {
+            lines.extend(self.option_lines().map(|line| vec![("", line)]));
         }
         if !lines.is_empty() {
-            out.item(depth, "Cluster Summary:");
+            out.title(0, "Cluster Summary");
             for line in &lines {
-                out.item(depth + 1, line);
+                out.spans(1, line);
             }
         }
         !lines.is_empty()
     }
 
-    fn count_lines(&self, lines: &mut Vec<String>, counts: InstanceCounts) {
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        let nodes = self.nodes.len();
-        lines.push(format!("{nodes} node{} configured", plural(nodes)));
-        let InstanceCounts { instances, disabled, blocked } = counts;
-        let mut words = format!("{instances} resource instance{} configured", plural(instances));
-        let mut remarks = Vec::new();
-        if disabled > 0 {
-            remarks.push(format!("{disabled} DISABLED"));
+    fn leader_line(&self, view: &MonitorView) -> Vec<Span> {
+        let mut line = vec![bold("Current DC: ")];
+        let Some(leader) = self.leader() else {
+            line.push(("warning", "NONE".to_owned()));
+            return line;
+        };
+        let version = self.option("dc-version").unwrap_or("unknown");
+        line.push(("", format!("{} (version {version}) -", view.node_name(leader))));
+        if self.mixed() {
+            line.push(("warning", " MIXED-VERSION".to_owned()));
         }
-        if blocked > 0 {
-            remarks.push(format!("{blocked} BLOCKED from further action due to failure"));
-        }
-        if !remarks.is_empty() {
-            words.push_str(&format!(" ({})", remarks.join(", ")));
-        }
-        lines.push(words);
+        line.push(("", " partition".to_owned()));
+        line.push(match self.properties.have_quorum {
+            true => ("", " with".to_owned()),
+            false => ("warning", " WITHOUT".to_owned()),
+        });
+        line.push(("", " quorum".to_owned()));
+        line
     }
 
-    fn option_lines(&self, lines: &mut Vec<String>) {
+    fn count_lines(&self, lines: &mut Vec<Vec<Span>>, counts: InstanceCounts) {
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let nodes = self.nodes.len();
+        lines.push(vec![("", format!("{nodes} node{} configured", plural(nodes)))]);
+        let InstanceCounts { instances, disabled, blocked } = counts;
+        let mut words = format!("{instances} resource instance{} configured", plural(instances));
+        let mut line = Vec::new();
+        if disabled > 0 {
+            line.push(("", format!("{words} ({disabled} ")));
+            line.push(bold("DISABLED"));
+            words.clear();
+        }
+        if blocked > 0 {
+            let before = if disabled > 0 { ", " } else { " (" };
+            line.push(("", format!("{words}{before}{blocked} ")));
+            line.push(bold("BLOCKED"));
+            words = " from further action due to failure".to_owned();
+        }
+        let end = if line.is_empty() { "" } else { ")" };
+        line.push(("", format!("{words}{end}")));
+        lines.push(line);
+    }
+
+    fn option_lines(&self) -> impl Iterator<Item = String> {
         let properties = &self.properties;
         let able = |yes: bool| if yes { "enabled" } else { "disabled" };
-        lines.push(format!("STONITH of failed nodes {}", able(properties.stonith)));
-        lines.push(format!("Cluster is {}", if properties.symmetric { "symmetric" } else { "asymmetric" }));
-        lines.push(format!(
-            "No quorum policy: {}",
-            match properties.no_quorum {
-                NoQuorumPolicy::Stop => "Stop ALL resources",
-                NoQuorumPolicy::Freeze => "Freeze resources",
-                NoQuorumPolicy::Ignore => "Ignore",
-                NoQuorumPolicy::Demote => "Demote promotable resources and stop all other resources",
-                NoQuorumPolicy::Suicide => "Suicide",
-            }
-        ));
+        let policy = match properties.no_quorum {
+            NoQuorumPolicy::Stop => "Stop ALL resources",
+            NoQuorumPolicy::Freeze => "Freeze resources",
+            NoQuorumPolicy::Ignore => "Ignore",
+            NoQuorumPolicy::Demote => "Demote promotable resources and stop all other resources",
+            NoQuorumPolicy::Suicide => "Suicide",
+        };
+        let symmetric = if properties.symmetric { "symmetric" } else { "asymmetric" };
+        [
+            format!("STONITH of failed nodes {}", able(properties.stonith)),
+            format!("Cluster is {symmetric}"),
+            format!("No quorum policy: {policy}"),
+        ]
+        .into_iter()
+    }
+
+    /// Cluster options on a page of HTML.
+    pub(super) fn list_options(&self, out: &mut Listing) {
+        out.title(0, "Config Options");
+        for line in self.option_lines() {
+            out.item(1, &line);
+        }
+        if self.properties.maintenance {
+            let rest = " (the cluster will not attempt to start, stop, or recover services)";
+            let label = ("", "Resource management: ".to_owned());
+            out.spans(1, &[label, bold("DISABLED"), ("", rest.to_owned())]);
+        } else {
+            out.item(1, "Resource management: enabled");
+        }
     }
 
     pub(super) fn overview_xml(&self, xml: &mut XmlWriter, view: &MonitorView, counts: InstanceCounts) {

@@ -56,9 +56,7 @@ impl Cluster<'_> {
             Health::Green => "green",
         };
         xml.attribute("health", health);
-        if node.online && node.expected_up && !node.remote {
-            // Nodes older than that do not tell.
-            let version = node.attributes.get("#feature-set").map_or("<3.15.1", String::as_str);
+        if let Some(version) = self.feature_set(index) {
             xml.attribute("feature_set", version);
         }
         xml.flag("shutdown", node.shutdown);
@@ -134,12 +132,14 @@ impl Cluster<'_> {
         let group = self.rsc(id);
         xml.open("group");
         xml.attribute("id", &group.id);
-        xml.attribute("number_resources", &group.children.len().to_string());
+        // Pacemaker counts from the first one that is shown.
+        let members = group.children.iter().skip_while(|member| !self.member_fits(**member, how));
+        xml.attribute("number_resources", &members.clone().count().to_string());
         xml.flag("maintenance", group.maintenance);
         xml.flag("managed", group.managed);
         xml.flag("disabled", self.is_disabled(id));
         self.description_xml(xml, id, how);
-        for member in group.children.iter().filter(|member| self.fits(**member, how)) {
+        for member in members.filter(|member| self.member_fits(**member, how)) {
             self.resource_xml(xml, *member, how);
         }
         xml.close();
