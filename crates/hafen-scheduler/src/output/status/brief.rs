@@ -21,47 +21,38 @@ impl Cluster<'_> {
         depth: usize,
         resources: &[ResourceId],
         totals: bool,
-    ) -> usize {
-        let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
-        for resource in resources {
-            let known = self.rsc(*resource);
-            if known.variant != Variant::Primitive {
-                continue;
-            }
-            let active = self.is_active(*resource, true);
-            if known.orphan && !active {
-                continue;
-            }
-            let kind = kinds.entry(self.agent_of(*resource)).or_default();
-            kind.total += 1;
-            for node in known.running_on.iter().filter(|_| active) {
-                *kind.active.entry(self.node(*node).uname.clone()).or_default() += 1;
-            }
-        }
-        let mut lines = 0;
-        for (agent, Kind { total, active }) in kinds {
+    ) {
+        for (agent, Kind { total, active }) in self.kinds(resources.iter().copied()) {
             for (node, count) in &active {
                 let of = if totals { format!("{count}/{total}") } else { count.to_string() };
                 out.item(depth, &format!("{of}\t({agent}):\tActive {node}"));
-                lines += 1;
             }
             if active.is_empty() && totals {
                 out.item(depth, &format!("0/{total}\t({agent}):\tActive"));
-                lines += 1;
             }
         }
-        lines
     }
 
-    /// A node's resources by agent.
+    /// A node's resources by agent; what runs on other nodes, too, is counted there once more.
     pub(super) fn list_node_briefly(&self, out: &mut Listing, depth: usize, node: NodeIndex, how: How<'_>) {
-        let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
-        for resource in self.node(node).running.iter().filter(|resource| how.only.resource(**resource)) {
-            *kinds.entry(self.agent_of(*resource)).or_default() += 1;
+        let running = self.node(node).running.iter().copied().filter(|resource| how.only.resource(*resource));
+        for (agent, Kind { active, .. }) in self.kinds(running) {
+            for count in active.values() {
+                out.item(depth, &format!("{count}\t({agent}):\tActive "));
+            }
         }
-        for (agent, count) in kinds {
-            out.item(depth, &format!("{count}\t({agent}):\tActive "));
+    }
+
+    fn kinds(&self, resources: impl Iterator<Item = ResourceId>) -> BTreeMap<String, Kind> {
+        let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
+        for resource in resources.filter(|resource| self.rsc(*resource).variant == Variant::Primitive) {
+            let kind = kinds.entry(self.agent_of(resource)).or_default();
+            kind.total += 1;
+            for node in self.rsc(resource).running_on.iter().filter(|_| self.is_active(resource, true)) {
+                *kind.active.entry(self.node(*node).uname.clone()).or_default() += 1;
+            }
         }
+        kinds
     }
 
     /// Whether a member of a group is shown: an instance of a clone is shown with all of its members.

@@ -65,7 +65,7 @@ impl<'a> Cluster<'a> {
             out.node_title(depth, &view.node_name(self.node(node)));
             for Done { name, resource, records } in done {
                 let about = match resource {
-                    Some(resource) if !self.rsc(resource).orphan => {
+                    Some(resource) => {
                         let recorded = self.recorded_failures(resource, node);
                         let mut about =
                             format!("migration-threshold={}", self.rsc(resource).migration_threshold);
@@ -77,7 +77,7 @@ impl<'a> Cluster<'a> {
                         }
                         about
                     }
-                    _ => "orphan".to_owned(),
+                    None => "orphan".to_owned(),
                 };
                 out.title(depth + 1, &format!("{name}: {about}"));
                 for record in records {
@@ -100,7 +100,7 @@ impl<'a> Cluster<'a> {
                 xml.open("resource_history");
                 xml.attribute("id", &name);
                 match resource {
-                    Some(resource) if !self.rsc(resource).orphan => {
+                    Some(resource) => {
                         let recorded = self.recorded_failures(resource, node);
                         xml.flag("orphan", false);
                         let threshold = self.rsc(resource).migration_threshold;
@@ -112,7 +112,7 @@ impl<'a> Cluster<'a> {
                             xml.attribute("last-failure", &moment(recorded.last));
                         }
                     }
-                    _ => xml.flag("orphan", true),
+                    None => xml.flag("orphan", true),
                 }
                 for record in records {
                     record_xml(xml, &record);

@@ -157,7 +157,7 @@ impl MonitorView {
             page.section(|out| cluster.list_tickets(out, 1));
         }
         if self.sections.has(Sections::BANS) {
-            let bans = cluster.bans(&only, &self.ban_prefix);
+            let bans = cluster.bans(&only, self);
             page.section(|out| {
                 list_bans(out, 1, &bans);
                 !bans.is_empty()
@@ -180,7 +180,7 @@ impl MonitorView {
             cluster.tickets_xml(&mut xml);
         }
         if self.sections.has(Sections::BANS) {
-            let bans = cluster.bans(&only, &self.ban_prefix);
+            let bans = cluster.bans(&only, self);
             if !bans.is_empty() {
                 bans_xml(&mut xml, &bans);
             }
@@ -384,7 +384,7 @@ impl Cluster<'_> {
         };
         out.title(0, title);
         let before = out.text.len();
-        let how = How { description: view.how(only).description && !view.by_node, ..view.how(only) };
+        let how = view.how(only);
         if view.brief && !view.by_node {
             let tops: Vec<ResourceId> = self.top.iter().copied().filter(|top| only.resource(*top)).collect();
             self.list_briefly(out, 1, &tops, view.inactive);
@@ -416,7 +416,7 @@ impl Cluster<'_> {
         if has(Sections::RESOURCES) {
             let tops: Vec<_> =
                 self.top.iter().copied().filter(|top| self.is_listed(*top, view, true, only)).collect();
-            if !tops.is_empty() || only.resources.is_some() && !self.top.is_empty() {
+            if !tops.is_empty() || only.resources.is_some() && self.listed_resources().next().is_some() {
                 xml.open("resources");
                 for top in tops {
                     self.resource_xml(xml, top, how);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::failures::moment;
-use super::{Listing, Only};
+use super::{Listing, MonitorView, Only};
 use crate::model::{Cluster, Role};
 use crate::output::xml::XmlWriter;
 use crate::score;
@@ -23,6 +23,8 @@ pub(super) struct Ban {
     id: String,
     resource: String,
     node: String,
+    /// The node as text names it.
+    node_words: String,
     score: i32,
     promoted: bool,
 }
@@ -102,19 +104,21 @@ impl<'a> Cluster<'a> {
         xml.close();
     }
 
-    /// Constraints with negative scores, the last first; of a cluster whose constraints were unpacked. `prefix` is what ids begin with.
-    pub(super) fn bans(&self, only: &Only, prefix: &str) -> Vec<Ban> {
+    /// Constraints with negative scores, the last first; of a cluster whose constraints were unpacked.
+    pub(super) fn bans(&self, only: &Only, view: &MonitorView) -> Vec<Ban> {
         let mut bans = Vec::new();
-        for location in self.locations.iter().rev().filter(|location| location.id.starts_with(prefix)) {
-            if !only.named(location.resource) {
+        for location in self.locations.iter().rev() {
+            let id = location.rule.as_ref().unwrap_or(&location.id);
+            if !id.starts_with(&view.ban_prefix) || !only.named(location.resource) {
                 continue;
             }
             for (node, score) in location.nodes.iter().rev() {
                 if *score < 0 {
                     bans.push(Ban {
-                        id: location.id.clone(),
+                        id: id.clone(),
                         resource: self.rsc(location.resource).id.clone(),
                         node: self.node(*node).uname.clone(),
+                        node_words: view.node_name(self.node(*node)),
                         score: *score,
                         promoted: location.role == Some(Role::Promoted),
                     });
@@ -127,15 +131,15 @@ impl<'a> Cluster<'a> {
 
 pub(super) fn list_bans(out: &mut Listing, depth: usize, bans: &[Ban]) {
     out.title(depth - 1, "Negative Location Constraints");
-    for Ban { id, resource, node, promoted, .. } in bans {
+    for Ban { id, resource, node_words, promoted, .. } in bans {
         let role = if *promoted { "in Promoted role " } else { "" };
-        out.item(depth, &format!("{id}\tprevents {resource} from running {role}on {node}"));
+        out.item(depth, &format!("{id}\tprevents {resource} from running {role}on {node_words}"));
     }
 }
 
 pub(super) fn bans_xml(xml: &mut XmlWriter, bans: &[Ban]) {
     xml.open("bans");
-    for Ban { id, resource, node, score, promoted } in bans {
+    for Ban { id, resource, node, score, promoted, .. } in bans {
         xml.open("ban");
         xml.attribute("id", id);
         xml.attribute("resource", resource);
