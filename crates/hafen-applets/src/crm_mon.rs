@@ -22,6 +22,8 @@ const DESCRIPTION: char = '\u{12}';
 pub(super) const HTML_CGI: char = '\u{13}';
 pub(super) const HTML_TITLE: char = '\u{14}';
 pub(super) const HTML_STYLE: char = '\u{15}';
+/// Set for the process that goes on in the background.
+const IN_BACKGROUND: &str = "HAFEN_CRM_MON_IN_BACKGROUND";
 /// How often the state is shown anew.
 const INTERVAL_MS: u64 = 5000;
 
@@ -136,8 +138,8 @@ fn watch(given: &Given, words: &[String]) -> Result<ExitCode, Failed> {
         return Err(Failed::new(CrmExit::Unimplemented, text));
     }
     let form = form(given)?;
-    let asked = view(given, form).and_then(|view| Ok((view, interval(given)?)));
-    let (view, interval) = match asked {
+    let asked = asked(given, form).and_then(|asked| Ok((asked, interval(given)?)));
+    let (asked, interval) = match asked {
         Ok(asked) => asked,
         Err(failed) if form == Form::Xml => {
             let exit = failed.exit;
@@ -146,18 +148,21 @@ fn watch(given: &Given, words: &[String]) -> Result<ExitCode, Failed> {
         }
         Err(failed) => return Err(failed),
     };
-    let once =
-        given.has('1') || source::file().is_some() || matches!(form, Form::Xml | Form::OldXml | Form::None);
-    if given.has('d') && !once {
-        if !given.has(OUTPUT_TO) {
+    let without_end = matches!(form, Form::Text | Form::Html) || given.has('d');
+    let once = given.has('1') || source::file().is_some() || !without_end;
+    if given.has('d') && !once && std::env::var_os(IN_BACKGROUND).is_none() {
+        if given.value(&[OUTPUT_TO]).is_none_or(|file| file == output::STANDARD_INPUT) {
             return Err(Failed::usage(
-                "--daemonize requires at least one of --output-to and --external-agent",
+                "--daemonize requires at least one of --output-to (with value not set to '-') and \
+                 --external-agent",
             ));
         }
         return go_to_background(given, words);
     }
+    let mut seen = false;
     loop {
-        let outcome = draw(form, &view);
+        let outcome = draw(form, &asked);
+        seen |= outcome.is_ok();
         let exit = outcome.as_ref().map_or_else(|failed| failed.exit, |_| CrmExit::Ok);
         let text = match (form, outcome) {
             (Form::Xml, outcome) => output::xml(SPEC.name, words, &outcome, exit),
@@ -167,12 +172,12 @@ fn watch(given: &Given, words: &[String]) -> Result<ExitCode, Failed> {
             (Form::Html, Ok(printed)) => html::page(&printed.text, given),
             (Form::Text, Ok(printed)) => printed.text,
             (Form::None, Ok(_)) => String::new(),
-            (_, Err(failed)) if once => return Err(failed),
-            // The cluster may come back.
+            (_, Err(failed)) if !seen => return Err(failed),
+            // A cluster that was there may come back.
             (_, Err(failed)) => failed.complaints(SPEC.name).join("\n") + "\n",
         };
         let written = output::write(given, &text);
-        if once || written.is_err() {
+        if once || !seen || written.is_err() {
             return Ok(ExitCode::from(if written.is_err() { CrmExit::CannotCreate } else { exit } as u8));
         }
         std::thread::sleep(Duration::from_millis(interval));
@@ -184,21 +189,27 @@ fn go_to_background(given: &Given, words: &[String]) -> Result<ExitCode, Failed>
     use std::os::unix::process::CommandExt as _;
     let failed = |error: std::io::Error| Failed::new(CrmExit::Error, error.to_string());
     let program = std::env::current_exe().map_err(failed)?;
-    let rest = words.iter().filter(|word| !matches!(word.as_str(), "-d" | "--daemonize"));
     let mut command = Command::new(program);
-    command.arg0(SPEC.name).args(rest).process_group(0);
+    command.arg0(SPEC.name).args(words).env(IN_BACKGROUND, "1").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = command.spawn().map_err(failed)?;
     if let Some(file) = given.value(&['p']) {
-        std::fs::write(file, format!("{}\n", child.id())).map_err(failed)?;
+        std::fs::write(file, format!("{:>10}\n", child.id())).map_err(failed)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn view(given: &Given, form: Form) -> Result<MonitorView, Failed> {
+/// What is to be drawn.
+struct Asked {
+    view: MonitorView,
+    /// Each fencing, also where a newer one was alike.
+    every_fencing: bool,
+}
+
+fn asked(given: &Given, form: Form) -> Result<Asked, Failed> {
     let in_xml = matches!(form, Form::Xml | Form::OldXml);
     let chosen = sections::chosen(given, in_xml, form == Form::Html)?;
-    Ok(MonitorView {
+    let view = MonitorView {
         sections: chosen.sections,
         by_node: given.has('n'),
         inactive: given.has('r'),
@@ -212,10 +223,11 @@ fn view(given: &Given, form: Form) -> Result<MonitorView, Failed> {
         resource: given.value(&[RESOURCE]).map(str::to_owned),
         now_words: String::new(),
         host: None,
-    })
+    };
+    Ok(Asked { view, every_fencing: chosen.every_fencing })
 }
 
-fn draw(form: Form, view: &MonitorView) -> Result<Printed, Failed> {
+fn draw(form: Form, asked: &Asked) -> Result<Printed, Failed> {
     let mut source = Source::open().map_err(|failed| match failed.exit {
         CrmExit::Disconnected => Failed::new(failed.exit, "Connection to cluster failed: Connection refused"),
         _ => failed,
@@ -224,7 +236,7 @@ fn draw(form: Form, view: &MonitorView) -> Result<Printed, Failed> {
     hafen_cib::upgrade::upgrade(&mut cib);
     let now = output::now();
     let seconds = i64::try_from(now).unwrap_or(i64::MAX);
-    let mut view = MonitorView { now_words: output::date(seconds).unwrap_or_default(), ..view.clone() };
+    let mut view = MonitorView { now_words: output::date(seconds).unwrap_or_default(), ..asked.view.clone() };
     let mut records = Vec::new();
     if let Some(client) = source.daemon() {
         view.host = Some(own_host(client)?.name);
@@ -239,7 +251,7 @@ fn draw(form: Form, view: &MonitorView) -> Result<Printed, Failed> {
         let xml = view.xml(&cib, now, &fencing_xml(&records, &view));
         printed.xml = xml.lines().map(|line| format!("  {line}\n")).collect();
     } else {
-        printed.text = view.text(&cib, now, &fencing_text(&records, &view));
+        printed.text = view.text(&cib, now, &fencing_text(&records, &view, asked.every_fencing));
     }
     Ok(printed)
 }
@@ -257,11 +269,14 @@ fn fencings<'a>(records: &'a [FenceRecord], view: &MonitorView) -> Vec<&'a Fence
     shown.filter(wanted).collect()
 }
 
-fn fencing_text(records: &[FenceRecord], view: &MonitorView) -> String {
-    let shown = fencings(records, view);
+fn fencing_text(records: &[FenceRecord], view: &MonitorView, all: bool) -> String {
+    let mut shown = fencings(records, view);
+    if !all {
+        shown = history::newest_of_each(shown);
+    }
     let title = |words: &str| if view.html { format!("<h3>{words}</h3>\n") } else { format!("{words}:\n") };
     let words = |record: &FenceRecord| {
-        let text = history::text(record, true);
+        let text = history::text(record, all);
         if view.html { output::content(&text) } else { text }
     };
     let list = |name: &str, chosen: &dyn Fn(&FenceRecord) -> bool| {

@@ -27,12 +27,14 @@ const DEFAULT: Sections = SUMMARY
 pub(super) struct Chosen {
     pub(super) sections: Sections,
     pub(super) ban_prefix: String,
+    /// Each fencing, also where a newer one was alike.
+    pub(super) every_fencing: bool,
 }
 
 pub(super) fn chosen(given: &Given, in_xml: bool, in_html: bool) -> Result<Chosen, Failed> {
     let all = if in_xml || in_html { Sections::ALL } else { Sections::ALL.without(Sections::OPTIONS) };
     let default = if in_xml { Sections::ALL } else { DEFAULT };
-    let mut chosen = Chosen { sections: default, ban_prefix: String::new() };
+    let mut chosen = Chosen { sections: default, ban_prefix: String::new(), every_fencing: in_xml };
     for (letter, value) in &given.options {
         let value = value.as_deref().unwrap_or_default();
         let add = match letter {
@@ -46,6 +48,7 @@ pub(super) fn chosen(given: &Given, in_xml: bool, in_html: bool) -> Result<Chose
             }
             'm' => {
                 chosen.sections = chosen.sections.without(FENCING);
+                chosen.every_fencing = in_xml || value == "3";
                 match value {
                     "0" => Sections::default(),
                     "1" => Sections::FENCING_FAILED.with(Sections::FENCING_PENDING),

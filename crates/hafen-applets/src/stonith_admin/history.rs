@@ -19,6 +19,18 @@ pub(crate) fn shown(records: &[FenceRecord], all: bool, in_xml: bool) -> Vec<&Fe
     newest
 }
 
+/// Without those to which a newer one is alike; what is under way stays.
+pub(crate) fn newest_of_each(mut newest_first: Vec<&FenceRecord>) -> Vec<&FenceRecord> {
+    let mut known = Vec::new();
+    newest_first.retain(|record| {
+        let alike = (&record.target, &record.action, &record.by, &record.origin, record.outcome);
+        let is_new = record.outcome == FenceOutcome::Pending || !known.contains(&alike);
+        known.push(alike);
+        is_new
+    });
+    newest_first
+}
+
 /// What was done, in the words of a sentence.
 fn deed(action: &str) -> &str {
     match action {
@@ -95,4 +107,38 @@ pub(crate) fn xml(record: &FenceRecord) -> String {
         xml += &format!(" completed=\"{when}\"");
     }
     xml + "/>"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_fencings_alike_the_newest_is_kept_and_all_that_are_under_way() {
+        let record = |action: &str, began_ms, outcome| FenceRecord {
+            id: began_ms.to_string(),
+            target: "host2".to_owned(),
+            action: action.to_owned(),
+            origin: None,
+            cause: "lost".to_owned(),
+            by: Some("host1".to_owned()),
+            tried: Vec::new(),
+            proof: None,
+            began_ms,
+            ended_ms: Some(began_ms),
+            outcome,
+            error: None,
+        };
+        let records = [
+            record("off", 1, FenceOutcome::Succeeded),
+            record("off", 2, FenceOutcome::Failed),
+            record("off", 3, FenceOutcome::Succeeded),
+            record("off", 4, FenceOutcome::Pending),
+            record("reboot", 5, FenceOutcome::Succeeded),
+            record("off", 6, FenceOutcome::Pending),
+        ];
+        let kept = newest_of_each(shown(&records, true, false));
+        let kept: Vec<&str> = kept.iter().map(|record| record.id.as_str()).collect();
+        assert_eq!(kept, ["6", "5", "4", "3", "2"]);
+    }
 }
