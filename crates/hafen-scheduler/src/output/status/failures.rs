@@ -108,8 +108,7 @@ impl<'a> Cluster<'a> {
         };
         let shown = |(node, operation): &&(NodeIndex, Element<'a>)| {
             only.node(*node)
-                && (only.resources.is_none()
-                    || resource(*operation).is_some_and(|known| only.resource(known)))
+                && (only.resources.is_none() || resource(*operation).is_some_and(|known| only.named(known)))
         };
         self.failed_operations.iter().filter(shown).copied().collect()
     }

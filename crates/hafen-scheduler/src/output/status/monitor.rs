@@ -247,8 +247,12 @@ impl Cluster<'_> {
             let mut wanted = (BTreeSet::new(), BTreeSet::new());
             for id in self.resource_ids() {
                 let known = self.rsc(id);
-                let is =
-                    |name: &str| known.id == name || known.history_id == name || self.shown_name(id) == name;
+                let is = |name: &str| {
+                    known.id == name
+                        || known.history_id == name
+                        || self.shown_name(id) == name
+                        || self.is_first(id, name)
+                };
                 if is(name) || tagged.iter().any(|name| is(name)) {
                     wanted.0.insert(id);
                     wanted.1.extend(self.family(id));
@@ -263,6 +267,13 @@ impl Cluster<'_> {
         });
         let (named, resources) = resources.unzip();
         Only { nodes, resources, named }
+    }
+
+    /// Whether it is the instance that a name without a number means where instances differ.
+    fn is_first(&self, id: ResourceId, name: &str) -> bool {
+        let clone = self.rsc(id).parent.map(|parent| self.rsc(parent));
+        clone.is_some_and(|clone| clone.unique && clone.children.first() == Some(&id))
+            && crate::input::status::base_name(&self.rsc(id).id) == name
     }
 
     /// Whether a resource without a parent is listed.
@@ -321,13 +332,12 @@ impl Cluster<'_> {
         }
         for &index in &nodes {
             let node = self.node(index);
-            let idle = node.running.is_empty();
-            if view.brief && view.by_node && idle && !out.html {
+            if view.brief && view.by_node && !out.html && !node.running.iter().any(|id| only.resource(*id)) {
                 continue;
             }
             self.show_node(out, index, view);
             let depth = if out.html { 3 } else { 2 };
-            if view.by_node && !(idle && out.html) {
+            if view.by_node && !(out.html && node.running.is_empty()) {
                 out.title(depth, "Resources");
                 self.list_running(out, depth + 1, index, view, only);
             }
