@@ -424,12 +424,12 @@ impl Cluster<'_> {
             xml.close();
         }
         if has(Sections::RESOURCES) {
-            let tops: Vec<_> =
-                self.top.iter().copied().filter(|top| self.is_listed(*top, view, true, only)).collect();
-            if !tops.is_empty() || only.resources.is_some() && self.listed_resources().next().is_some() {
+            // What a filter by resources keeps back opens the list all the same.
+            let any = Only { resources: None, ..only.clone() };
+            if self.top.iter().any(|top| self.is_listed(*top, view, true, &any)) {
                 xml.open("resources");
-                for top in tops {
-                    self.resource_xml(xml, top, how);
+                for top in self.top.iter().filter(|top| self.is_listed(**top, view, true, only)) {
+                    self.resource_xml(xml, *top, how);
                 }
                 xml.close();
             }
