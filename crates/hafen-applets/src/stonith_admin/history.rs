@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn of_fencings_alike_the_newest_is_kept_and_all_that_are_under_way() {
-        let record = |action: &str, began_ms, outcome| FenceRecord {
+        let record = |action: &str, began_ms: u64, outcome| FenceRecord {
             id: began_ms.to_string(),
             target: "host2".to_owned(),
             action: action.to_owned(),
