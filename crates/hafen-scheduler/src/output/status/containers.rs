@@ -59,15 +59,16 @@ impl Cluster<'_> {
         let mut promoted: Vec<NodeIndex> = Vec::new();
         let mut started: Vec<NodeIndex> = Vec::new();
         for instance in known.children.iter().filter(|instance| self.fits(**instance, how)) {
+            let primitive = self.rsc(*instance).variant == Variant::Primitive;
+            let told = how.inactive || primitive || self.is_active(*instance, false);
             if how.detail {
-                let primitive = self.rsc(*instance).variant == Variant::Primitive;
-                if how.inactive || primitive || self.is_active(*instance, false) {
+                if told {
                     self.show_instance(out, depth + 1, *instance, how);
                 }
                 continue;
             }
             match self.instance_view(clone, *instance) {
-                View::Alone if how.inactive || how.instances || self.is_active(*instance, false) => {
+                View::Alone if told => {
                     self.show_instance(out, depth + 1, *instance, how);
                 }
                 View::Alone => {}

@@ -98,7 +98,7 @@ impl<'a> Inquiry<'a> {
     pub fn state(&self, id: &str) -> Told {
         let Some(resource) = self.resource(id) else { return Told::default() };
         let (cluster, only) = (&self.cluster, Only::default());
-        let how = How { inactive: false, instances: true, ..How::simulated(true, &only) };
+        let how = How { inactive: false, ..How::simulated(true, &only) };
         let mut out = Listing::default();
         cluster.show_resource(&mut out, 0, resource, how);
         let is_title = |line: &&str| {

@@ -70,8 +70,6 @@ pub(super) struct How<'h> {
     pub(super) pending: bool,
     /// With what does not run.
     pub(super) inactive: bool,
-    /// With those instances that do not run of which each is told by itself.
-    pub(super) instances: bool,
     /// A line for each instance of a clone.
     pub(super) detail: bool,
     /// Counts by agent instead of names.
@@ -86,16 +84,7 @@ pub(super) struct How<'h> {
 impl<'h> How<'h> {
     /// As `crm_simulate` shows them.
     pub(super) fn simulated(pending: bool, only: &'h Only) -> How<'h> {
-        How {
-            pending,
-            inactive: true,
-            instances: false,
-            detail: false,
-            brief: false,
-            description: false,
-            placed: true,
-            only,
-        }
+        How { pending, inactive: true, detail: false, brief: false, description: false, placed: true, only }
     }
 }
 

@@ -123,7 +123,6 @@ impl MonitorView {
         How {
             pending: true,
             inactive: self.inactive,
-            instances: false,
             detail: self.detail,
             brief: self.brief,
             description: self.description || self.detail,
