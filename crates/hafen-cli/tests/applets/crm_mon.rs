@@ -82,3 +82,23 @@ fn crm_mon_ends_where_no_cluster_is() {
     assert_eq!(code, 64);
     assert!(said.contains("--daemonize requires at least one of --output-to"), "{said}");
 }
+
+#[test]
+fn crm_mon_tells_as_many_fencings_as_are_asked_for() {
+    let daemon = FakeDaemon::start();
+    let pending = "  * reboot of host2 pending: delegate=host1, client=hafen, origin=host1";
+    let succeeded = "  * turning off of host2 successful: delegate=host1, client=hafen, origin=host1";
+    let when = "'2023-11-14 22:13:21.250000Z'";
+    let cases = [
+        ("0", String::new()),
+        ("1", format!("Pending Fencing Actions:\n{pending}")),
+        ("2", format!("Fencing History:\n{pending}\n{succeeded}, last-successful={when}")),
+        ("3", format!("Fencing History:\n{pending}\n{succeeded}, completed={when}")),
+    ];
+    for (level, printed) in cases {
+        let line = format!("crm_mon -1 --exclude=all --include=dc -m {level}");
+        let (code, out, said) = outcome(&run(Some(&daemon), &line));
+        let fencings = out.split_once("\n\n").map_or("", |(_, rest)| rest);
+        assert_eq!((code, fencings), (0, printed.as_str()), "{line}: {said}");
+    }
+}
