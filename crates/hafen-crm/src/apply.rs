@@ -234,6 +234,9 @@ pub(crate) fn is_old_schema(cib: &Cib) -> bool {
 
 /// Where the schema has no `master` and no `acl_user` any more, what stands for them today.
 fn modernise(cib: &Cib, draft: &mut Draft) {
+    if has_old_rights(cib) && draft.name == "acl_role" {
+        old_rights(draft);
+    }
     if is_old_schema(cib) {
         return;
     }
@@ -263,6 +266,27 @@ fn modernise(cib: &Cib, draft: &mut Draft) {
         draft.name = "acl_target".to_string();
         for child in &mut draft.children {
             child.name = "role".to_string();
+        }
+    }
+}
+
+/// Whether a schema is of the time when rights were elements of their own.
+pub(crate) fn has_old_rights(cib: &Cib) -> bool {
+    cib.root().attribute("validate-with").is_some_and(|name| name.starts_with("pacemaker-1."))
+}
+
+/// The rights of a role as such a schema has them.
+pub(crate) fn old_rights(draft: &mut Draft) {
+    for right in draft.children.iter_mut().filter(|child| child.name == "acl_permission") {
+        let Some(at) = right.attributes.iter().position(|(name, _)| name == "kind") else { continue };
+        right.name = right.attributes.remove(at).1;
+        right.id = Id::Made(right.name.clone());
+        for (name, _) in &mut right.attributes {
+            match name.as_str() {
+                "reference" => *name = "ref".to_string(),
+                "object-type" => *name = "tag".to_string(),
+                _ => {}
+            }
         }
     }
 }

@@ -93,11 +93,10 @@ pub(crate) fn monitor(cib: &mut Cib, statement: &Statement) -> Result<(), Diagno
     if operations.is_some_and(|set| set.children_named("op").any(same)) {
         return wrong(format!("`{id}` has a monitor with the interval {} already", interval.unwrap_or("")));
     }
-    let above = operations.and_then(Element::id).unwrap_or(id).to_string();
     let (owner, operations) = (owner.node(), operations.map(Element::node));
     let document = cib.document_mut();
     let operations = operations.unwrap_or_else(|| document.append_element(owner, "operations"));
-    statement.draft.build(document, operations, usize::MAX, &above);
+    statement.draft.build(document, operations, usize::MAX, id);
     Ok(())
 }
 

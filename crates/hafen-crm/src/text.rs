@@ -88,9 +88,12 @@ impl Reader<'_> {
         }
     }
 
-    fn skip_line(&mut self) {
-        while self.peek().is_some_and(|char| char != '\n') {
-            self.next();
+    /// Step over a comment. It can be continued: who comments out the first line of a statement means all of it.
+    fn skip_comment(&mut self) {
+        while let Some(char) = self.peek().filter(|char| *char != '\n') {
+            if char != '\\' || !self.continuation() {
+                self.at += char.len_utf8();
+            }
         }
     }
 
@@ -167,7 +170,7 @@ pub(crate) fn lines(text: &str, problems: &mut Vec<Diagnostic>) -> Vec<Line> {
                 continue;
             }
             Some('#') => {
-                reader.skip_line();
+                reader.skip_comment();
                 continue;
             }
             Some(_) => lines.push(line(&mut reader, problems)),

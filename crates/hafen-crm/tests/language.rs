@@ -1,9 +1,12 @@
 //! Mistakes and their words, round trips, and texts that are no configuration.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test reads its cases")]
 
+mod common;
+
 use std::path::Path;
 
-use hafen_cib::{Cib, Element};
+use common::shape::shape;
+use hafen_cib::Cib;
 use hafen_crm::{Filter, Mode, apply, parse, show, wrong_encoding};
 
 fn told(text: &str) -> String {
@@ -88,44 +91,6 @@ fn the_file_of_the_book() {
     apply(&mut cib, &parse(text).expect("it parses"), Mode::Update).expect("it applies");
     let shown = "primitive stonith-node1 stonith:null \\\n\tparams hostlist=node1\nlocation l-stonith-node1 stonith-node1 -inf: node1\n";
     assert_eq!(show(&cib, &Filter::default()), shown);
-}
-
-/// The configuration without the ids inside of objects, sections and objects in an order of their own.
-fn shape(cib: &Cib) -> Vec<String> {
-    fn write(element: Element<'_>, top: bool, into: &mut String) {
-        let keeps_id = top
-            || matches!(
-                element.name(),
-                "primitive" | "group" | "resource_ref" | "obj_ref" | "role" | "role_ref"
-            );
-        let mut attributes: Vec<(&str, &str)> = element
-            .attributes()
-            .filter(|(name, _)| keeps_id && element.name() != "fencing-level" || *name != "id")
-            .collect();
-        attributes.retain(|(name, value)| element.name() != "node" || (*name, *value) != ("type", "member"));
-        attributes.sort_unstable();
-        *into += &format!("<{} {attributes:?}", element.name());
-        let is_member = |child: &Element<'_>| matches!(child.name(), "primitive" | "group");
-        for child in
-            element.children().filter(|child| !is_member(child)).chain(element.children().filter(is_member))
-        {
-            write(child, false, into);
-        }
-        into.push('>');
-    }
-    let mut objects: Vec<String> = cib
-        .configuration()
-        .into_iter()
-        .flat_map(Element::children)
-        .flat_map(Element::children)
-        .map(|object| {
-            let mut text = String::new();
-            write(object, true, &mut text);
-            text
-        })
-        .collect();
-    objects.sort();
-    objects
 }
 
 /// The CIB's text makes the same objects in an empty CIB.

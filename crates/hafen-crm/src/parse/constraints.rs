@@ -1,7 +1,7 @@
 //! Constraints, tags and the order of fencing.
 
 use super::rules::{rule, score, score_word};
-use super::sets::{Suffix, sets};
+use super::sets::{Suffix, boolean, sets};
 use super::{Body, Cursor, Parsed, is_id};
 use crate::draft::{Draft, Id};
 use crate::grammar::{ACTIONS, DISCOVERY, KINDS, LOSS_POLICIES, ROLES};
@@ -139,9 +139,7 @@ pub(crate) fn order(cursor: &mut Cursor<'_>) -> Parsed<Body> {
     let found = sets(cursor, ACTION, "")?;
     let span = cursor.span();
     if let Some(value) = cursor.take_pair("symmetrical") {
-        if !["true", "false", "yes", "no", "on", "off", "1", "0"]
-            .contains(&value.to_ascii_lowercase().as_str())
-        {
+        if boolean(value).is_none() {
             return cursor.fail_at(span, format!("`{value}` is neither true nor false"), &["true", "false"]);
         }
         draft.set("symmetrical", value);

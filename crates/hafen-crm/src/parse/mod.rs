@@ -9,6 +9,8 @@ mod resources;
 mod rules;
 mod sets;
 
+pub(crate) use sets::SET;
+
 use std::collections::BTreeMap;
 
 use hafen_cib::Document;

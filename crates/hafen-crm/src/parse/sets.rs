@@ -47,26 +47,51 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// Members within brackets or between them, of one set for each suffix. What it says of itself holds from there on.
+#[derive(Default)]
+struct Run {
+    /// The first of its sets.
+    start: usize,
+    require_all: Option<bool>,
+    sequential: Option<bool>,
+}
+
+impl Run {
+    /// What is so anyway is not written.
+    fn mark(&self, set: &mut Draft) {
+        for (name, value) in [("sequential", self.sequential), ("require-all", self.require_all)] {
+            set.attributes.retain(|(known, _)| known != name);
+            if value == Some(false) {
+                set.attributes.insert(0, (name.to_string(), "false".to_string()));
+            }
+        }
+    }
+}
+
 struct Reading {
     suffix: Suffix,
     sets: Vec<Draft>,
     members: Vec<Member>,
     plain: bool,
     open: Option<(char, Span)>,
-    /// The next member begins a set, though its suffix is the same.
-    fresh: bool,
+    run: Run,
 }
+
+/// The word that makes a set of what would be two resources.
+pub(crate) const SET: &str = "_rsc_set_";
 
 /// Sets up to the end of the statement, or to an attribute that is not theirs.
 pub(crate) fn sets(cursor: &mut Cursor<'_>, suffix: Suffix, end: &str) -> Parsed<Sets> {
+    let plain = !cursor.take(SET);
     let mut reading =
-        Reading { suffix, sets: Vec::new(), members: Vec::new(), plain: true, open: None, fresh: true };
+        Reading { suffix, sets: Vec::new(), members: Vec::new(), plain, open: None, run: Run::default() };
     while let Some(word) = cursor.peek().filter(|word| !word.is(end)) {
         if let Some((name, value)) = word.pair() {
             let value = value.trim_end_matches([')', ']']);
-            if !reading.attribute(name, value) {
+            if !["sequential", "require-all"].contains(&name) {
                 break;
             }
+            reading.attribute(cursor, name, value)?;
             let closing = word.text.get(name.len() + 1 + value.len()..).unwrap_or("").to_string();
             cursor.at += 1;
             for piece in pieces(&closing) {
@@ -82,10 +107,7 @@ pub(crate) fn sets(cursor: &mut Cursor<'_>, suffix: Suffix, end: &str) -> Parsed
     if let Some((bracket, span)) = reading.open {
         return cursor.fail_at(span, format!("`{bracket}` is not closed"), &[closing(bracket)]);
     }
-    if let Some(empty) = reading.sets.iter().find(|set| set.children.is_empty()) {
-        let span = empty.span;
-        return cursor.fail_at(span, "the set is empty", &["RESOURCE"]);
-    }
+    reading.end_run();
     Ok(Sets { sets: reading.sets, plain: reading.plain.then_some(reading.members) })
 }
 
@@ -94,26 +116,24 @@ fn closing(bracket: char) -> &'static str {
 }
 
 impl Reading {
-    /// An attribute of the set that is being read; `false` if it is not one of a set.
-    fn attribute(&mut self, name: &str, value: &str) -> bool {
-        if !["sequential", "require-all"].contains(&name) || self.sets.is_empty() {
-            return false;
+    /// What the members that are being read say of themselves.
+    fn attribute(&mut self, cursor: &mut Cursor<'_>, name: &str, value: &str) -> Parsed<()> {
+        let Some(value) = boolean(value) else {
+            return cursor.fail(format!("`{value}` is neither true nor false"), &["true", "false"]);
+        };
+        match name {
+            "sequential" => self.run.sequential = Some(value),
+            _ => self.run.require_all = Some(value),
         }
-        let Some(set) = self.sets.last_mut() else { return false };
-        // What is so anyway is not written.
-        if value == "true" {
-            set.attributes.retain(|(known, _)| known != name);
-        } else if name == "require-all" {
-            set.attributes.retain(|(known, _)| known != name);
-            set.attributes.insert(0, (name.to_string(), value.to_string()));
-        } else {
-            set.attributes.retain(|(known, _)| known != name);
-            let at = usize::from(set.get("require-all").is_some());
-            set.attributes.insert(at, (name.to_string(), value.to_string()));
+        self.plain = false;
+        if let Some(set) = self.sets.get_mut(self.run.start..).and_then(<[Draft]>::last_mut) {
+            self.run.mark(set);
         }
-        self.plain &= value == "true";
-        self.fresh |= self.open.is_none();
-        true
+        Ok(())
+    }
+
+    fn end_run(&mut self) {
+        self.run = Run { start: self.sets.len(), ..Run::default() };
     }
 
     fn piece(&mut self, cursor: &mut Cursor<'_>, piece: &Piece<'_>, span: Span) -> Parsed<()> {
@@ -122,22 +142,22 @@ impl Reading {
                 if self.open.is_some() {
                     return cursor.fail_at(span, "sets cannot stand within each other", &[]);
                 }
+                self.end_run();
                 self.open = Some((bracket, span));
                 self.plain = false;
-                let mut set = Draft::new("resource_set", Id::Made(String::new()), span);
-                if bracket == '[' {
-                    set.set("require-all", "false");
-                }
-                set.set("sequential", "false");
-                self.sets.push(set);
+                self.run.sequential = Some(false);
+                self.run.require_all = (bracket == '[').then_some(false);
             }
             Piece::Close(bracket) => {
                 let closes = self.open.is_some_and(|(open, _)| closing(open).starts_with(bracket));
                 if !closes {
                     return cursor.fail_at(span, format!("`{bracket}` closes nothing"), &[]);
                 }
+                if self.run.start == self.sets.len() {
+                    return cursor.fail_at(span, "the set is empty", &["RESOURCE"]);
+                }
                 self.open = None;
-                self.fresh = true;
+                self.end_run();
             }
             Piece::Name(name) => self.name(cursor, name, span)?,
         }
@@ -162,18 +182,11 @@ impl Reading {
         }
         cursor.refer(id, Kind::Resource, span);
         let attribute = self.suffix.attribute;
-        let same = |set: &Draft| set.children.is_empty() || set.get(attribute) == suffix;
-        let inside = self.open.is_some();
-        match self.sets.last() {
-            Some(set) if inside && !same(set) => {
-                let message = format!("all members of a set in brackets have one {attribute}");
-                return cursor.fail_at(span, message, &[]);
-            }
-            Some(set) if inside || (!self.fresh && same(set)) => {}
-            _ => {
-                self.sets.push(Draft::new("resource_set", Id::Made(String::new()), span));
-                self.fresh = false;
-            }
+        let of_run = self.sets.get(self.run.start..).unwrap_or(&[]);
+        if of_run.last().is_none_or(|set| set.get(attribute) != suffix) {
+            let mut set = Draft::new("resource_set", Id::Made(String::new()), span);
+            self.run.mark(&mut set);
+            self.sets.push(set);
         }
         if let Some(set) = self.sets.last_mut() {
             if let Some(suffix) = suffix {
@@ -183,5 +196,14 @@ impl Reading {
         }
         self.members.push(Member { id: id.to_string(), suffix: suffix.map(str::to_string) });
         Ok(())
+    }
+}
+
+/// A word that is true or false.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" | "1" => Some(true),
+        "false" | "no" | "off" | "n" | "0" => Some(false),
+        _ => None,
     }
 }

@@ -8,8 +8,12 @@ use crate::draft::{Draft, Id, MEMBER};
 
 /// The text, read, makes the object's elements. Ids that the text does not give may be any that nothing refers to.
 pub(crate) fn makes_the_same(text: &str, object: &Object<'_>, context: &Context) -> bool {
-    let Ok(statements) = crate::parse(text) else { return false };
-    let [statement] = statements.as_slice() else { return false };
+    let Ok(mut statements) = crate::parse(text) else { return false };
+    let [statement] = statements.as_mut_slice() else { return false };
+    if context.old_rights {
+        crate::apply::old_rights(&mut statement.draft);
+    }
+    let statement = &*statement;
     if statement.word.word != object.word {
         return false;
     }

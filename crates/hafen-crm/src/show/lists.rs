@@ -38,7 +38,8 @@ pub(crate) fn words(list: Element<'_>, context: &Context, filter: &Filter) -> Ve
         words.push(format!("$id={id}"));
     }
     if let Some(text) = list.attribute("score") {
-        words.push(format!("{}:", score(text)));
+        // Not `inf`: crmsh would take that as it is.
+        words.push(format!("{text}:"));
     }
     for child in list.children() {
         match child.name() {

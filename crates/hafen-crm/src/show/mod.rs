@@ -31,6 +31,8 @@ struct Context {
     nodes: Vec<String>,
     /// Ids that an `id-ref` names.
     referenced: BTreeSet<String>,
+    /// Rights are elements of their own.
+    old_rights: bool,
 }
 
 /// The objects of a configuration, in the order in which they are shown.
@@ -51,10 +53,20 @@ pub fn objects(cib: &Cib) -> Vec<Object<'_>> {
     if !levels.is_empty() {
         found.push(Object { word: "fencing_topology", id: "fencing_topology".to_string(), elements: levels });
     }
-    let rank = |object: &Object<'_>| WORDS.iter().position(|word| word.word == object.word);
+    // These stand among each other by their ids.
+    let rank = |object: &Object<'_>| {
+        let word = match object.word {
+            "location" | "order" => "colocation",
+            "rsc_ticket" => "fencing_topology",
+            "acl_group" => "acl_target",
+            word => word,
+        };
+        WORDS.iter().position(|known| known.word == word)
+    };
     // Sets of options stay in their order: the first of two that say the same counts.
     let sorted = |object: &Object<'_>| match object.word {
         "property" | "rsc_defaults" | "op_defaults" => String::new(),
+        "fencing_topology" => object.id.clone(),
         // Nodes are in the order of their ids, which may be numbers.
         _ => object.elements.first().and_then(|element| element.id()).unwrap_or("").to_string(),
     };
@@ -128,6 +140,7 @@ impl Context {
                 .filter_map(|element| element.attribute("id-ref"))
                 .map(str::to_string)
                 .collect(),
+            old_rights: crate::apply::has_old_rights(cib),
         }
     }
 }

@@ -282,10 +282,13 @@ fn quoted_node(node: &str) -> String {
 
 /// The sets, or the two resources with their suffixes.
 fn two_or_sets(element: Element<'_>, names: [&str; 4], suffix: &str) -> String {
-    if element.child("resource_set").is_some() {
-        return sets(element, suffix);
-    }
     let [one, one_suffix, other, other_suffix] = names;
+    if element.child("resource_set").is_some() {
+        let text = sets(element, suffix);
+        // So few members alone would be no set.
+        let few = text.split(' ').count() <= if other.is_empty() { 1 } else { 2 };
+        return if few { format!("{} {text}", crate::parse::SET) } else { text };
+    }
     let first = member(get(element, one), element.attribute(one_suffix));
     if element.attribute(other).is_none() {
         return first;
