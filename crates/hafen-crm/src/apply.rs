@@ -1,10 +1,12 @@
 //! Statements to a CIB.
 
+use std::collections::BTreeMap;
+
 use hafen_cib::{Cib, Document, Element, NodeId};
 
 use crate::check::check;
 use crate::diagnostic::Diagnostic;
-use crate::draft::{Draft, Id, MEMBER, free_id};
+use crate::draft::{Builder, Draft, Id, MEMBER};
 use crate::options;
 use crate::references;
 use crate::statement::{Kind, Statement};
@@ -58,13 +60,14 @@ pub fn apply(cib: &mut Cib, statements: &[Statement], mode: Mode) -> Result<(), 
     }
     let mut ordered: Vec<&Statement> = statements.iter().collect();
     ordered.sort_by_key(|statement| rank(statement));
-    let mut parents = Vec::new();
+    let mut parents = Adopted::new();
+    let mut nodes = Nodes::of(&changed);
     for statement in &ordered {
-        parents.extend(put(&mut changed, statement).map_err(|problem| vec![problem])?);
+        parents.extend(put(&mut changed, statement, &mut nodes).map_err(|problem| vec![problem])?);
     }
     for statement in &ordered {
         if statement.references.iter().any(|reference| reference.kind == Kind::List) {
-            references::resolve(&mut changed, statement);
+            references::resolve(&mut changed, statement, &nodes);
         }
     }
     references::follow_parents(&mut changed, &parents, statements);
@@ -134,79 +137,119 @@ fn members(element: Element<'_>) -> Vec<NodeId> {
     }
 }
 
-/// Children that got a new parent: child and parent.
-pub(crate) type Adopted = Vec<(String, String)>;
+/// Children that got a new parent, and that.
+pub(crate) type Adopted = BTreeMap<String, String>;
 
-fn put(cib: &mut Cib, statement: &Statement) -> Result<Adopted, Diagnostic> {
+fn put(cib: &mut Cib, statement: &Statement, nodes: &mut Nodes) -> Result<Adopted, Diagnostic> {
     match statement.draft.name.as_str() {
-        "op" => options::monitor(cib, statement).map(|()| Vec::new()),
+        "op" => options::monitor(cib, statement).map(|()| Adopted::new()),
         "cluster_property_set" | "meta_attributes" if statement.word.word != "xml" => {
             options::set(cib, statement);
-            Ok(Vec::new())
+            Ok(Adopted::new())
         }
         "rsc_defaults" | "op_defaults" => {
             options::raw_sets(cib, &statement.draft);
-            Ok(Vec::new())
+            Ok(Adopted::new())
         }
         "fencing-topology" => {
             options::fencing(cib, &statement.draft);
-            Ok(Vec::new())
+            Ok(Adopted::new())
         }
-        _ => Ok(object(cib, statement)),
+        _ => Ok(object(cib, statement, nodes)),
     }
 }
 
-/// The element that stands for the statement's object now.
-pub(crate) fn existing<'c>(cib: &'c Cib, statement: &Statement) -> Option<Element<'c>> {
-    let id = statement.id()?;
-    if statement.draft.name == "node" {
-        let given = statement.draft.given_id();
-        return cib.nodes()?.children_named("node").find(|node| {
-            node.attribute("uname") == statement.draft.get("uname") || given.is_some() && node.id() == given
-        });
-    }
-    let section = section_of(&statement.draft.name);
-    cib.document().all_by_id(id).into_iter().find(|element| section_of(element.name()) == section)
+/// Nodes by their unames, which no index of the document has.
+pub(crate) struct Nodes {
+    by_uname: BTreeMap<String, NodeId>,
 }
 
-fn object(cib: &mut Cib, statement: &Statement) -> Adopted {
-    let Some(section) = section_of(&statement.draft.name) else { return Vec::new() };
+impl Nodes {
+    pub(crate) fn of(cib: &Cib) -> Nodes {
+        let mut nodes = Nodes { by_uname: BTreeMap::new() };
+        for node in cib.nodes().into_iter().flat_map(|section| section.children_named("node")) {
+            if let Some(uname) = node.attribute("uname") {
+                nodes.by_uname.entry(uname.to_string()).or_insert(node.node());
+            }
+        }
+        nodes
+    }
+
+    fn learn(&mut self, element: Element<'_>) {
+        if let ("node", Some(uname)) = (element.name(), element.attribute("uname")) {
+            self.by_uname.insert(uname.to_string(), element.node());
+        }
+    }
+
+    fn forget(&mut self, element: Element<'_>) {
+        if let ("node", Some(uname)) = (element.name(), element.attribute("uname")) {
+            self.by_uname.remove(uname);
+        }
+    }
+
+    /// The element that stands for the statement's object now.
+    pub(crate) fn existing<'c>(&self, cib: &'c Cib, statement: &Statement) -> Option<Element<'c>> {
+        let id = statement.id()?;
+        let document = cib.document();
+        if statement.draft.name == "node" {
+            let named = statement.draft.get("uname").and_then(|uname| self.by_uname.get(uname));
+            return named.map(|node| document.element(*node)).or_else(|| {
+                let same = document.all_by_id(statement.draft.given_id()?);
+                same.into_iter().find(|found| found.name() == "node")
+            });
+        }
+        let section = section_of(&statement.draft.name);
+        document.all_by_id(id).into_iter().find(|element| section_of(element.name()) == section)
+    }
+}
+
+fn object(cib: &mut Cib, statement: &Statement, nodes: &mut Nodes) -> Adopted {
+    let Some(section) = section_of(&statement.draft.name) else { return Adopted::new() };
     let mut draft = statement.draft.clone();
     modernise(cib, &mut draft);
-    let old =
-        existing(cib, statement).map(|old| (old.node(), old.parent().map(Element::node), old.position()));
+    let old = nodes.existing(cib, statement).map(Element::node);
     if draft.name == "node" && draft.id == Id::None {
-        let id = old.and_then(|(node, ..)| cib.document().element(node).id().map(str::to_string));
+        let id = old.and_then(|node| cib.document().element(node).id().map(str::to_string));
         draft.id = id.map_or_else(|| Id::Made(draft.get("uname").unwrap_or("").to_string()), Id::Given);
     }
     let section = cib.section_or_new(section);
     let document = cib.document_mut();
-    let (parent, position) = match old {
-        Some((node, parent, position)) => {
-            let resources = section;
-            for member in members(document.element(node)) {
-                document.move_to(member, resources, usize::MAX);
-            }
-            document.remove(node);
-            (parent.unwrap_or(section), position)
+    if let Some(node) = old {
+        nodes.forget(document.element(node));
+        for member in members(document.element(node)) {
+            document.move_to(member, section, usize::MAX);
         }
-        None => (section, usize::MAX),
-    };
-    let node = draft.build(document, parent, position, "");
+    }
+    let node = replace(document, old, section, &draft);
+    nodes.learn(document.element(node));
     let adopted = adopt(document, node, section, &draft);
     // Who only gets another member may well have constraints on its members.
-    if old.is_some() { Vec::new() } else { adopted }
+    if old.is_some() { Adopted::new() } else { adopted }
+}
+
+/// Make an element in the place of an old one, or at the end of its section.
+pub(crate) fn replace(
+    document: &mut Document,
+    old: Option<NodeId>,
+    section: NodeId,
+    draft: &Draft,
+) -> NodeId {
+    let Some(old) = old else { return draft.build(&mut Builder::new(document), section, "") };
+    let node = document.insert_element_before(old, &draft.name);
+    document.remove(old);
+    draft.fill(&mut Builder::new(document), node, "");
+    node
 }
 
 /// Move the members into their new parent.
 fn adopt(document: &mut Document, node: NodeId, section: NodeId, draft: &Draft) -> Adopted {
-    let mut adopted = Vec::new();
+    let mut adopted = Adopted::new();
     let own = draft.given_id().unwrap_or("").to_string();
     for (position, child) in draft.children.iter().enumerate().filter(|(_, child)| child.name == MEMBER) {
         let Some(id) = child.given_id() else { continue };
         let Some(member) = resource(document, id) else { continue };
         if member.parent().map(Element::node) == Some(section) {
-            adopted.push((id.to_string(), own.clone()));
+            adopted.insert(id.to_string(), own.clone());
         }
         let member = member.node();
         document.move_to(member, node, position);
@@ -304,9 +347,4 @@ fn roles(draft: &mut Draft) {
         }
     }
     draft.children.iter_mut().for_each(roles);
-}
-
-/// A free id for an element that is not made of a draft.
-pub(crate) fn new_id(document: &Document, above: &str, words: &str) -> String {
-    free_id(document, above, words)
 }

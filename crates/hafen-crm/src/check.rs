@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hafen_cib::Cib;
 
-use crate::apply::{existing, is_old_schema, is_resource, resource, section_of};
+use crate::apply::{Nodes, is_old_schema, is_resource, resource, section_of};
 use crate::diagnostic::{DIAGNOSTICS_MAXIMUM, Diagnostic};
 use crate::draft::MEMBER;
 use crate::statement::{Kind, Reference, Statement};
@@ -18,6 +18,7 @@ struct Known<'k> {
 /// Hold the statements against the CIB that they will be applied to.
 pub(crate) fn check(cib: &Cib, statements: &[Statement]) -> Result<(), Vec<Diagnostic>> {
     let mut problems = Vec::new();
+    let nodes = Nodes::of(cib);
     let mut known = Known { tags: BTreeMap::new(), cib };
     let objects = cib.configuration().into_iter().flat_map(|configuration| configuration.descendants());
     for object in objects.filter(|object| section_of(object.name()).is_some()) {
@@ -32,7 +33,7 @@ pub(crate) fn check(cib: &Cib, statements: &[Statement]) -> Result<(), Vec<Diagn
     }
     let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
     for statement in statements {
-        same_kind(cib, statement, &mut problems);
+        same_kind(cib, &nodes, statement, &mut problems);
         old_forms(cib, statement, &mut problems);
         for reference in &statement.references {
             known.reference(reference, &mut problems);
@@ -53,13 +54,13 @@ pub(crate) fn check(cib: &Cib, statements: &[Statement]) -> Result<(), Vec<Diagn
 }
 
 /// An object keeps its kind; a clone and its old form are the same.
-fn same_kind(cib: &Cib, statement: &Statement, problems: &mut Vec<Diagnostic>) {
+fn same_kind(cib: &Cib, nodes: &Nodes, statement: &Statement, problems: &mut Vec<Diagnostic>) {
     let tag = statement.draft.name.as_str();
     if matches!(tag, "op" | "node" | "cluster_property_set" | "meta_attributes" | "fencing-topology") {
         return;
     }
     let Some((id, span)) = &statement.name else { return };
-    let old = existing(cib, statement).map(|old| old.name());
+    let old = nodes.existing(cib, statement).map(|old| old.name());
     let kind = |tag| match tag {
         "master" => "clone",
         "acl_user" => "acl_target",
@@ -119,7 +120,7 @@ impl Known<'_> {
             // Lists are ids deep in objects, and may be made by the same text: those are looked up when applied.
             Kind::List => return,
         };
-        if tag.is_some_and(fits) {
+        if tag.is_some_and(fits) || problems.len() >= DIAGNOSTICS_MAXIMUM {
             return;
         }
         let message = match tag {

@@ -1,5 +1,7 @@
 //! An element that a statement makes, before it has its place and its ids in a CIB.
 
+use std::collections::BTreeMap;
+
 use hafen_cib::{Document, Element, NodeId};
 
 use crate::text::Span;
@@ -98,61 +100,73 @@ impl Draft {
         draft
     }
 
-    /// Make the element with all below it, last in `parent` or at `position`; members are left out. `above` is the nearest id above.
+    /// Make the element with all below it, last in `parent`; members are left out. `above` is the nearest id above.
+    pub(crate) fn build(&self, builder: &mut Builder<'_>, parent: NodeId, above: &str) -> NodeId {
+        let node = builder.document.append_element(parent, &self.name);
+        self.fill(builder, node, above);
+        node
+    }
+
+    /// Give an empty element what the draft says.
     ///
     /// Drafts are a few levels deep: the language cannot nest deeper, and `xml` is held to the limits of the parser of XML.
-    pub(crate) fn build(
-        &self,
-        document: &mut Document,
-        parent: NodeId,
-        position: usize,
-        above: &str,
-    ) -> NodeId {
-        let node = document.insert_element(parent, position, &self.name);
+    pub(crate) fn fill(&self, builder: &mut Builder<'_>, node: NodeId, above: &str) {
         let mut own = above.to_string();
         if let Id::Given(id) = &self.id {
-            document.set_attribute(node, "id", id);
+            builder.document.set_attribute(node, "id", id);
             own.clone_from(id);
         }
         for (name, value) in &self.attributes {
-            document.set_attribute(node, name, value);
+            builder.document.set_attribute(node, name, value);
         }
         if let Id::Made(words) = &self.id {
-            own = free_id(document, above, words);
-            document.set_attribute(node, "id", &own);
+            own = builder.free_id(above, words);
+            builder.document.set_attribute(node, "id", &own);
         }
         if let ("node", Some(uname)) = (self.name.as_str(), self.get("uname")) {
             // What is inside of a node is named for people.
             own = uname.to_string();
         }
         for child in self.children.iter().filter(|child| child.name != MEMBER) {
-            child.build(document, node, usize::MAX, &own);
+            child.build(builder, node, &own);
         }
-        node
     }
 }
 
-/// The first free id of `above-words`, `above-words-0`, `above-words-1`, ...
-pub(crate) fn free_id(document: &Document, above: &str, words: &str) -> String {
-    let base = match (above, words) {
-        (above, "") => above.to_string(),
-        ("", words) => words.to_string(),
-        (above, words) => format!("{above}-{words}"),
-    };
-    // An id is a name: what cannot be in one is left out.
-    let base: String = base
-        .chars()
-        .map(|char| if char.is_alphanumeric() || "-_.#".contains(char) { char } else { '_' })
-        .collect();
-    if document.by_id(&base).is_none() {
-        return base;
+/// Makes elements. While it does, no id goes away: where numbers were taken, the next is not looked for from the start.
+pub(crate) struct Builder<'d> {
+    pub(crate) document: &'d mut Document,
+    /// The next number to try behind a taken id.
+    numbers: BTreeMap<String, usize>,
+}
+
+impl<'d> Builder<'d> {
+    pub(crate) fn new(document: &'d mut Document) -> Builder<'d> {
+        Builder { document, numbers: BTreeMap::new() }
     }
-    let mut number = 0_usize;
-    loop {
-        let id = format!("{base}-{number}");
-        if document.by_id(&id).is_none() {
-            return id;
+
+    /// The first free id of `above-words`, `above-words-0`, `above-words-1`, ...
+    pub(crate) fn free_id(&mut self, above: &str, words: &str) -> String {
+        let base = match (above, words) {
+            (above, "") => above.to_string(),
+            ("", words) => words.to_string(),
+            (above, words) => format!("{above}-{words}"),
+        };
+        // An id is a name: what cannot be in one is left out.
+        let base: String = base
+            .chars()
+            .map(|char| if char.is_alphanumeric() || "-_.#".contains(char) { char } else { '_' })
+            .collect();
+        if self.document.by_id(&base).is_none() {
+            return base;
         }
-        number += 1;
+        let number = self.numbers.entry(base.clone()).or_insert(0);
+        loop {
+            let id = format!("{base}-{number}");
+            *number += 1;
+            if self.document.by_id(&id).is_none() {
+                return id;
+            }
+        }
     }
 }

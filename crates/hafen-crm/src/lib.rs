@@ -6,8 +6,11 @@
 
 mod apply;
 mod check;
+mod complete;
 mod diagnostic;
 mod draft;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod grammar;
 mod options;
 mod parse;
@@ -18,6 +21,7 @@ mod statement;
 mod text;
 
 pub use apply::{Mode, apply};
+pub use complete::{CANDIDATES_MAXIMUM, Candidate, Catalogue, Completion, complete};
 pub use diagnostic::{DIAGNOSTICS_MAXIMUM, Diagnostic, wrong_encoding};
 pub use draft::{Draft, Id, MEMBER};
 pub use parse::parse;

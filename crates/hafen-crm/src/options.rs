@@ -1,10 +1,12 @@
 //! Statements that add to what is there: options, monitors, levels of fencing.
 
+use std::collections::BTreeMap;
+
 use hafen_cib::{Cib, Element, NodeId};
 
-use crate::apply::new_id;
+use crate::apply::replace;
 use crate::diagnostic::Diagnostic;
-use crate::draft::{Draft, Id};
+use crate::draft::{Builder, Draft, Id};
 use crate::statement::Statement;
 
 /// The id of the set that options go to if the text names none.
@@ -31,7 +33,7 @@ pub(crate) fn set(cib: &mut Cib, statement: &Statement) {
     let Some(node) = found else {
         let mut draft = statement.draft.clone();
         draft.id = Id::Given(id.to_string());
-        draft.build(document, section, usize::MAX, "");
+        draft.build(&mut Builder::new(document), section, "");
         return;
     };
     for (name, value) in &statement.draft.attributes {
@@ -44,7 +46,8 @@ pub(crate) fn set(cib: &mut Cib, statement: &Statement) {
             document.remove(rule);
         }
         for (position, rule) in rules.into_iter().enumerate() {
-            rule.build(document, node, position, id);
+            let place = document.insert_element(node, position, "rule");
+            rule.fill(&mut Builder::new(document), place, id);
         }
     }
     for pair in statement.draft.children.iter().filter(|child| child.name == "nvpair") {
@@ -55,7 +58,7 @@ pub(crate) fn set(cib: &mut Cib, statement: &Statement) {
             .find(|old| name.is_some() && old.attribute("name") == name);
         match (old.map(Element::node), pair.get("value")) {
             (Some(old), Some(value)) => document.set_attribute(old, "value", value),
-            _ => drop(pair.build(document, node, usize::MAX, id)),
+            _ => drop(pair.build(&mut Builder::new(document), node, id)),
         }
     }
 }
@@ -66,11 +69,8 @@ pub(crate) fn raw_sets(cib: &mut Cib, draft: &Draft) {
     let document = cib.document_mut();
     for set in &draft.children {
         let old = document.element(section).children().find(|old| old.id() == set.given_id());
-        let old = old.map(|old| (old.node(), old.position()));
-        if let Some((node, _)) = old {
-            document.remove(node);
-        }
-        set.build(document, section, old.map_or(usize::MAX, |(_, position)| position), "");
+        let old = old.map(Element::node);
+        replace(document, old, section, set);
     }
 }
 
@@ -96,7 +96,7 @@ pub(crate) fn monitor(cib: &mut Cib, statement: &Statement) -> Result<(), Diagno
     let (owner, operations) = (owner.node(), operations.map(Element::node));
     let document = cib.document_mut();
     let operations = operations.unwrap_or_else(|| document.append_element(owner, "operations"));
-    statement.draft.build(document, operations, usize::MAX, id);
+    statement.draft.build(&mut Builder::new(document), operations, id);
     Ok(())
 }
 
@@ -106,19 +106,22 @@ pub(crate) fn fencing(cib: &mut Cib, draft: &Draft) {
     let section = cib.section_or_new("fencing-topology");
     let document = cib.document_mut();
     let old: Vec<NodeId> = document.element(section).children().map(Element::node).collect();
+    // What the levels say, in the order of the names; the first of those that say the same keeps its id.
+    let mut kept: BTreeMap<Vec<(String, String)>, String> = BTreeMap::new();
+    for node in old.iter().rev() {
+        let element = document.element(*node);
+        let pairs = element.attributes().filter(|(name, _)| *name != "id");
+        let mut said: Vec<_> = pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        said.sort_unstable();
+        kept.extend(element.id().map(|id| (said, id.to_string())));
+    }
+    let mut builder = Builder::new(document);
     for level in levels(draft, &nodes) {
-        let same = |element: &Element<'_>| {
-            element.attributes().filter(|(name, _)| *name != "id").count() == level.attributes.len()
-                && level.attributes.iter().all(|(name, value)| element.attribute(name) == Some(value))
-        };
-        let id = old
-            .iter()
-            .map(|node| document.element(*node))
-            .find(same)
-            .and_then(|found| found.id().map(str::to_string));
-        let id = id.unwrap_or_else(|| new_id(document, "", "fencing"));
-        let node = Draft { id: Id::None, ..level }.build(document, section, usize::MAX, "");
-        document.set_attribute(node, "id", &id);
+        let mut said: Vec<(String, String)> = level.attributes.clone();
+        said.sort_unstable();
+        let id = kept.get(&said).cloned().unwrap_or_else(|| builder.free_id("", "fencing"));
+        let node = Draft { id: Id::None, ..level }.build(&mut builder, section, "");
+        builder.document.set_attribute(node, "id", &id);
     }
     for node in old {
         document.remove(node);

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use hafen_cib::{Cib, Element, NodeId};
 
-use crate::apply::{Adopted, existing};
+use crate::apply::{Adopted, Nodes};
 use crate::statement::Statement;
 
 /// A list may be referred to by its object: then the object's first list of that kind is meant.
-pub(crate) fn resolve(cib: &mut Cib, statement: &Statement) {
-    let Some(object) = existing(cib, statement) else { return };
+pub(crate) fn resolve(cib: &mut Cib, statement: &Statement, nodes: &Nodes) {
+    let Some(object) = nodes.existing(cib, statement) else { return };
     let mut changes: Vec<(NodeId, String)> = Vec::new();
     for element in object.descendants() {
         let Some(reference) = element.attribute("id-ref") else { continue };
@@ -45,8 +45,7 @@ pub(crate) fn follow_parents(cib: &mut Cib, adopted: &Adopted, statements: &[Sta
             };
             for name in names {
                 let Some(value) = element.attribute(name) else { continue };
-                let found = adopted.iter().find(|(child, _)| child == value);
-                if let Some((_, parent)) = found {
+                if let Some(parent) = adopted.get(value) {
                     changes.push((element.node(), name, parent.clone()));
                 }
             }

@@ -1,6 +1,6 @@
 //! Generated configurations, of which crmsh and we must make the same.
 //!
-//! `cargo test -p hafen-crm --test differential -- --ignored`, with `HAFEN_FIRST` for the first seed and `HAFEN_COUNT` for how many.
+//! A part of `./dev full`; `HAFEN_FIRST` is the first seed and `HAFEN_COUNT` how many there are. Fifty take some 25 s.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test runs another program")]
 
 mod common;
@@ -82,8 +82,7 @@ fn is_refusal(line: &str) -> bool {
 }
 
 #[test]
-#[ignore = "takes some seconds for a hundred configurations"]
-fn crmsh_makes_the_same_of_generated_configurations() {
+fn full_crmsh_makes_the_same_of_generated_configurations() {
     let Some(root) = oracle::root() else {
         println!("skipped: there is no crmsh (.ci/oracle makes a root with it)");
         return;
@@ -98,10 +97,4 @@ fn crmsh_makes_the_same_of_generated_configurations() {
     }
     println!("{} of {count} agree", count - failures.len() as u64);
     assert!(failures.is_empty(), "{}\n{} of {count} differ", failures.join("\n"), failures.len());
-}
-
-#[test]
-#[ignore = "prints a configuration of the seed HAFEN_FIRST"]
-fn print_a_configuration() {
-    println!("{}", generate::text(number("HAFEN_FIRST", 0), Dialect::Common));
 }

@@ -71,6 +71,16 @@ impl Document {
         NodeId(node)
     }
 
+    /// Add an empty element in front of one that has a parent. Panics if `name` is not a name.
+    pub fn insert_element_before(&mut self, sibling: NodeId, name: &str) -> NodeId {
+        self.assert_element(sibling.0);
+        let parent = self.node(sibling.0).parent;
+        assert_ne!(sibling.0, self.root, "nothing stands beside the root element");
+        let node = self.new_element(name);
+        self.link(node, parent, sibling.0);
+        NodeId(node)
+    }
+
     /// Add a copy of an element, with all below it, as the last child.
     pub fn append_copy(&mut self, parent: NodeId, element: Element<'_>) -> NodeId {
         self.insert_copy(parent, usize::MAX, element)
@@ -153,8 +163,9 @@ impl Document {
             assert_ne!(ancestor, node.0, "an element cannot be moved into itself");
             ancestor = self.node(ancestor).parent;
         }
-        let old_parent = self.detach(node.0);
-        self.join_texts(old_parent);
+        let previous = self.node(node.0).previous;
+        self.detach(node.0);
+        self.join_next(previous);
         let before = self.nth_child(parent.0, position);
         self.attach(node.0, parent.0, before);
     }
@@ -199,20 +210,25 @@ impl Document {
     pub(crate) fn join_texts(&mut self, parent: u32) {
         let mut node = self.node(parent).first_child;
         while node != NONE {
-            let next = self.node(node).next;
-            let both =
-                next != NONE && self.node(node).kind == Kind::Text && self.node(next).kind == Kind::Text;
-            if !both {
-                node = next;
-                continue;
+            if !self.join_next(node) {
+                node = self.node(node).next;
             }
-            let joined = [self.span(self.node(node).text), self.span(self.node(next).text)].concat();
-            self.dead_text += self.node(node).text.length as usize;
-            self.nodes[node as usize].text = self.store(&joined);
-            self.unlink(next);
-            self.discard(next);
-            self.touch(node);
         }
+    }
+
+    /// Make one text of a node and the next, if both are texts.
+    fn join_next(&mut self, node: u32) -> bool {
+        let next = if node == NONE { NONE } else { self.node(node).next };
+        if next == NONE || self.node(node).kind != Kind::Text || self.node(next).kind != Kind::Text {
+            return false;
+        }
+        let joined = [self.span(self.node(node).text), self.span(self.node(next).text)].concat();
+        self.dead_text += self.node(node).text.length as usize;
+        self.nodes[node as usize].text = self.store(&joined);
+        self.unlink(next);
+        self.discard(next);
+        self.touch(node);
+        true
     }
 
     /// Forget the hashes of a node and all above it.
@@ -330,9 +346,10 @@ impl Document {
 
     fn remove_node(&mut self, node: u32) {
         assert_ne!(node, self.root, "the root element cannot be removed");
-        let parent = self.detach(node);
+        let previous = self.node(node).previous;
+        self.detach(node);
         self.discard(node);
-        self.join_texts(parent);
+        self.join_next(previous);
     }
 
     fn free(&mut self, node: u32) {

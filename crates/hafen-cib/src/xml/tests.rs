@@ -131,6 +131,21 @@ fn edits_keep_order_and_free_slots() {
 }
 
 #[test]
+fn what_goes_leaves_one_text_behind() {
+    let mut document = Document::parse("<r>a<b/>c<d/>e<f/></r>").expect("parses");
+    let child = |document: &Document, name: &str| document.root().child(name).expect("a child").node();
+    let (b, d, f) = (child(&document, "b"), child(&document, "d"), child(&document, "f"));
+    document.remove(b);
+    assert_eq!(document.element(d).position(), 1);
+    document.move_to(d, f, 0);
+    assert_eq!(document.element(f).position(), 1);
+    assert_eq!(document.root().text(), "ace");
+    let before = document.insert_element_before(f, "x");
+    assert_eq!((document.element(before).position(), document.element(f).position()), (1, 2));
+    round_trip(&document.to_xml());
+}
+
+#[test]
 fn abandoned_text_is_dropped() {
     let mut document = Document::parse("<r keep='k'/>").expect("parses");
     let root = document.root().node();

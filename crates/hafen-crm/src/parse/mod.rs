@@ -9,6 +9,7 @@ mod resources;
 mod rules;
 mod sets;
 
+pub(crate) use rules::score_word;
 pub(crate) use sets::SET;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Nodes, primitives, templates, groups and clones.
 
+use std::collections::BTreeSet;
+
 use super::lists::{list, pairs};
 use super::{Body, Cursor, Parsed, is_id};
 use crate::draft::{Draft, Id};
@@ -193,12 +195,13 @@ pub(crate) fn parent(cursor: &mut Cursor<'_>, word: &str) -> Parsed<Body> {
     let tag = if word == "ms" { "master" } else { word };
     let mut draft = Draft::new(tag, Id::Given(name.0.clone()), name.1);
     let mut members: Vec<Draft> = Vec::new();
+    let mut listed: BTreeSet<&str> = BTreeSet::new();
     while let Some(word) = cursor.peek().filter(|word| word.equals.is_none()) {
         if cursor.at_any(&stop) || (tag != "group" && !members.is_empty()) {
             break;
         }
         let member = cursor.name("id of a resource")?;
-        if members.iter().any(|known| known.given_id() == Some(&member.0)) || member.0 == name.0 {
+        if member.0 == name.0 || !listed.insert(&word.text) {
             return cursor.fail_at(word.span, format!("`{}` is listed twice", member.0), &[]);
         }
         cursor.refer(&member.0, Kind::Resource, member.1);

@@ -155,11 +155,7 @@ fn range(cursor: &mut Cursor<'_>, mut draft: Draft) -> Parsed<Draft> {
     let bounds =
         draft.get("start").is_some() && (draft.get("end").is_some() || !duration.attributes.is_empty());
     if !bounds {
-        return cursor.fail_at(
-            span,
-            "a range has two ends",
-            &["start=DATE end=DATE", "start=DATE hours=NUMBER ..."],
-        );
+        return cursor.fail("a range has two ends", &["start=DATE end=DATE", "start=DATE hours=NUMBER ..."]);
     }
     if !duration.attributes.is_empty() {
         draft.children.push(duration);

@@ -93,15 +93,16 @@ fn same_children(draft: &Draft, element: Element<'_>, context: &Context) -> bool
 /// Levels: each is said once, whatever their order.
 fn same_levels(draft: &Draft, object: &Object<'_>, context: &Context) -> bool {
     let levels = crate::options::levels(draft, &context.nodes);
-    let fits = |level: &Draft, element: &Element<'_>| {
-        let theirs = element.attributes().filter(|(name, _)| *name != "id");
-        theirs.count() == level.attributes.len()
-            && level.attributes.iter().all(|(name, value)| element.attribute(name) == Some(value))
-    };
-    let mut open: Vec<Element<'_>> = object.elements.clone();
+    let mut ours: Vec<Vec<(&str, &str)>> = Vec::new();
     for level in &levels {
-        let Some(at) = open.iter().position(|element| fits(level, element)) else { return false };
-        open.swap_remove(at);
+        ours.push(level.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect());
     }
-    open.is_empty()
+    let theirs =
+        object.elements.iter().map(|level| level.attributes().filter(|(name, _)| *name != "id").collect());
+    let mut theirs: Vec<Vec<(&str, &str)>> = theirs.collect();
+    for said in [&mut ours, &mut theirs] {
+        said.iter_mut().for_each(|pairs| pairs.sort_unstable());
+        said.sort_unstable();
+    }
+    ours == theirs
 }

@@ -83,33 +83,63 @@ impl Filter {
         self.obscured.iter().any(|pattern| matches(pattern, name))
     }
 
-    pub(crate) fn lets(&self, object: &Object<'_>, cib: &Cib) -> bool {
-        self.terms.is_empty() || self.terms.iter().any(|all| all.iter().all(|term| term.lets(object, cib)))
+    /// What the terms are about in a CIB.
+    pub(crate) fn over<'f>(&'f self, cib: &'f Cib) -> Chosen<'f> {
+        let ready = |all: &'f Vec<Term>| all.iter().map(|term| term.over(cib)).collect();
+        Chosen { terms: self.terms.iter().map(ready).collect() }
     }
 }
 
+/// The terms of a filter for one CIB.
+pub(crate) struct Chosen<'f> {
+    terms: Vec<Vec<Ready<'f>>>,
+}
+
+enum Ready<'f> {
+    Type(&'f str),
+    /// Objects of these names.
+    Ids(BTreeSet<&'f str>),
+    /// Objects of these names, and constraints on them.
+    Related(BTreeSet<&'f str>),
+}
+
 impl Term {
-    fn lets(&self, object: &Object<'_>, cib: &Cib) -> bool {
+    fn over<'f>(&'f self, cib: &'f Cib) -> Ready<'f> {
         match self {
-            Term::Id(id) => object.id == *id,
-            Term::Type(word) => object.word == word,
+            Term::Id(id) => Ready::Ids([id.as_str()].into()),
+            Term::Type(word) => Ready::Type(word),
             Term::Tag(tag) => {
-                let tag = cib
-                    .section("tags")
-                    .into_iter()
-                    .flat_map(Element::children)
-                    .find(|found| found.id() == Some(tag));
-                tag.is_some_and(|tag| tag.children().any(|member| member.id() == Some(&object.id)))
+                let tags = cib.section("tags").into_iter().flat_map(Element::children);
+                let tag = tags.filter(|found| found.id() == Some(tag)).take(1);
+                Ready::Ids(tag.flat_map(Element::children).filter_map(Element::id).collect())
             }
-            Term::Related(what) => related(object, what, cib),
+            Term::Related(what) => {
+                let mut wanted = agent_resources(what, cib);
+                wanted.insert(what);
+                Ready::Related(wanted)
+            }
         }
     }
 }
 
-/// The object itself, what refers to it, or primitives of an agent.
-fn related(object: &Object<'_>, what: &str, cib: &Cib) -> bool {
-    let agents = agent_resources(what, cib);
-    let wanted = |id: &str| id == what || agents.contains(id);
+impl Chosen<'_> {
+    pub(crate) fn lets(&self, object: &Object<'_>) -> bool {
+        self.terms.is_empty() || self.terms.iter().any(|all| all.iter().all(|term| term.lets(object)))
+    }
+}
+
+impl Ready<'_> {
+    fn lets(&self, object: &Object<'_>) -> bool {
+        match self {
+            Ready::Type(word) => object.word == *word,
+            Ready::Ids(ids) => ids.contains(object.id.as_str()),
+            Ready::Related(wanted) => related(object, &|id| wanted.contains(id)),
+        }
+    }
+}
+
+/// The object itself, or what refers to it.
+fn related(object: &Object<'_>, wanted: &dyn Fn(&str) -> bool) -> bool {
     if wanted(&object.id) {
         return true;
     }

@@ -110,8 +110,9 @@ fn with_members<'c>(element: Element<'c>, word: &'static str) -> Vec<Object<'c>>
 #[must_use]
 pub fn show(cib: &Cib, filter: &Filter) -> String {
     let context = Context::of(cib);
+    let chosen = filter.over(cib);
     let mut text = String::new();
-    for object in objects(cib).iter().filter(|object| filter.lets(object, cib)) {
+    for object in objects(cib).iter().filter(|object| chosen.lets(object)) {
         text += &object.text(&context, filter);
         text.push('\n');
     }
@@ -121,8 +122,9 @@ pub fn show(cib: &Cib, filter: &Filter) -> String {
 /// The same as XML: the elements of the objects.
 #[must_use]
 pub fn show_xml(cib: &Cib, filter: &Filter) -> String {
+    let chosen = filter.over(cib);
     let mut text = String::new();
-    for object in objects(cib).iter().filter(|object| filter.lets(object, cib)) {
+    for object in objects(cib).iter().filter(|object| chosen.lets(object)) {
         for element in &object.elements {
             let _ = writeln!(text, "{}", obscured_xml(*element, filter).trim_end());
         }

@@ -1,5 +1,7 @@
 //! The statement of each kind of object.
 
+use std::collections::BTreeMap;
+
 use hafen_cib::Element;
 
 use super::filter::Filter;
@@ -362,14 +364,18 @@ fn target(level: Element<'_>) -> String {
 }
 
 fn fencing(levels: &[Element<'_>], nodes: &[String]) -> String {
+    // In the order in which they come first.
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut targets: Vec<(String, Vec<(usize, &str)>)> = Vec::new();
     for level in levels {
         let name = target(*level);
         let index = get(*level, "index").parse().unwrap_or(usize::MAX);
-        let devices = (index, get(*level, "devices"));
-        match targets.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, list)) => list.push(devices),
-            None => targets.push((name, vec![devices])),
+        let place = *places.entry(name.clone()).or_insert(targets.len());
+        if place == targets.len() {
+            targets.push((name, Vec::new()));
+        }
+        if let Some((_, devices)) = targets.get_mut(place) {
+            devices.push((index, get(*level, "devices")));
         }
     }
     let lines: Vec<(String, String)> = targets
@@ -380,8 +386,8 @@ fn fencing(levels: &[Element<'_>], nodes: &[String]) -> String {
         })
         .collect();
     // The same devices for every node need no targets.
-    let everywhere = lines.len() == nodes.len()
-        && nodes.iter().all(|node| lines.iter().any(|(name, _)| name.strip_suffix(':') == Some(node)));
+    let everywhere =
+        lines.len() == nodes.len() && nodes.iter().all(|node| places.contains_key(&format!("{node}:")));
     if let Some((_, devices)) =
         lines.first().filter(|(_, first)| everywhere && lines.iter().all(|(_, other)| other == first))
     {

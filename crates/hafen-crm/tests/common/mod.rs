@@ -6,6 +6,7 @@ pub mod dice;
 pub mod generate;
 pub mod objects;
 pub mod oracle;
+pub mod relations;
 pub mod shape;
 
 use hafen_cib::{Cib, Element};
