@@ -262,7 +262,11 @@ impl Node {
                 self.planner.step_ended(key, Outcome::Done);
             }
             None if changed.is_empty() => {}
-            None => self.disturbed(position, &format!("{} of {uname} changed", changed.join(", "))),
+            None => {
+                self.requests.disturbed(position);
+                let cause = format!("{} of {uname} changed", changed.join(", "));
+                self.planner.attributes_changed(&cause, self.now.monotonic_ms);
+            }
         }
     }
 

@@ -20,6 +20,9 @@ use crate::status_xml;
 pub(super) const REPEAT_PAUSE_MS: u64 = 1_000;
 /// And at most this long.
 pub(super) const REPEAT_PAUSE_MAXIMUM_MS: u64 = 30_000;
+/// Updates of attributes are gathered for so long, in milliseconds, before they are planned for: a plan for each would
+/// keep a large cluster busy with nothing else.
+const GATHER_MS: u64 = 50;
 
 /// What the coordinator is doing.
 #[derive(Debug, Default)]
@@ -51,6 +54,8 @@ pub(super) struct Planner {
     settled_said: Option<u64>,
     pub(super) recheck_at: Option<u64>,
     not_before: u64,
+    /// Until when updates of attributes are gathered, where they are the only cause.
+    gathers_until: u64,
     pub(super) started_at_ms: u64,
     repeats: u32,
     last_plan: Vec<String>,
@@ -87,8 +92,21 @@ impl Planner {
         self.opening_said = false;
     }
 
+    /// An attribute changed, and others may follow at once.
+    pub(super) fn attributes_changed(&mut self, cause: &str, now_ms: u64) {
+        let gathers_until = if self.cause.is_none() { now_ms + GATHER_MS } else { self.gathers_until };
+        self.disturbed(cause);
+        self.gathers_until = gathers_until;
+    }
+
+    /// When the cause that there is may be planned for.
+    fn due_ms(&self) -> u64 {
+        self.not_before.max(self.gathers_until)
+    }
+
     /// Something happened that the plan does not know of.
     pub(super) fn disturbed(&mut self, cause: &str) {
+        self.gathers_until = 0;
         if let Some(driver) = &mut self.driver {
             driver.abort(cause);
         }
@@ -315,7 +333,7 @@ impl Node {
         {
             return;
         }
-        if self.now.monotonic_ms < self.planner.not_before || self.quorum_pause_ends().is_some() {
+        if self.now.monotonic_ms < self.planner.due_ms() || self.quorum_pause_ends().is_some() {
             return;
         }
         if !self.earlier_orders_ended() {
@@ -393,7 +411,7 @@ impl Node {
             .filter(|_| !planner.started_said && !self.replica.seasoned)
             .map(|since| since + self.settings.startup_wait_ms);
         let held_back =
-            planner.cause.as_ref().map(|_| planner.not_before).filter(|&at| at > self.now.monotonic_ms);
+            planner.cause.as_ref().map(|_| planner.due_ms()).filter(|&at| at > self.now.monotonic_ms);
         let overdue = planner.awaiting_since.map(|_| self.now.monotonic_ms + ANSWER_MARGIN_MS / 4);
         let driver = planner.driver.as_ref().and_then(Driver::poll_timeout);
         let pause = self.quorum_pause_ends();

@@ -4,7 +4,7 @@ use hafen_protocol::HostId;
 use hafen_protocol::client::{AttributeMode, AttributeReport, Edit, Reply, Request};
 
 use crate::world::World;
-use crate::{EMPTY, MACHINES, settled};
+use crate::{EMPTY, MACHINES, running_on, settled};
 
 fn set(name: &str, value: Option<&str>, dampen_ms: Option<u64>) -> Request {
     let (name, value) = (name.to_string(), value.map(str::to_string));
@@ -104,6 +104,24 @@ fn what_waits_survives_the_daemon_and_the_coordinator() {
     world.pass(1_000);
     world.kill_daemon(HostId(1));
     world.until("it counts", |world| counts(world, 2, "kept").is_some());
+}
+
+#[test]
+fn many_updates_are_planned_for_together() {
+    let rule = r#"<rsc_location id="away" rsc="vm1"><rule id="away-rule" score="-INFINITY"><expression
+        id="away-rule-expression" attribute="away" operation="defined"/></rule></rsc_location></constraints>"#;
+    let mut world = World::new(3, &MACHINES.replace("<constraints/>", &format!("<constraints>{rule}")));
+    world.until("all run", |world| settled(world, 1) && !running_on(world, "vm1").is_empty());
+    let host = running_on(&world, "vm1")[0];
+    world.events.clear();
+    for value in 0..20 {
+        world.ask(host, set("away", (value % 2 == 1).then_some("1"), None));
+        world.ask(host, set("other", Some(&value.to_string()), None));
+        world.pass(2);
+    }
+    world.until("it moved", |world| settled(world, 1) && !running_on(world, "vm1").contains(&host));
+    let plans = world.events.iter().filter(|event| event.kind == "plan").count();
+    assert_eq!(plans, 1, "{}", world.story());
 }
 
 #[test]
