@@ -30,6 +30,7 @@ pub use actions::parameters_digest;
 pub use fencing::{FencingFacts, fencing_facts};
 pub use forecast::{Fate, Forecast, Hindrance, ResourceForecast, forecast};
 pub use hash_order::hash_order;
+pub use input::rules::rule_holds_at;
 pub use ledger::{Change, Decision, Entry, Ledger, Measure, Reason};
 pub use lint::{Problem, lint};
 pub use output::scores::ScoreRow;

@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 
 use hafen_cib::values::{parse_boolean, parse_timeout_ms};
-use hafen_cib::views::{NO_RULES, Pairs};
+use hafen_cib::views::Pairs;
 use hafen_cib::{Cib, Element};
 use hafen_protocol::HostId;
 use hafen_protocol::message::{FenceResult, FenceStart, OperationResult};
-use hafen_scheduler::{execution_status, exit_status};
+use hafen_scheduler::{execution_status, exit_status, rule_holds_at};
 
 use super::Node;
 use crate::api::{AlertCall, Output};
@@ -83,14 +83,15 @@ fn call(
     let path = alert.attribute("path").filter(|path| !path.is_empty())?;
     // What is said of the recipient counts before what is said of the alert.
     let owners = || recipient.into_iter().chain([alert]);
+    let holds = |rule: Element<'_>| rule_holds_at(rule, wall_ms / 1000);
     let meta =
-        |name: &str| owners().find_map(|owner| Pairs::of(owner, "meta_attributes", None, NO_RULES).get(name));
+        |name: &str| owners().find_map(|owner| Pairs::of(owner, "meta_attributes", None, &holds).get(name));
     if meta("enabled").and_then(parse_boolean) == Some(false) {
         return None;
     }
     let mut environment = BTreeMap::new();
     for owner in owners() {
-        for (name, value) in Pairs::of(owner, "instance_attributes", None, NO_RULES).iter() {
+        for (name, value) in Pairs::of(owner, "instance_attributes", None, &holds).iter() {
             environment.entry(name.to_owned()).or_insert_with(|| value.to_owned());
         }
     }
@@ -225,5 +226,34 @@ mod tests {
         assert_eq!(told(Kind::Node), [all[0], all[1], "/any    30000"]);
         assert_eq!(told(Kind::Attribute("pingd")), ["/chosen    30000", "/any    30000"]);
         assert_eq!(told(Kind::Attribute("other")), ["/any    30000"]);
+    }
+
+    const RULED: &str = r#"<cib validate-with="pacemaker-4.0"><configuration><crm_config/><nodes/><resources/>
+        <constraints/><alerts><alert id="page" path="/usr/bin/page">
+        <meta_attributes id="sleep"><rule id="sleep-rule" score="0"><date_expression id="sleep-rule-date"
+            operation="in_range" start="2026-01-01 00:00:00Z" end="2026-01-01 06:00:00Z"/></rule>
+            <nvpair id="sleep-enabled" name="enabled" value="false"/></meta_attributes>
+        <instance_attributes id="new"><rule id="new-rule" score="0"><date_expression id="new-rule-date"
+            operation="gt" start="2026-02-01 00:00:00Z"/></rule>
+            <nvpair id="new-to" name="to" value="new"/></instance_attributes>
+        <instance_attributes id="old"><nvpair id="old-to" name="to" value="old"/></instance_attributes>
+        </alert></alerts></configuration><status/></cib>"#;
+    /// The first of January of 2026.
+    const MIDNIGHT_MS: u64 = 1_767_225_600_000;
+    const HOUR_MS: u64 = 3_600_000;
+
+    /// Whom the alert pages at a moment.
+    fn paged(wall_ms: u64) -> Option<String> {
+        let cib = Cib::parse(RULED).expect("a CIB");
+        let mut calls = calls(&cib, Kind::Node, &Vec::new(), wall_ms);
+        assert!(calls.len() <= 1, "{calls:?}");
+        calls.pop().and_then(|call| call.environment.get("to").cloned())
+    }
+
+    #[test]
+    fn rules_are_judged_when_the_alert_is_told() {
+        assert_eq!(paged(MIDNIGHT_MS + HOUR_MS), None, "nobody is paged at night");
+        assert_eq!(paged(MIDNIGHT_MS + 7 * HOUR_MS).as_deref(), Some("old"));
+        assert_eq!(paged(MIDNIGHT_MS + 60 * 24 * HOUR_MS).as_deref(), Some("new"));
     }
 }

@@ -36,6 +36,13 @@ impl NextChange {
     }
 }
 
+/// Whether a rule holds at a moment, in seconds since 1970, where it is about no node, resource or operation.
+#[must_use]
+pub fn rule_holds_at(rule: Element<'_>, now: u64) -> bool {
+    let input = RuleInput { now: Seconds::try_from(now).unwrap_or(Seconds::MAX), ..RuleInput::default() };
+    rule_holds(rule, &input, &mut NextChange::default(), 0)
+}
+
 /// Whether all `rule` children of an element hold (none at all holds).
 pub(crate) fn holds(parent: Element<'_>, input: &RuleInput<'_>, next: &mut NextChange) -> bool {
     let mut rules = parent.children_named("rule").peekable();
