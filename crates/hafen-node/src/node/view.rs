@@ -1,6 +1,6 @@
 //! Views: who is here, whose state counts, and how the others come to it.
 
-use hafen_cib::Cib;
+use hafen_cib::{Cib, FEATURE_SET};
 use hafen_protocol::message::{Envelope, Hello, Lineage, Message, PROTOCOL_VERSION};
 use hafen_protocol::transport::{StateCopy, StreamMessage};
 use hafen_protocol::{HostId, MemberId, Transmission, View};
@@ -104,7 +104,10 @@ impl Node {
         if self.membership.phase != Phase::Greeting || !self.local.take_greeting() {
             return;
         }
-        let status = self.replica.hosts.get(&me.host).map(|record| record.status.clone()).unwrap_or_default();
+        let mut status =
+            self.replica.hosts.get(&me.host).map(|record| record.status.clone()).unwrap_or_default();
+        // As Pacemaker's controller does: tools tell which versions a cluster mixes.
+        status.attributes.insert("#feature-set".to_string(), FEATURE_SET.to_string());
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
             uname: self.identity.uname.clone(),
