@@ -1,6 +1,6 @@
 //! The state of the cluster, as clients are told it.
 
-use hafen_cib::xml::Element;
+use hafen_cib::{Cib, Element};
 use hafen_protocol::HostId;
 use hafen_protocol::client::{HostReport, ResourceReport, StatusReport};
 use hafen_protocol::message::PROTOCOL_VERSION;
@@ -282,7 +282,31 @@ impl Node {
             lines.push(line.clone());
         }
         lines.extend(fencing::warnings(self.replica.cib()));
+        lines.extend(undriven(self.replica.cib()));
         lines.extend(self.learned.failures.iter().cloned());
         lines
     }
+}
+
+/// What is configured, and cannot be run yet.
+fn undriven(cib: &Cib) -> Vec<String> {
+    let told = |element: Element<'_>| {
+        let id = element.id().unwrap_or_default();
+        let agent = ["class", "provider", "type"].map(|name| element.attribute(name).unwrap_or_default());
+        let is_guest = |meta: Element<'_>| {
+            let mut pairs = meta.children_named("nvpair");
+            pairs.any(|pair| pair.attribute("name") == Some("remote-node"))
+        };
+        match element.name() {
+            "bundle" => Some(format!("bundle {id} is not started: bundles are not driven yet")),
+            "primitive" if agent == ["ocf", "pacemaker", "remote"] => {
+                Some(format!("{id} is not connected: remote nodes are not driven yet"))
+            }
+            "primitive" if element.children_named("meta_attributes").any(is_guest) => {
+                Some(format!("{id} does not become a node: guest nodes are not driven yet"))
+            }
+            _ => None,
+        }
+    };
+    cib.resources().into_iter().flat_map(Element::descendants).filter_map(told).collect()
 }

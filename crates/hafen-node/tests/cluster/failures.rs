@@ -4,7 +4,7 @@ use hafen_protocol::HostId;
 use hafen_protocol::client::{AttributeMode, Edit, Request};
 
 use crate::world::World;
-use crate::{running_on, settled};
+use crate::{MACHINES, running_on, settled};
 
 /// `r`, whose operation has that `on-fail`, and `other`, both best on host1.
 fn resources(task: &str, on_fail: &str) -> String {
@@ -242,4 +242,17 @@ fn demote_takes_the_role_and_keeps_it_running() {
 fn restart_container_without_a_container_restarts() {
     let world = after_a_monitor("restart-container");
     assert_eq!(done(&world, "r"), steps(&[(1, "stop"), (1, "start")]), "{}", world.story());
+}
+
+#[test]
+fn what_cannot_be_driven_yet_is_said() {
+    let more = r#"<bundle id="web"><podman image="x"/></bundle>
+        <primitive id="far" class="ocf" provider="pacemaker" type="remote"/>
+        <primitive id="guest" class="ocf" provider="test" type="vm"><meta_attributes id="guest-m">
+        <nvpair id="guest-m-r" name="remote-node" value="inner"/></meta_attributes></primitive></resources>"#;
+    let mut world = World::new(3, &MACHINES.replace("</resources>", more));
+    let warnings = world.status(1).warnings;
+    for text in ["bundle web is not started", "far is not connected", "guest does not become a node"] {
+        assert!(warnings.iter().any(|line| line.starts_with(text)), "{text}: {warnings:?}");
+    }
 }
