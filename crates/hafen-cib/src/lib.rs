@@ -9,6 +9,7 @@ pub mod xml;
 pub mod acl;
 pub mod catalogue;
 pub mod checks;
+pub mod merge;
 pub mod metadata;
 pub mod old_names;
 pub mod options;
