@@ -166,11 +166,11 @@ impl Cluster<'_> {
         places
     }
 
-    fn places_now(&self) -> Places {
+    pub(crate) fn places_now(&self) -> Places {
         self.places_of(|resource| self.rsc(resource).running_on.clone())
     }
 
-    fn places_planned(&self) -> Places {
+    pub(crate) fn places_planned(&self) -> Places {
         self.places_of(|resource| {
             let known = self.rsc(resource);
             known.assigned_to.filter(|_| known.next_role.is_active()).into_iter().collect()
@@ -184,7 +184,7 @@ impl Cluster<'_> {
             .collect()
     }
 
-    fn fate(&self, name: &str, place: Option<&String>, others: &[String]) -> Fate {
+    pub(crate) fn fate(&self, name: &str, place: Option<&String>, others: &[String]) -> Fate {
         let members = self.resources_named(name);
         let Some(host) = place else {
             if !others.is_empty() {
@@ -341,4 +341,4 @@ fn in_words(entry: &Entry) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

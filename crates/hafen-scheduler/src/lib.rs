@@ -20,6 +20,7 @@ mod model;
 mod order;
 mod output;
 mod plan;
+pub mod preview;
 pub mod rule_date;
 mod run;
 pub mod score;
@@ -41,5 +42,6 @@ pub use plan::{
     Action, ActionKind, Attributes, FenceAction, GraphParameters, NodeRef, Plan, ResourceRef, TransitionKey,
     transition_magic,
 };
+pub use preview::{Consequence, Idle, Preview, preview};
 pub use run::{Options, Report, report, schedule};
 pub use whereabouts::{Whereabouts, whereabouts};

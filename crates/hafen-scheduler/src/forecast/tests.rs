@@ -1,7 +1,7 @@
 use super::*;
 
 /// Three hosts; of `running` each resource runs on the host after its name.
-fn cluster(resources: &str, constraints: &str, properties: &str, running: &[(&str, &str)]) -> Cib {
+pub(crate) fn cluster(resources: &str, constraints: &str, properties: &str, running: &[(&str, &str)]) -> Cib {
     let mut states = String::new();
     for (id, host) in [("1", "host1"), ("2", "host2"), ("3", "host3")] {
         let mut records = String::new();
@@ -26,7 +26,7 @@ fn cluster(resources: &str, constraints: &str, properties: &str, running: &[(&st
     .expect("a CIB")
 }
 
-fn dummy(id: &str) -> String {
+pub(crate) fn dummy(id: &str) -> String {
     format!(r#"<primitive id="{id}" class="ocf" provider="pacemaker" type="Dummy"/>"#)
 }
 

@@ -4,7 +4,7 @@ use super::{Change, Verb};
 use crate::model::{ActionId, Cluster, NodeIndex, Recovery, ResourceId, Role, Task, Variant};
 
 impl Cluster<'_> {
-    pub(super) fn changes(&self) -> Vec<Change> {
+    pub(crate) fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         for top in &self.top {
             // Assigning has put the instances of clones into an order of its own.

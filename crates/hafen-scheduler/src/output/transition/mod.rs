@@ -56,7 +56,7 @@ impl Cluster<'_> {
         }
     }
 
-    fn node_changes(&self) -> Vec<NodeChange> {
+    pub(crate) fn node_changes(&self) -> Vec<NodeChange> {
         let mut changes = Vec::new();
         for &id in self.free_actions.iter().rev() {
             let action = self.act(id);

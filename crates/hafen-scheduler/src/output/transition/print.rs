@@ -8,7 +8,7 @@ use crate::output::status::role_name;
 use crate::output::xml::XmlWriter;
 
 impl Verb {
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Verb::Start => "Start",
             Verb::Stop => "Stop",
@@ -73,7 +73,7 @@ impl Cluster<'_> {
     }
 
     /// Why a change happens, and whether it cannot.
-    fn why(&self, change: &Change) -> (Option<String>, bool) {
+    pub(crate) fn why(&self, change: &Change) -> (Option<String>, bool) {
         let source = change.source.or(change.action);
         let reason = source.and_then(|source| self.reason_text(source));
         (reason, change.action.is_none_or(|action| !self.act(action).runnable))
