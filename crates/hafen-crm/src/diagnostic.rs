@@ -102,7 +102,7 @@ pub fn wrong_encoding(source_name: &str, bytes: &[u8]) -> Option<String> {
 }
 
 /// The nearest of some words, if it is near enough to be a slip of the keyboard.
-pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     if word.len() > 64 {
         return None;
     }

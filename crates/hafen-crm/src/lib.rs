@@ -5,6 +5,7 @@
 //! language has no words for it writes as `xml`. The words are one table ([`grammar`]), with the help on each.
 
 mod apply;
+mod change;
 mod check;
 mod complete;
 mod diagnostic;
@@ -21,8 +22,9 @@ mod statement;
 mod text;
 
 pub use apply::{Mode, apply};
+pub use change::{ChangeError, Place, add_to_group, delete, remove_from_group, rename};
 pub use complete::{CANDIDATES_MAXIMUM, Candidate, Catalogue, Completion, complete};
-pub use diagnostic::{DIAGNOSTICS_MAXIMUM, Diagnostic, wrong_encoding};
+pub use diagnostic::{DIAGNOSTICS_MAXIMUM, Diagnostic, nearest, wrong_encoding};
 pub use draft::{Draft, Id, MEMBER};
 pub use parse::parse;
 pub use show::{Filter, FilterError, Object, objects, show, show_xml};

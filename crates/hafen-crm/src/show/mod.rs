@@ -6,9 +6,8 @@ mod lists;
 mod objects;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
-use hafen_cib::{Cib, Document, Element};
+use hafen_cib::{Cib, Document, Element, NodeId};
 
 pub use filter::{Filter, FilterError};
 
@@ -119,18 +118,33 @@ pub fn show(cib: &Cib, filter: &Filter) -> String {
     text
 }
 
-/// The same as XML: the elements of the objects.
+/// The same as XML: a CIB that holds these objects alone, without its status.
 #[must_use]
 pub fn show_xml(cib: &Cib, filter: &Filter) -> String {
+    let mut shown = Document::new("cib");
+    let root = shown.root().node();
+    for (name, value) in cib.root().attributes() {
+        shown.set_attribute(root, name, value);
+    }
+    let configuration = shown.append_element(root, "configuration");
+    for section in ALWAYS {
+        shown.append_element(configuration, section);
+    }
     let chosen = filter.over(cib);
-    let mut text = String::new();
     for object in objects(cib).iter().filter(|object| chosen.lets(object)) {
         for element in &object.elements {
-            let _ = writeln!(text, "{}", obscured_xml(*element, filter).trim_end());
+            let section = element.parent().map_or("", Element::name);
+            let place = shown.element(configuration).child(section).map(Element::node);
+            let place = place.unwrap_or_else(|| shown.append_element(configuration, section));
+            shown.append_copy(place, *element);
         }
     }
-    text
+    obscure(&mut shown, root, filter);
+    format!("<?xml version=\"1.0\" ?>\n{}\n", shown.root().to_xml().trim_end())
 }
+
+/// Sections that a configuration always has.
+const ALWAYS: [&str; 4] = ["crm_config", "nodes", "resources", "constraints"];
 
 impl Context {
     fn of(cib: &Cib) -> Context {
@@ -187,16 +201,18 @@ fn obscured_xml(element: Element<'_>, filter: &Filter) -> String {
     let mut holder = Document::new("holder");
     let root = holder.root().node();
     let copy = holder.append_copy(root, element);
-    let hidden: Vec<_> = holder
-        .element(copy)
-        .descendants()
-        .filter(|pair| {
-            pair.name() == "nvpair" && pair.attribute("name").is_some_and(|name| filter.hides(name))
-        })
-        .map(Element::node)
-        .collect();
-    for pair in hidden {
-        holder.set_attribute(pair, "value", filter::HIDDEN);
-    }
+    obscure(&mut holder, copy, filter);
     holder.element(copy).to_xml()
+}
+
+/// Hides the values that the filter hides.
+fn obscure(document: &mut Document, top: NodeId, filter: &Filter) {
+    let is_hidden = |pair: &Element<'_>| {
+        pair.name() == "nvpair" && pair.attribute("name").is_some_and(|name| filter.hides(name))
+    };
+    let hidden: Vec<NodeId> =
+        document.element(top).descendants().filter(is_hidden).map(Element::node).collect();
+    for pair in hidden {
+        document.set_attribute(pair, "value", filter::HIDDEN);
+    }
 }
