@@ -98,6 +98,16 @@ fn act(given: &Given) -> Result<Printed, Failed> {
     Err(Failed { notes, ..Failed::silent(CrmExit::Configuration) })
 }
 
+/// What is wrong with a configuration, as `crm_verify -VV` says it: nothing where it says no error.
+pub(super) fn errors(cib: Cib) -> Vec<String> {
+    let report = judge(cib.document().clone());
+    let is_error = report.complaints.iter().any(|complaint| complaint.is_error);
+    if !report.invalid || report.conforms && !is_error {
+        return Vec::new();
+    }
+    report.schema.into_iter().chain(report.complaints.iter().map(Complaint::line)).collect()
+}
+
 fn document(given: &Given) -> Result<Document, Failed> {
     let unreadable = || failed("Unable to parse CIB XML");
     let text = match given.last(&['L', 'x', 'p', 'X']) {

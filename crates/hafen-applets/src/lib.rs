@@ -6,6 +6,7 @@ pub mod print;
 
 mod attrd_updater;
 mod cibadmin;
+mod crm;
 mod crm_attribute;
 mod crm_diff;
 mod crm_error;
@@ -45,6 +46,7 @@ pub type Applet = fn(Vec<OsString>) -> ExitCode;
 const APPLETS: &[(&str, Applet)] = &[
     ("attrd_updater", |words| attrd_updater::run(&texts(words))),
     ("cibadmin", |words| cibadmin::run(&texts(words))),
+    ("crm", crm::run),
     ("crm_attribute", |words| crm_attribute::run(&texts(words))),
     ("crm_diff", |words| crm_diff::run(&texts(words))),
     ("crm_error", |words| crm_error::run(&texts(words))),

@@ -204,7 +204,7 @@ fn take<'a>(
 }
 
 /// An option and its meaning in two columns within 80.
-fn aligned(head: &str, help: &str) -> String {
+pub(super) fn aligned(head: &str, help: &str) -> String {
     const MARGIN: usize = 28;
     const COLUMNS: usize = 80;
     let mut lines = vec![format!("{head:<MARGIN$}")];
