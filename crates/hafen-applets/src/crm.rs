@@ -9,7 +9,6 @@ mod resource;
 mod script;
 mod shell;
 
-use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
@@ -43,9 +42,7 @@ Examples:
   crm < cluster.crm
 ";
 
-pub(super) fn run(words: Vec<OsString>) -> ExitCode {
-    let words: Vec<String> =
-        words.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+pub(super) fn run(words: &[String]) -> ExitCode {
     let mut settings = Settings::default();
     let (mut file, mut shadow) = (None, None);
     let mut rest = words.iter();
@@ -84,7 +81,7 @@ pub(super) fn run(words: Vec<OsString>) -> ExitCode {
         }
     }
     if let Some(name) = shadow {
-        return on_shadow(&name, &words);
+        return on_shadow(&name, words);
     }
     let outcome = match (file, command.is_empty()) {
         (Some(file), _) => script::run_file(&mut Shell::new(settings, Mode::Script), &file),

@@ -99,7 +99,7 @@ fn act(given: &Given) -> Result<Printed, Failed> {
 }
 
 /// What is wrong with a configuration, as `crm_verify -VV` says it: nothing where it says no error.
-pub(super) fn errors(cib: Cib) -> Vec<String> {
+pub(super) fn errors(cib: &Cib) -> Vec<String> {
     let report = judge(cib.document().clone());
     let is_error = report.complaints.iter().any(|complaint| complaint.is_error);
     if !report.invalid || report.conforms && !is_error {

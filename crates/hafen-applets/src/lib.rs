@@ -46,7 +46,7 @@ pub type Applet = fn(Vec<OsString>) -> ExitCode;
 const APPLETS: &[(&str, Applet)] = &[
     ("attrd_updater", |words| attrd_updater::run(&texts(words))),
     ("cibadmin", |words| cibadmin::run(&texts(words))),
-    ("crm", crm::run),
+    ("crm", |words| crm::run(&texts(words))),
     ("crm_attribute", |words| crm_attribute::run(&texts(words))),
     ("crm_diff", |words| crm_diff::run(&texts(words))),
     ("crm_error", |words| crm_error::run(&texts(words))),

@@ -33,7 +33,7 @@ pub(super) fn commit(shell: &mut Shell, words: &[String]) -> Outcome {
     for (touch, object) in merge::touched(&base, &present).into_iter().take(LINES_MAXIMUM) {
         outln!("note: meanwhile {} {} was {}", object.element, object.id, done(touch));
     }
-    let mistakes = if force { Vec::new() } else { crate::crm_verify::errors(wanted.clone()) };
+    let mistakes = if force { Vec::new() } else { crate::crm_verify::errors(&wanted) };
     if !mistakes.is_empty() {
         mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
         return shell.fail("this configuration has errors: `commit force` makes it count all the same");

@@ -188,8 +188,7 @@ fn tempfile(content: &str, ending: &str) -> std::io::Result<tempfile::NamedTempF
 }
 
 pub(super) fn verify(shell: &mut Shell, _words: &[String]) -> Outcome {
-    let work = shell.draft()?.work.clone();
-    let mistakes = crate::crm_verify::errors(work);
+    let mistakes = crate::crm_verify::errors(&shell.draft()?.work);
     mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
     if mistakes.is_empty() { Ok(()) } else { Err(ExitCode::FAILURE) }
 }

@@ -137,9 +137,8 @@ impl Shell {
         if first.is_empty() || first.starts_with('#') {
             return Ok(());
         }
-        let is_statement = std::ptr::eq(self.level(), &CONFIGURE)
-            && CONFIGURE.command(first).is_none_or(|_| hafen_crm::grammar::find(first).is_some())
-            && hafen_crm::grammar::find(first).is_some();
+        let is_statement =
+            std::ptr::eq(self.level(), &CONFIGURE) && hafen_crm::grammar::find(first).is_some();
         if is_statement {
             self.pending += &"\n".repeat(number.saturating_sub(1 + self.pending.matches('\n').count()));
             self.pending += text;
