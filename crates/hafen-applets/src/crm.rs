@@ -1,13 +1,18 @@
 //! `crm`: the shell. Levels of commands, one line each; the same typed, from a file, and as words of the command line.
 
+mod catalogue;
 mod commit;
+mod completion;
 mod configure;
+mod interrupt;
 mod levels;
 mod node;
 mod objects;
 mod resource;
 mod script;
 mod shell;
+mod terminal;
+mod usage;
 
 use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
@@ -83,11 +88,12 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     if let Some(name) = shadow {
         return on_shadow(&name, words);
     }
+    interrupt::listen();
     let outcome = match (file, command.is_empty()) {
         (Some(file), _) => script::run_file(&mut Shell::new(settings, Mode::Script), &file),
         (None, false) => Shell::new(settings, Mode::Once).run_words(&command),
         (None, true) if std::io::stdin().is_terminal() => {
-            script::run_terminal(&mut Shell::new(settings, Mode::Terminal))
+            terminal::run(&mut Shell::new(settings, Mode::Terminal))
         }
         (None, true) => script::run_file(&mut Shell::new(settings, Mode::Script), "-"),
     };

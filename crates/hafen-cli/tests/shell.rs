@@ -288,34 +288,6 @@ fn resources_and_nodes_are_changed_by_the_tools() {
 }
 
 #[test]
-fn somebody_who_types_is_shown_what_comes_and_asked() {
-    let cluster = Cluster::new();
-    cluster.script(BOOK);
-    let lines = "configure\nproprty batch-limit=3\nproperty batch-limit=3\nshow changed\nup\ny\n\
-                 configure\nprimitive a ocf:pacemaker:Dummy\nup\nn\nquit\n";
-    let command = format!("{} crm", env!("CARGO_BIN_EXE_hafen"));
-    // A terminal of its own; its input ends with the shell.
-    let mut child = Command::new("timeout")
-        .args(["60", "script", "-qec", &command, "/dev/null"])
-        .env("CIB_file", cluster.path("cib.xml"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("script starts");
-    let mut input = child.stdin.take().expect("piped");
-    input.write_all(lines.as_bytes()).expect("it reads");
-    let output = child.wait_with_output().expect("it ends");
-    drop(input);
-    let said = String::from_utf8_lossy(&output.stdout).replace('\r', "");
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("crm(live)configure# ") && said.contains("crm(live)configure*# "), "{said}");
-    assert!(said.contains("did you mean `property`?") && said.contains("Commit them? (y/n)"), "{said}");
-    assert!(said.contains("forgotten"), "{said}");
-    let shown = cluster.shown();
-    assert!(shown.contains("batch-limit=3") && !shown.contains("primitive a"), "{shown}");
-}
-
-#[test]
 fn help_fits_the_screen() {
     let cluster = Cluster::new();
     for words in

@@ -1,6 +1,8 @@
 //! The body of the fuzz target, which the ordinary tests run as well.
 
 use hafen_cib::Cib;
+use std::sync::Arc;
+
 use hafen_cib::metadata::AgentMetadata;
 
 use crate::{Catalogue, Diagnostic, Filter, Mode, apply, complete, parse, show, show_xml, wrong_encoding};
@@ -17,7 +19,7 @@ impl Catalogue for Nothing {
         vec![("ocf:heartbeat:Dummy".to_string(), String::new())]
     }
 
-    fn metadata(&self, _agent: &str) -> Option<&AgentMetadata> {
+    fn metadata(&self, _agent: &str) -> Option<Arc<AgentMetadata>> {
         None
     }
 }

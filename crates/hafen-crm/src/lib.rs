@@ -23,7 +23,7 @@ mod text;
 
 pub use apply::{Mode, apply};
 pub use change::{ChangeError, Place, add_to_group, delete, remove_from_group, rename};
-pub use complete::{CANDIDATES_MAXIMUM, Candidate, Catalogue, Completion, complete};
+pub use complete::{CANDIDATES_MAXIMUM, Candidate, Catalogue, Completion, complete, full_agent};
 pub use diagnostic::{DIAGNOSTICS_MAXIMUM, Diagnostic, nearest, wrong_encoding};
 pub use draft::{Draft, Id, MEMBER};
 pub use parse::parse;

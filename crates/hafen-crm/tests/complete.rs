@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use common::generate::Dialect;
 use common::{EMPTY, generate, make};
@@ -32,8 +33,8 @@ impl Catalogue for Agents {
         self.0.iter().map(|(name, found)| (name.clone(), found.short_description.clone())).collect()
     }
 
-    fn metadata(&self, agent: &str) -> Option<&AgentMetadata> {
-        self.0.get(agent)
+    fn metadata(&self, agent: &str) -> Option<Arc<AgentMetadata>> {
+        self.0.get(agent).cloned().map(Arc::new)
     }
 }
 

@@ -6,6 +6,7 @@ use hafen_cib::Cib;
 use hafen_cib::merge::{self, Conflict, Touch};
 use hafen_scheduler::{Preview, preview};
 
+use super::interrupt::{self, Doing};
 use super::shell::{Mode, Outcome, Shell};
 use crate::output::{self, CrmExit, Failed};
 
@@ -25,29 +26,39 @@ pub(super) fn commit(shell: &mut Shell, words: &[String]) -> Outcome {
         return Ok(());
     };
     let (base, work) = (draft.base.clone(), draft.work.clone());
+    if !interrupt::while_doing(Doing::Preparing, || prepare(shell, &base, &work, force))? {
+        outln!("nothing is committed");
+        return Err(ExitCode::FAILURE);
+    }
+    let made = interrupt::while_doing(Doing::Sending, || {
+        let merge = |cib: &mut Cib| merge::merge(&base, &work, cib).map_err(|conflicts| met(&conflicts));
+        shell.source()?.change("crm", merge).map_err(|failed| shell.told(&failed))
+    });
+    made?;
+    shell.forget_draft();
+    if let Some(exit) = interrupt::asked_to_leave() {
+        eprintln!("crm: committed");
+        return Err(exit);
+    }
+    if shell.settings.wait { shell.wait() } else { Ok(()) }
+}
+
+/// Whether the changes are to be committed: what is in their way, and what they lead to.
+fn prepare(shell: &Shell, base: &Cib, work: &Cib, force: bool) -> Result<bool, ExitCode> {
     let present = shell.read(false)?;
     let mut wanted = present.clone();
-    if let Err(conflicts) = merge::merge(&base, &work, &mut wanted) {
+    if let Err(conflicts) = merge::merge(base, work, &mut wanted) {
         return Err(shell.told(&met(&conflicts)));
     }
-    for (touch, object) in merge::touched(&base, &present).into_iter().take(LINES_MAXIMUM) {
+    for (touch, object) in merge::touched(base, &present).into_iter().take(LINES_MAXIMUM) {
         outln!("note: meanwhile {} {} was {}", object.element, object.id, done(touch));
     }
     let mistakes = if force { Vec::new() } else { crate::crm_verify::errors(&wanted) };
     if !mistakes.is_empty() {
         mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
-        return shell.fail("this configuration has errors: `commit force` makes it count all the same");
+        shell.fail("this configuration has errors: `commit force` makes it count all the same")?;
     }
-    if !confirmed(shell, &wanted)? {
-        outln!("nothing is committed");
-        return Err(ExitCode::FAILURE);
-    }
-    let made = shell
-        .source()?
-        .change("crm", |cib| merge::merge(&base, &work, cib).map_err(|conflicts| met(&conflicts)));
-    made.map_err(|failed| shell.told(&failed))?;
-    shell.forget_draft();
-    if shell.settings.wait { shell.wait() } else { Ok(()) }
+    confirmed(shell, &wanted)
 }
 
 /// Another changed the same.

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use hafen_cib::{Cib, Document, merge};
 use hafen_crm::{Filter, Mode};
 
+use super::interrupt::{self, Doing};
 use super::script;
 use super::shell::{Outcome, Shell, told};
 use crate::output;
@@ -150,7 +151,8 @@ pub(super) fn edit(shell: &mut Shell, words: &[String]) -> Outcome {
     let editor = ["CRM_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok());
     let editor = editor.filter(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
     let mut command = Command::new("sh");
-    let status = command.arg("-c").arg(format!("{editor} \"$0\"")).arg(file.path()).status();
+    command.arg("-c").arg(format!("{editor} \"$0\"")).arg(file.path());
+    let status = interrupt::while_doing(Doing::Editing, || command.status());
     match status {
         Ok(status) if status.success() => {}
         Ok(status) => return shell.fail(&format!("{editor} ended with {status}: nothing is changed")),

@@ -13,15 +13,8 @@ pub(super) fn run_file(shell: &mut Shell, file: &str) -> Outcome {
         ExitCode::FAILURE
     })?;
     let text = text(&shell.name, bytes)?;
-    let mut lines = text.lines().enumerate();
-    while let Some((at, first)) = lines.next() {
-        let mut whole = first.to_owned();
-        while goes_on(&whole) {
-            let Some((_, next)) = lines.next() else { break };
-            whole.push('\n');
-            whole.push_str(next);
-        }
-        match shell.run_line(at + 1, &whole) {
+    for (number, line) in lines(&text) {
+        match shell.run_line(number, &line) {
             Err(exit) if exit == ExitCode::SUCCESS => return Ok(()),
             outcome => outcome?,
         }
@@ -29,23 +22,19 @@ pub(super) fn run_file(shell: &mut Shell, file: &str) -> Outcome {
     shell.finish()
 }
 
-/// Reads lines that somebody types. A mistake ends nothing.
-pub(super) fn run_terminal(shell: &mut Shell) -> Outcome {
-    loop {
-        let Some(mut whole) = typed(&shell.prompt()) else {
-            outln!();
-            return shell.finish();
-        };
-        while goes_on(&whole) {
-            let Some(next) = typed("> ") else { break };
-            whole.push('\n');
-            whole.push_str(&next);
-        }
-        match shell.run_line(1, &whole) {
-            Err(exit) if exit == ExitCode::SUCCESS => return Ok(()),
-            _ => {}
+/// The lines of a text with their numbers; one that goes on holds those that follow.
+pub(super) fn lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        match lines.last_mut().filter(|(_, last)| goes_on(last)) {
+            Some((_, last)) => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            None => lines.push((at + 1, line.to_owned())),
         }
     }
+    lines
 }
 
 /// The next line that somebody types; nothing at the end.
@@ -57,7 +46,7 @@ pub(super) fn typed(prompt: &str) -> Option<String> {
 }
 
 /// Whether the next line belongs to it.
-fn goes_on(text: &str) -> bool {
+pub(super) fn goes_on(text: &str) -> bool {
     text.trim_end().ends_with('\\') && !text.trim_start().starts_with('#')
 }
 

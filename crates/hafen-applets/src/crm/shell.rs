@@ -1,7 +1,9 @@
 //! Where the shell is, what was changed and is not committed, and which command a line means.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
+use hafen_cib::Cib;
 use hafen_crm::{Diagnostic, Statement};
 
 use super::commit;
@@ -58,7 +60,7 @@ impl Shell {
         Self { settings, mode, path: vec![&ROOT], draft: None, pending: String::new(), name, line: 1 }
     }
 
-    fn level(&self) -> &'static Level {
+    pub(super) fn level(&self) -> &'static Level {
         self.path.last().copied().unwrap_or(&ROOT)
     }
 
@@ -78,6 +80,19 @@ impl Shell {
         self.draft.as_mut().ok_or(ExitCode::FAILURE)
     }
 
+    /// The configuration that somebody who types means, if it can be read.
+    pub(super) fn known(&mut self) -> Option<Cow<'_, Cib>> {
+        let read = || Source::open().and_then(|mut source| source.cib(false)).ok();
+        if self.draft.is_none() {
+            let cib = read()?;
+            if !std::ptr::eq(self.level(), &CONFIGURE) {
+                return Some(Cow::Owned(cib));
+            }
+            self.draft = Some(Draft::new(cib));
+        }
+        self.draft.as_ref().map(|draft| Cow::Borrowed(&draft.work))
+    }
+
     /// What is changed and not committed, if anything.
     pub(super) fn changed_draft(&self) -> Option<&Draft> {
         self.draft.as_ref().filter(|draft| draft.is_changed())
@@ -92,7 +107,7 @@ impl Shell {
     }
 
     /// The CIB as it is.
-    pub(super) fn read(&self, status: bool) -> Result<hafen_cib::Cib, ExitCode> {
+    pub(super) fn read(&self, status: bool) -> Result<Cib, ExitCode> {
         self.source()?.cib(status).map_err(|failed| self.told(&failed))
     }
 

@@ -4,6 +4,8 @@ mod names;
 mod objects;
 mod rules;
 
+use std::sync::Arc;
+
 use hafen_cib::metadata::AgentMetadata;
 use hafen_cib::{Cib, Element};
 
@@ -15,7 +17,7 @@ pub trait Catalogue {
     /// The agents, as `CLASS:[PROVIDER:]TYPE`, each with one line about it.
     fn agents(&self) -> Vec<(String, String)>;
     /// What an agent says of itself, if that is known.
-    fn metadata(&self, agent: &str) -> Option<&AgentMetadata>;
+    fn metadata(&self, agent: &str) -> Option<Arc<AgentMetadata>>;
 }
 
 /// A word that can stand at the cursor.
@@ -181,6 +183,15 @@ impl<'p> Place<'p> {
     /// Whether a word stands in the statement.
     pub(super) fn has(&self, text: &str) -> bool {
         self.words.iter().any(|word| word.text == text)
+    }
+}
+
+/// An agent with its class and provider: `Xen` and `ocf:Xen` are `ocf:heartbeat:Xen`.
+#[must_use]
+pub fn full_agent(said: &str) -> String {
+    match said.split(':').collect::<Vec<_>>().as_slice() {
+        [kind] | ["ocf", kind] => format!("ocf:heartbeat:{kind}"),
+        _ => said.to_string(),
     }
 }
 

@@ -152,7 +152,7 @@ fn primitive(place: &mut Place<'_>, word: &str) {
             place.keywords(&["$id="], "a name for them")
         }
         Some(("op", since)) if since + 1 == place.words.len() => return actions(place, &agent),
-        Some(("op", since)) => operation(place, since + 1, place.catalogue.metadata(&agent)),
+        Some(("op", since)) => operation(place, since + 1, place.catalogue.metadata(&agent).as_deref()),
         Some(("op_params", since)) => {
             super::names::named(place, since, "OCF_CHECK_LEVEL", "how deep a monitor looks", &[]);
         }
@@ -185,10 +185,7 @@ fn full_agent(place: &Place<'_>, said: &str) -> String {
             place.cib.document().all_by_id(template).into_iter().find(|found| found.name() == "template");
         return found.map(of).unwrap_or_default();
     }
-    match said.split(':').collect::<Vec<_>>().as_slice() {
-        [kind] | ["ocf", kind] => format!("ocf:heartbeat:{kind}"),
-        _ => said.to_string(),
-    }
+    super::full_agent(said)
 }
 
 fn parent(place: &mut Place<'_>, word: &str) {
