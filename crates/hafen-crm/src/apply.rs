@@ -70,6 +70,7 @@ pub fn apply(cib: &mut Cib, statements: &[Statement], mode: Mode) -> Result<(), 
             references::resolve(&mut changed, statement, &nodes);
         }
     }
+    references::lists_exist(&changed, statements)?;
     references::follow_parents(&mut changed, &parents, statements);
     *cib = changed;
     Ok(())

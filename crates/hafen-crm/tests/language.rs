@@ -71,6 +71,20 @@ fn what_does_not_exist_is_told_and_nothing_is_applied() {
 }
 
 #[test]
+fn a_list_that_is_referred_to_has_to_be_there() {
+    let text = "primitive vm1 Dummy meta $id=common priority=1\nprimitive vm2 Dummy meta $id-ref=comon\n\
+        primitive vm3 Dummy meta $id-ref=common\nprimitive vm4 Dummy meta $id-ref=vm1\n";
+    let expected = "\
+vms.crm:2:26: error: there is no list and no rule `comon`
+  |
+2 | primitive vm2 Dummy meta $id-ref=comon
+  |                          ^^^^^^^^^^^^^
+  = did you mean `common`?
+";
+    assert_eq!(told(text), expected);
+}
+
+#[test]
 fn a_wrong_encoding_and_a_cut_text_are_told() {
     let told = wrong_encoding("vms.crm", b"node n1\nnode \xe4\n").expect("it is wrong");
     assert_eq!(told, "vms.crm:2: error: the text is not UTF-8 (byte 0xe4, 13 bytes from the start)\n");

@@ -1,6 +1,5 @@
 //! Where the shell is, what was changed and is not committed, and which command a line means.
 
-use std::borrow::Cow;
 use std::process::ExitCode;
 
 use hafen_cib::Cib;
@@ -46,6 +45,8 @@ pub(super) struct Shell {
     /// From the top to where the shell is.
     path: Vec<&'static Level>,
     draft: Option<Draft>,
+    /// The configuration that completions are made from while a line is typed.
+    seen: Option<Cib>,
     /// Statements that are read and not yet taken in, on the lines on which they stand.
     pending: String,
     /// What the text is called in messages.
@@ -57,7 +58,16 @@ pub(super) struct Shell {
 impl Shell {
     pub(super) fn new(settings: Settings, mode: Mode) -> Self {
         let name = "crm".to_owned();
-        Self { settings, mode, path: vec![&ROOT], draft: None, pending: String::new(), name, line: 1 }
+        Self {
+            settings,
+            mode,
+            path: vec![&ROOT],
+            draft: None,
+            seen: None,
+            pending: String::new(),
+            name,
+            line: 1,
+        }
     }
 
     pub(super) fn level(&self) -> &'static Level {
@@ -81,16 +91,14 @@ impl Shell {
     }
 
     /// The configuration that somebody who types means, if it can be read.
-    pub(super) fn known(&mut self) -> Option<Cow<'_, Cib>> {
-        let read = || Source::open().and_then(|mut source| source.cib(false)).ok();
-        if self.draft.is_none() {
-            let cib = read()?;
-            if !std::ptr::eq(self.level(), &CONFIGURE) {
-                return Some(Cow::Owned(cib));
-            }
-            self.draft = Some(Draft::new(cib));
+    pub(super) fn known(&mut self) -> Option<&Cib> {
+        if let Some(draft) = &self.draft {
+            return Some(&draft.work);
         }
-        self.draft.as_ref().map(|draft| Cow::Borrowed(&draft.work))
+        if self.seen.is_none() {
+            self.seen = Source::open().and_then(|mut source| source.cib(false)).ok();
+        }
+        self.seen.as_ref()
     }
 
     /// What is changed and not committed, if anything.
@@ -147,6 +155,7 @@ impl Shell {
     /// Does what a line says, which begins with that number and may go on over several.
     pub(super) fn run_line(&mut self, number: usize, text: &str) -> Outcome {
         self.line = number;
+        self.seen = None;
         let joined = text.replace("\\\n", " ");
         let first = joined.split_whitespace().next().unwrap_or("");
         if first.is_empty() || first.starts_with('#') {

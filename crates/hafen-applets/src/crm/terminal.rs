@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use hafen_cib::Cib;
 use hafen_crm::Candidate;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -113,8 +114,10 @@ impl Typing<'_> {
     fn with<T>(&self, act: impl FnOnce(&'static super::levels::Level, Known<'_>) -> T) -> T {
         let mut shell = self.shell.borrow_mut();
         let level = shell.level();
-        let cib = shell.known().unwrap_or_default();
-        act(level, Known { cib: &cib, agents: &self.agents })
+        match shell.known() {
+            Some(cib) => act(level, Known { cib, agents: &self.agents }),
+            None => act(level, Known { cib: &Cib::new(), agents: &self.agents }),
+        }
     }
 }
 
