@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::shell::{Outcome, Shell};
+use super::shell::{Flow, Outcome, Shell};
 use crate::output;
 
 /// Reads a file (`-` is standard input) and does what its lines say, up to the first mistake.
@@ -21,9 +21,8 @@ pub(super) fn run_file(shell: &mut Shell, file: &str) -> Outcome {
             whole.push('\n');
             whole.push_str(next);
         }
-        match shell.run_line(at + 1, &whole) {
-            Err(exit) if exit == ExitCode::SUCCESS => return Ok(()),
-            outcome => outcome?,
+        if shell.run_line(at + 1, &whole)? == Flow::Leave {
+            return Ok(());
         }
     }
     shell.finish()
@@ -41,9 +40,8 @@ pub(super) fn run_terminal(shell: &mut Shell) -> Outcome {
             whole.push('\n');
             whole.push_str(&next);
         }
-        match shell.run_line(1, &whole) {
-            Err(exit) if exit == ExitCode::SUCCESS => return Ok(()),
-            _ => {}
+        if shell.run_line(1, &whole) == Ok(Flow::Leave) {
+            return Ok(());
         }
     }
 }
