@@ -267,6 +267,9 @@ fn a_preview_says_what_a_change_leads_to() {
     assert_eq!(said.status, 0, "{said:?}");
     // Nobody is online in this file.
     assert!(said.out.contains("a would run nowhere: node1: the host"), "{said:?}");
+    let said = cluster.script("configure\nprimitive b stonith:null params hostlist=node2\nquit\nnonsense\n");
+    assert_eq!(said.status, 0, "nothing is read after `quit`: {said:?}");
+    assert!(cluster.shown().contains("primitive b"));
 }
 
 #[test]

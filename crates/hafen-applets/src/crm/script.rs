@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::shell::{Outcome, Shell};
+use super::shell::{Flow, Outcome, Shell};
 use crate::output;
 
 /// Reads a file (`-` is standard input) and does what its lines say, up to the first mistake.
@@ -14,9 +14,8 @@ pub(super) fn run_file(shell: &mut Shell, file: &str) -> Outcome {
     })?;
     let text = text(&shell.name, bytes)?;
     for (number, line) in lines(&text) {
-        match shell.run_line(number, &line) {
-            Err(exit) if exit == ExitCode::SUCCESS => return Ok(()),
-            outcome => outcome?,
+        if shell.run_line(number, &line)? == Flow::Leave {
+            return Ok(());
         }
     }
     shell.finish()

@@ -16,6 +16,15 @@ use crate::source::Source;
 /// What became of a command; where it failed, that was told, and this is the exit status.
 pub(super) type Outcome = Result<(), ExitCode>;
 
+/// What comes after a line that succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// The next line.
+    Next,
+    /// Nothing: the shell was left.
+    Leave,
+}
+
 /// Where commands come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -148,18 +157,20 @@ impl Shell {
 
     /// Does what the words of a command line say.
     pub(super) fn run_words(&mut self, words: &[String]) -> Outcome {
-        self.dispatch(&ROOT, words, None)?;
-        self.finish()
+        match self.dispatch(&ROOT, words, None)? {
+            Flow::Next => self.finish(),
+            Flow::Leave => Ok(()),
+        }
     }
 
     /// Does what a line says, which begins with that number and may go on over several.
-    pub(super) fn run_line(&mut self, number: usize, text: &str) -> Outcome {
+    pub(super) fn run_line(&mut self, number: usize, text: &str) -> Result<Flow, ExitCode> {
         self.line = number;
         self.seen = None;
         let joined = text.replace("\\\n", " ");
         let first = joined.split_whitespace().next().unwrap_or("");
         if first.is_empty() || first.starts_with('#') {
-            return Ok(());
+            return Ok(Flow::Next);
         }
         let is_statement =
             std::ptr::eq(self.level(), &CONFIGURE) && hafen_crm::grammar::find(first).is_some();
@@ -167,12 +178,15 @@ impl Shell {
             self.pending += &"\n".repeat(number.saturating_sub(1 + self.pending.matches('\n').count()));
             self.pending += text;
             self.pending.push('\n');
-            return if self.mode == Mode::Script { Ok(()) } else { self.take_pending() };
+            if self.mode != Mode::Script {
+                self.take_pending()?;
+            }
+            return Ok(Flow::Next);
         }
         self.take_pending()?;
         match shlex::split(&joined) {
             Some(words) => self.dispatch(self.level(), &words, Some(number)),
-            None => self.fail("a quotation mark is open at the end of the line"),
+            None => self.fail("a quotation mark is open at the end of the line").map(|()| Flow::Next),
         }
     }
 
@@ -199,46 +213,55 @@ impl Shell {
     }
 
     /// Finds the command that words mean at a level, and does it.
-    fn dispatch(&mut self, level: &'static Level, words: &[String], line: Option<usize>) -> Outcome {
-        let Some((word, rest)) = words.split_first() else { return Ok(()) };
+    fn dispatch(
+        &mut self,
+        level: &'static Level,
+        words: &[String],
+        line: Option<usize>,
+    ) -> Result<Flow, ExitCode> {
+        let Some((word, rest)) = words.split_first() else { return Ok(Flow::Next) };
         let plain = word.as_str();
         if std::ptr::eq(level, &CONFIGURE) && hafen_crm::grammar::find(plain).is_some() {
             let text = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
             let lines = "\n".repeat(line.unwrap_or(1).saturating_sub(1));
-            return self.take(&format!("{lines}{text}\n"));
+            return self.take(&format!("{lines}{text}\n")).map(|()| Flow::Next);
         }
         if let Some(command) = level.command(plain) {
             (command.act)(self, rest)?;
-            return if self.settings.wait && !std::ptr::eq(level, &CONFIGURE) { self.wait() } else { Ok(()) };
+            if self.settings.wait && !std::ptr::eq(level, &CONFIGURE) {
+                self.wait()?;
+            }
+            return Ok(Flow::Next);
         }
         if let Some(next) = level.level(plain) {
             if rest.is_empty() {
                 self.path.push(next);
-                return Ok(());
+                return Ok(Flow::Next);
             }
-            self.dispatch(next, rest, line)?;
+            let flow = self.dispatch(next, rest, line)?;
             // One command of a level is as entering it, and leaving it again.
-            return if std::ptr::eq(next, &CONFIGURE) { self.leave_configure() } else { Ok(()) };
+            if flow == Flow::Next && std::ptr::eq(next, &CONFIGURE) {
+                self.leave_configure()?;
+            }
+            return Ok(flow);
         }
         match plain {
+            "quit" | "bye" | "exit" => {
+                self.finish()?;
+                return Ok(Flow::Leave);
+            }
+            "cd" if rest.len() == 1 && rest != [".."] => return self.dispatch(level, rest, line),
             "help" | "?" | "h" => self.help(level, rest),
             "ls" => {
                 outln!("{}", level.words().collect::<Vec<_>>().join("  "));
                 Ok(())
             }
             "up" | "back" | "end" | ".." => self.up(),
-            "cd" => match rest {
-                [] => self.up(),
-                [place] if place == ".." => self.up(),
-                [place] => self.dispatch(level, std::slice::from_ref(place), line),
-                _ => self.fail("`cd` takes one level"),
-            },
-            "quit" | "bye" | "exit" => {
-                self.finish()?;
-                Err(ExitCode::SUCCESS)
-            }
+            "cd" if rest.len() < 2 => self.up(),
+            "cd" => self.fail("`cd` takes one level"),
             _ => self.unknown(level, plain),
         }
+        .map(|()| Flow::Next)
     }
 
     fn unknown(&self, level: &Level, word: &str) -> Outcome {

@@ -19,7 +19,7 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use super::catalogue::Installed;
 use super::completion::{self, At, Known};
 use super::script;
-use super::shell::{Outcome, Shell};
+use super::shell::{Flow, Outcome, Shell};
 
 /// Lines that are remembered.
 const HISTORY_LINES_MAXIMUM: usize = 1000;
@@ -59,8 +59,8 @@ pub(super) fn run(shell: &mut Shell) -> Outcome {
         let Some(typing) = editor.helper_mut() else { return Ok(()) };
         for (number, line) in script::lines(&line) {
             match typing.shell.get_mut().run_line(number, &line) {
-                Ok(()) => {}
-                Err(exit) if exit == ExitCode::SUCCESS => return Ok(()),
+                Ok(Flow::Next) => {}
+                Ok(Flow::Leave) => return Ok(()),
                 // What follows a mistake may rest on it.
                 Err(_) => break,
             }
