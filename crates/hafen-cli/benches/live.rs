@@ -1,8 +1,10 @@
-//! What a cluster of three hosts bears, over the daemons' sockets: updates of transient attributes, and changes of the
-//! configuration. `./dev bench attributes`, `./dev bench changes`. Figures are this machine's; nothing is asserted.
+//! What a cluster of three hosts bears, over the daemons' sockets: updates of transient attributes, changes of the
+//! configuration, and a large configuration by the shell. `./dev bench attributes`, `changes`, `load`. Figures are this
+//! machine's; nothing is asserted.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a benchmark of a shell")]
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hafen_lab::{Lab, LabSpec, Layout};
@@ -13,6 +15,8 @@ const SPAN: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(60);
 const HOSTS: u32 = 3;
 const CLIENTS: u32 = 4;
+/// Machines of the configuration that the shell loads.
+const MACHINES: u32 = 1000;
 
 /// Makes a client's next request.
 type Making = fn(u32, u64) -> Request;
@@ -34,6 +38,40 @@ fn main() {
         for clients in [1, CLIENTS] {
             measure(&lab, name, clients, request);
         }
+    }
+    if what.is_none_or(|what| what == "load") {
+        load(&lab, folder.path());
+    }
+}
+
+/// A configuration of so many machines, four objects each.
+fn machines(name: &str) -> String {
+    let mut text =
+        String::from("primitive store ocf:pacemaker:Dummy\nclone stores store meta interleave=true\n");
+    for number in 0..MACHINES {
+        let host = 1 + number % HOSTS;
+        text += &format!(
+            "primitive vm{number} ocf:pacemaker:Dummy params fake={name} meta allow-migrate=true op monitor interval=30s\n\
+             location l{number} vm{number} 100: host{host}\ncolocation c{number} inf: vm{number} stores\n\
+             order o{number} Mandatory: stores vm{number}\n"
+        );
+    }
+    text
+}
+
+/// How long the shell takes for a large configuration, its process and what it shows beforehand included: to make it in an idle
+/// cluster, and to change all of its machines, and none, while the cluster starts them.
+fn load(lab: &Lab, folder: &Path) {
+    for (what, name) in [("made", "one"), ("changed", "two"), ("the same", "two")] {
+        let file = folder.join("machines.crm");
+        std::fs::write(&file, machines(name)).expect("written");
+        let mut crm = Command::new(env!("CARGO_BIN_EXE_hafen"));
+        crm.args(["crm", "configure", "load", "update"]).arg(file).env("HAFEN_LAB", lab.layout().root());
+        let began = Instant::now();
+        let output = crm.env_remove("HAFEN_SOCKET").output().expect("it runs");
+        let took = began.elapsed().as_secs_f64();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        println!("load        {MACHINES} machines, {what}: {took:>7.2} s");
     }
 }
 
