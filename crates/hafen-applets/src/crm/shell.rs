@@ -1,6 +1,7 @@
 //! Where the shell is, what was changed and is not committed, and which command a line means.
 
 use std::process::ExitCode;
+use std::thread::JoinHandle;
 
 use hafen_cib::Cib;
 use hafen_crm::{Diagnostic, Statement};
@@ -48,6 +49,30 @@ pub(super) struct Settings {
 const REPEATED: [&str; 6] =
     ["node", "cluster_property_set", "meta_attributes", "fencing-topology", "fencing-level", "op"];
 
+/// The configuration as somebody who types may name its objects; it is read while the first words are typed.
+#[derive(Default)]
+enum Seen {
+    #[default]
+    Nothing,
+    Coming(JoinHandle<Option<Cib>>),
+    There(Cib),
+}
+
+impl Seen {
+    fn get(&mut self) -> Option<&Cib> {
+        if let Self::Coming(_) = self
+            && let Self::Coming(reading) = std::mem::take(self)
+            && let Some(cib) = reading.join().ok().flatten()
+        {
+            *self = Self::There(cib);
+        }
+        match self {
+            Self::There(cib) => Some(cib),
+            _ => None,
+        }
+    }
+}
+
 pub(super) struct Shell {
     pub(super) settings: Settings,
     pub(super) mode: Mode,
@@ -55,7 +80,7 @@ pub(super) struct Shell {
     path: Vec<&'static Level>,
     draft: Option<Draft>,
     /// The configuration that completions are made from while a line is typed.
-    seen: Option<Cib>,
+    seen: Seen,
     /// Statements that are read and not yet taken in, on the lines on which they stand.
     pending: String,
     /// What the text is called in messages.
@@ -72,7 +97,7 @@ impl Shell {
             mode,
             path: vec![&ROOT],
             draft: None,
-            seen: None,
+            seen: Seen::default(),
             pending: String::new(),
             name,
             line: 1,
@@ -99,15 +124,20 @@ impl Shell {
         self.draft.as_mut().ok_or(ExitCode::FAILURE)
     }
 
+    /// Begins to read the configuration for somebody who is going to type.
+    pub(super) fn look(&mut self) {
+        if self.draft.is_none() {
+            let read = || Source::open().and_then(|mut source| source.cib(false)).ok();
+            self.seen = Seen::Coming(std::thread::spawn(read));
+        }
+    }
+
     /// The configuration that somebody who types means, if it can be read.
     pub(super) fn known(&mut self) -> Option<&Cib> {
         if let Some(draft) = &self.draft {
             return Some(&draft.work);
         }
-        if self.seen.is_none() {
-            self.seen = Source::open().and_then(|mut source| source.cib(false)).ok();
-        }
-        self.seen.as_ref()
+        self.seen.get()
     }
 
     /// What is changed and not committed, if anything.
@@ -166,7 +196,7 @@ impl Shell {
     /// Does what a line says, which begins with that number and may go on over several.
     pub(super) fn run_line(&mut self, number: usize, text: &str) -> Result<Flow, ExitCode> {
         self.line = number;
-        self.seen = None;
+        self.seen = Seen::default();
         let joined = text.replace("\\\n", " ");
         let first = joined.split_whitespace().next().unwrap_or("");
         if first.is_empty() || first.starts_with('#') {

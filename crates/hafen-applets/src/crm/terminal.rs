@@ -40,6 +40,9 @@ pub(super) fn run(shell: &mut Shell) -> Outcome {
         let _ = editor.load_history(file);
     }
     loop {
+        if let Some(typing) = editor.helper_mut() {
+            typing.shell.get_mut().look();
+        }
         let prompt = editor.helper().map_or_else(String::new, |typing| typing.shell.borrow().prompt());
         let read = editor.readline(&prompt);
         // Of pasted text it is several.
