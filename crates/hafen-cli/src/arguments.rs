@@ -4,6 +4,7 @@ mod net;
 mod safety;
 mod setup;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -67,6 +68,16 @@ pub(crate) enum Command {
     Files {
         #[command(subcommand)]
         command: Option<FilesCommand>,
+    },
+    /// The shell: what crmsh's `crm` does, by line, from a file, or as words (`hafen shell help`)
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  hafen shell\n  hafen shell configure show\n  hafen shell < cluster.crm"
+    )]
+    Shell {
+        /// A level, a command and its words; without words, lines are read
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORD")]
+        words: Vec<OsString>,
     },
     /// The state of the cluster: hosts, virtual machines, resources, what went wrong
     #[command(after_help = "Examples:\n  hafen status\n  hafen status --watch\n  hafen status --json")]

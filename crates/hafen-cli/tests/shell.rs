@@ -291,6 +291,18 @@ fn resources_and_nodes_are_changed_by_the_tools() {
 }
 
 #[test]
+fn it_goes_by_the_name_of_shell_too() {
+    let cluster = Cluster::new();
+    cluster.script(BOOK);
+    let said = Command::new(env!("CARGO_BIN_EXE_hafen"))
+        .args(["shell", "-F", "configure", "show", "stonith-node1"])
+        .env("CIB_file", cluster.path("cib.xml"))
+        .output()
+        .expect("it runs");
+    assert!(String::from_utf8_lossy(&said.stdout).starts_with("primitive stonith-node1"), "{said:?}");
+}
+
+#[test]
 fn help_fits_the_screen() {
     let cluster = Cluster::new();
     for words in

@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Leave { last } => setup::leave(last),
         Command::Remove { target } => setup::remove(&target, connection),
         Command::Files { command } => files::run(command),
+        Command::Shell { words } => Ok(process::shell(words)),
         Command::Status { watch, json } => status::run(connection, watch, json),
         Command::Vm(command) => vm::run(command, connection),
         Command::Node(command) => node::run(command, connection),

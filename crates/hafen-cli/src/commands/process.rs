@@ -1,6 +1,7 @@
 //! The modes in which `hafen` is a part of a host: `hafen daemon` and `hafen executor`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -45,6 +46,15 @@ pub(super) fn executor(options: ExecutorOptions) -> anyhow::Result<ExitCode> {
     };
     hafen_executor::run(config)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The shell, which goes by crmsh's name, too.
+pub(super) fn shell(words: Vec<OsString>) -> ExitCode {
+    let name = OsString::from("crm");
+    match hafen_applets::named(&name) {
+        Some(shell) => shell(std::iter::once(name).chain(words).collect()),
+        None => ExitCode::FAILURE,
+    }
 }
 
 /// Links to this program by the names of all applets.
