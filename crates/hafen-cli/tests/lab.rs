@@ -4,6 +4,8 @@
 
 #[path = "lab/agents.rs"]
 mod agents;
+#[path = "lab/shell.rs"]
+mod crm_shell;
 #[path = "lab/rights.rs"]
 mod rights;
 mod support;
