@@ -1,11 +1,12 @@
 //! What can stand at the cursor: commands by the table of levels, what follows them by their usage, statements by the language.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use hafen_cib::{Cib, Element};
 use hafen_crm::{Candidate, Catalogue, Completion, Span};
 
-use super::levels::{CONFIGURE, Command, Level, RESOURCE};
+use super::levels::{CONFIGURE, Command, Level, RESOURCE, ROOT};
 use super::usage;
 use crate::source;
 
@@ -109,7 +110,9 @@ pub(super) fn complete(level: &'static Level, line: &str, known: Known<'_>) -> C
         _ if part.contains(['"', '\'', '\\']) => Vec::new(),
         At::Word(level) => words_of(level, true),
         At::Help(level) => words_of(level, false),
-        At::Command(level, command, words) => following(level, command, &words, part, known),
+        At::Command(level, command, words) => {
+            Behind { level, command, words: &words, part, known }.following()
+        }
         At::Nowhere => Vec::new(),
     };
     let candidates = candidates.into_iter().filter(|one| one.text.starts_with(part)).collect();
@@ -130,69 +133,93 @@ fn words_of(level: &Level, everywhere: bool) -> Vec<Candidate> {
     levels.chain(commands).chain(statements).chain(more).collect()
 }
 
-/// What may follow a command and some words.
-fn following(
+/// Behind a command and some words.
+#[derive(Clone, Copy)]
+struct Behind<'b> {
     level: &'static Level,
-    command: &Command,
-    words: &[&str],
-    part: &str,
-    known: Known<'_>,
-) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    for token in usage::next(command.usage, words) {
-        if token.is_placeholder() {
-            found.extend(meant(token.word, level, command, words, part, known));
-        } else {
-            found.push(candidate(token.word, ""));
-        }
-    }
-    found
+    command: &'static Command,
+    words: &'b [&'b str],
+    /// What is written of the next word.
+    part: &'b str,
+    known: Known<'b>,
 }
 
-/// What a placeholder may stand for.
-fn meant(
-    placeholder: &str,
-    level: &'static Level,
-    command: &Command,
-    words: &[&str],
-    part: &str,
-    known: Known<'_>,
-) -> Vec<Candidate> {
-    match placeholder {
-        "ID" | "OLD" if std::ptr::eq(level, &CONFIGURE) => objects(known.cib, |_| true),
-        "ID" => objects(known.cib, |word| RESOURCES.contains(&word)),
-        "GROUP" => objects(known.cib, |word| word == "group"),
-        "HOST" | "NODE" => hosts(known.cib),
-        "FILTER" => {
-            let filters = FILTERS.iter().map(|(word, about)| candidate(*word, *about));
-            let types = hafen_crm::grammar::WORDS
-                .iter()
-                .filter(|_| part.starts_with("type:"))
-                .map(|word| candidate(format!("type:{}", word.word), word.help));
-            objects(known.cib, |_| true).into_iter().chain(filters).chain(types).collect()
-        }
-        "FILE" => files(part),
-        "SHADOW" => shadows(),
-        "AGENT" => known.agents.agents().into_iter().map(|(agent, about)| candidate(agent, about)).collect(),
-        "CLASS" => CLASSES.map(|class| candidate(class, "a class of agents")).to_vec(),
-        "PROVIDER" => {
-            let mut providers: Vec<String> = known
-                .agents
-                .agents()
-                .iter()
-                .filter_map(|(agent, _)| Some(agent.strip_prefix("ocf:")?.split_once(':')?.0.to_owned()))
-                .collect();
-            providers.dedup();
-            providers.into_iter().map(|provider| candidate(provider, "a provider of agents")).collect()
-        }
-        "LIFETIME" => LIFETIMES.map(|(text, about)| candidate(text, about)).to_vec(),
-        "LEVEL" => super::levels::ROOT.levels.iter().map(|one| candidate(one.word, one.help)).collect(),
-        "OP" => in_statement(level, "operations", words, part, known),
-        "NAME" | "VALUE" => {
-            in_statement(level, command.words.first().copied().unwrap_or(""), words, part, known)
-        }
-        _ => Vec::new(),
+impl Behind<'_> {
+    fn following(self) -> Vec<Candidate> {
+        let tokens = usage::next(self.command.usage, self.words);
+        let candidates = |token: usage::Token<'static>| match token.is_placeholder() {
+            true => self.meant(token.word),
+            false => vec![candidate(token.word, "")],
+        };
+        tokens.into_iter().flat_map(candidates).collect()
     }
+
+    /// What a placeholder may stand for.
+    fn meant(self, placeholder: &str) -> Vec<Candidate> {
+        let Known { cib, agents } = self.known;
+        let told = |(word, about): &(&str, &str)| candidate(*word, *about);
+        match placeholder {
+            "ID" | "OLD" if std::ptr::eq(self.level, &CONFIGURE) => objects(cib, |_| true),
+            "ID" => objects(cib, |word| RESOURCES.contains(&word)),
+            "GROUP" => objects(cib, |word| word == "group"),
+            "HOST" | "NODE" => hosts(cib),
+            "FILTER" => self.filters(),
+            "FILE" => files(self.part),
+            "SHADOW" => shadows(),
+            "AGENT" => agents.agents().into_iter().map(|(agent, about)| candidate(agent, about)).collect(),
+            "CLASS" => CLASSES.map(|class| candidate(class, "a class of agents")).to_vec(),
+            "PROVIDER" => providers(agents),
+            "LIFETIME" => LIFETIMES.iter().map(told).collect(),
+            "LEVEL" => ROOT.levels.iter().map(|one| candidate(one.word, one.help)).collect(),
+            "OP" => self.in_statement("operations"),
+            "NAME" | "VALUE" => self.in_statement(self.command.words.first().copied().unwrap_or("")),
+            _ => Vec::new(),
+        }
+    }
+
+    fn filters(self) -> Vec<Candidate> {
+        let types = hafen_crm::grammar::WORDS.iter().filter(|_| self.part.starts_with("type:"));
+        let types = types.map(|word| candidate(format!("type:{}", word.word), word.help));
+        let filters = FILTERS.iter().map(|(word, about)| candidate(*word, *about));
+        objects(self.known.cib, |_| true).into_iter().chain(filters).chain(types).collect()
+    }
+
+    /// Names and values, as they may stand in the statement of what the first word names.
+    fn in_statement(self, list: &str) -> Vec<Candidate> {
+        let Known { cib, agents } = self.known;
+        let Some(id) = self.words.first() else { return Vec::new() };
+        let of_resource = std::ptr::eq(self.level, &RESOURCE);
+        let head = match (list, agent(cib, id)) {
+            ("param", Some(agent)) => format!("primitive new {agent} params "),
+            ("meta", Some(agent)) => format!("primitive new {agent} meta "),
+            ("operations", Some(agent)) => format!("primitive new {agent} op "),
+            ("utilization", Some(agent)) if of_resource => format!("primitive new {agent} utilization "),
+            ("meta", None) => format!("clone new {id} meta "),
+            ("failcount", _) => return hosts(cib),
+            ("utilization", _) => format!("node {id} utilization "),
+            ("attribute" | "status-attr", _) => format!("node {id} attributes "),
+            _ => return Vec::new(),
+        };
+        let name = self.words.get(2);
+        let before = name.map_or_else(String::new, |name| format!("{name}="));
+        let found = hafen_crm::complete(&format!("{head}{before}{}", self.part), cib, agents);
+        let fits = found.candidates.into_iter().filter_map(|mut one| {
+            one.text = match (name, list) {
+                (Some(_), _) => one.text.strip_prefix(&before)?.to_owned(),
+                (None, "operations") => one.text,
+                (None, _) => one.text.strip_suffix('=')?.to_owned(),
+            };
+            Some(one)
+        });
+        fits.filter(|one| !one.text.is_empty()).collect()
+    }
+}
+
+fn providers(agents: &dyn Catalogue) -> Vec<Candidate> {
+    let names = agents.agents();
+    let of = |name: &str| Some(name.strip_prefix("ocf:")?.split_once(':')?.0.to_owned());
+    let providers: BTreeSet<String> = names.iter().filter_map(|(name, _)| of(name)).collect();
+    providers.into_iter().map(|provider| candidate(provider, "a provider of agents")).collect()
 }
 
 fn objects(cib: &Cib, wanted: impl Fn(&str) -> bool) -> Vec<Candidate> {
@@ -247,44 +274,6 @@ fn agent(cib: &Cib, id: &str) -> Option<String> {
         let template = primitive.attribute("template")?;
         cib.document().all_by_id(template).into_iter().find(|found| found.name() == "template").and_then(of)
     })
-}
-
-/// Names and values, as they may stand in the statement of what the first word names.
-fn in_statement(
-    level: &'static Level,
-    list: &str,
-    words: &[&str],
-    part: &str,
-    known: Known<'_>,
-) -> Vec<Candidate> {
-    let Some(id) = words.first() else { return Vec::new() };
-    let of_resource = std::ptr::eq(level, &RESOURCE);
-    let head = match (list, agent(known.cib, id)) {
-        ("param", Some(agent)) => format!("primitive new {agent} params "),
-        ("meta", Some(agent)) => format!("primitive new {agent} meta "),
-        ("operations", Some(agent)) => format!("primitive new {agent} op "),
-        ("utilization", Some(agent)) if of_resource => format!("primitive new {agent} utilization "),
-        ("meta", None) => format!("clone new {id} meta "),
-        ("failcount", _) => return hosts(known.cib),
-        ("utilization", _) => format!("node {id} utilization "),
-        ("attribute" | "status-attr", _) => format!("node {id} attributes "),
-        _ => return Vec::new(),
-    };
-    let name = words.get(2);
-    let before = match name {
-        Some(name) => format!("{name}="),
-        None => String::new(),
-    };
-    let found = hafen_crm::complete(&format!("{head}{before}{part}"), known.cib, known.agents);
-    let fits = found.candidates.into_iter().filter_map(|mut one| {
-        one.text = match (name, list) {
-            (Some(_), _) => one.text.strip_prefix(&before)?.to_owned(),
-            (None, "operations") => one.text,
-            (None, _) => one.text.strip_suffix('=')?.to_owned(),
-        };
-        Some(one)
-    });
-    fits.filter(|one| !one.text.is_empty()).collect()
 }
 
 #[cfg(test)]

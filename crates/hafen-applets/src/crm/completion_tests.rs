@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use hafen_cib::metadata::AgentMetadata;
 
-use super::super::levels::{NODE, ROOT};
+use super::super::levels::NODE;
 use super::*;
 
 const CIB: &str = r#"<cib validate-with="pacemaker-4.0"><configuration><crm_config/><nodes>
