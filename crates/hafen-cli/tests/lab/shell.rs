@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hafen_lab::Lab;
 
-use crate::support::{EXECUTABLE, Place, can_hold_a_lab, hosts, up};
+use crate::support::{EXECUTABLE, Place, can_hold_a_lab, hosts, shell, up};
 
 /// Resources of the configuration that is committed.
 const RESOURCES: usize = 300;
@@ -101,4 +101,34 @@ fn a_commit_is_whole_or_not_made_whoever_dies() {
     let again = commit(&lab, 9).wait_with_output().expect("it ends");
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
     assert_eq!(values(&lab).1, BTreeSet::from(["9".to_owned()]));
+}
+
+/// The names of old versions that the shell has put into a running cluster are translated there.
+#[test]
+fn old_names_are_translated_in_a_running_cluster() {
+    if !can_hold_a_lab() {
+        return;
+    }
+    let place = Place::new();
+    let (lab, _lease) = up(&place, hosts(1));
+    let hafen = |line: &str| shell(&lab, "host1", &format!("{EXECUTABLE} {line} 2>&1; echo \"[$?]\""));
+    let deadline = Instant::now() + WAIT;
+    while !hafen("crmadmin -S host1").contains("S_IDLE") {
+        assert!(Instant::now() < deadline, "{}", hafen("status"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for line in [
+        "crm configure property maintenance-mode=true default-resource-stickiness=100",
+        "crm configure primitive gate ocf:heartbeat:pingd params host_list=10.0.0.1 op monitor interval=10s",
+    ] {
+        assert!(hafen(line).ends_with("[0]"), "{line}: {}", hafen(line));
+    }
+    let tried = hafen("config translate --dry-run");
+    assert!(tried.ends_with("2 would be translated, 0 left to do by hand\n[0]"), "{tried}");
+    assert!(hafen("config show").contains("type=\"pingd\""));
+    let done = hafen("config translate");
+    assert!(done.ends_with("2 translated, 0 left to do by hand\n[0]"), "{done}");
+    let shown = hafen("crm configure show");
+    assert!(shown.contains("ocf:pacemaker:ping") && shown.contains("resource-stickiness=100"), "{shown}");
+    assert!(!shown.contains("default-resource-stickiness") && !shown.contains("pingd \\"), "{shown}");
 }
