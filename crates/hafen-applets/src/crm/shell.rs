@@ -7,6 +7,7 @@ use hafen_crm::{Diagnostic, Statement};
 use super::commit;
 use super::configure::Draft;
 use super::levels::{CONFIGURE, Level, ROOT};
+use super::preferences::Preferences;
 use super::script;
 use crate::options::aligned;
 use crate::output::Failed;
@@ -49,6 +50,9 @@ const REPEATED: [&str; 6] =
 
 pub(super) struct Shell {
     pub(super) settings: Settings,
+    /// What the command line itself asked for.
+    pub(super) asked: Settings,
+    pub(super) preferences: Preferences,
     pub(super) mode: Mode,
     /// From the top to where the shell is.
     path: Vec<&'static Level>,
@@ -63,8 +67,20 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn new(settings: Settings, mode: Mode) -> Self {
-        let name = "crm".to_owned();
-        Self { settings, mode, path: vec![&ROOT], draft: None, pending: String::new(), name, line: 1 }
+        let (asked, preferences) = (settings.clone(), Preferences::load());
+        let mut settings = settings;
+        preferences.apply(&mut settings);
+        Self {
+            settings,
+            asked,
+            preferences,
+            mode,
+            path: vec![&ROOT],
+            draft: None,
+            pending: String::new(),
+            name: "crm".to_owned(),
+            line: 1,
+        }
     }
 
     fn level(&self) -> &'static Level {
@@ -75,7 +91,8 @@ impl Shell {
     pub(super) fn prompt(&self) -> String {
         let words: Vec<&str> = self.path.iter().skip(1).map(|level| level.word).collect();
         let mark = if self.draft.as_ref().is_some_and(Draft::is_changed) { "*" } else { "" };
-        format!("crm(live){}{mark}# ", words.join("/"))
+        let copy = crate::source::shadow();
+        format!("crm({}){}{mark}# ", copy.as_deref().unwrap_or("live"), words.join("/"))
     }
 
     /// The configuration as it is being changed.
@@ -113,11 +130,16 @@ impl Shell {
 
     /// Says what is wrong, with its place in a script.
     pub(super) fn fail(&self, text: &str) -> Outcome {
+        Err(self.failed(text))
+    }
+
+    /// The same, where something else than nothing was wanted.
+    pub(super) fn failed(&self, text: &str) -> ExitCode {
         match self.mode {
             Mode::Script => eprintln!("{}:{}: error: {text}", self.name, self.line),
             _ => eprintln!("error: {text}"),
         }
-        Err(ExitCode::FAILURE)
+        ExitCode::FAILURE
     }
 
     /// Asks. Where nobody can answer the answer is no, unless the command line has given it.
@@ -305,6 +327,9 @@ impl Shell {
         };
         if let Some(command) = here.command(word) {
             outln!("{} {}\n\n{}.", command.words.join(" | "), command.usage, command.help);
+            if !command.more.is_empty() {
+                outln!("\n{}", command.more);
+            }
             return Ok(());
         }
         match hafen_crm::grammar::find(word) {
