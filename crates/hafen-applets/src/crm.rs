@@ -1,6 +1,7 @@
 //! `crm`: the shell. Levels of commands, one line each; the same typed, from a file, and as words of the command line.
 
 mod cib;
+mod cluster;
 mod commit;
 mod configure;
 mod graph;

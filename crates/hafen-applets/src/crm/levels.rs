@@ -1,7 +1,9 @@
 //! The levels and their commands, in one table each.
 
 use super::shell::{Outcome, Shell};
-use super::{cib, commit, configure, graph, node, objects, preferences, ra, resource, trace, values};
+use super::{
+    cib, cluster, commit, configure, graph, node, objects, preferences, ra, resource, trace, values,
+};
 
 /// A level of the shell.
 pub(super) struct Level {
@@ -44,12 +46,16 @@ impl Command {
     }
 }
 
+/// Words that mean the same at every level, and are none that another one begins with.
+pub(super) const EVERYWHERE: [&str; 12] =
+    ["help", "?", "h", "ls", "up", "back", "end", "..", "cd", "quit", "bye", "exit"];
+
 /// The shell itself.
 pub(super) static ROOT: Level = Level {
     word: "",
     help: "the cluster's shell",
     commands: &[command(&["status"], "[OPTION]...", "What runs where (crm_mon -1)", node::status)],
-    levels: &[&CONFIGURE, &RESOURCE, &NODE, &RA, &CIB, &OPTIONS],
+    levels: &[&CONFIGURE, &RESOURCE, &NODE, &RA, &CIB, &CLUSTER, &COROSYNC, &OPTIONS],
 };
 
 /// The configuration.
@@ -64,8 +70,8 @@ pub(super) static CONFIGURE: Level = Level {
             configure::show,
         )
         .more(
-            "A FILTER is an id, type:WORD, tag:ID, related:ID or obscure:PATTERN; `and` stands\n\
-             between those that must all hold.\n\n\
+            "A FILTER is an id, type:WORD, tag:ID, related:ID or obscure:PATTERN; `and`\n\
+             stands between those that must all hold.\n\n\
              JSON is an object with `schema` and `objects`. Each object has `type` (the word\n\
              of its statement), `id`, and `text`, its statement: all texts, one a line, load\n\
              again. Where there is something, it also has `attributes` (of its element),\n\
@@ -239,6 +245,85 @@ pub(super) static NODE: Level = Level {
         ),
         command(&["clearstate"], "HOST", "Say that a host is off, and runs nothing", node::clearstate),
         command(&["delete"], "HOST", "Forget a host that is gone for good", node::delete),
+        command(&["list", "server"], "[HOST]...", "The names of hosts, one a line", node::list),
+    ],
+    levels: &[],
+};
+
+/// The cluster as a whole.
+pub(super) static CLUSTER: Level = Level {
+    word: "cluster",
+    help: "the cluster as a whole: hosts that come and go, health, files",
+    commands: &[
+        command(&["status"], "", "Hosts, resources, what went wrong (hafen status)", cluster::status),
+        command(
+            &["health", "check"],
+            "",
+            "Whether it bears what it is there for (hafen check)",
+            cluster::health,
+        ),
+        command(&["init"], "[OPTION]...", "Begin a cluster on this host (hafen init)", cluster::init),
+        command(&["join"], "HOST --token TOKEN", "Join another host's cluster (hafen join)", cluster::join),
+        command(&["add"], "", "Print the line that brings a host in (hafen token)", cluster::add),
+        command(&["leave"], "[--last]", "Take this host out (hafen leave)", cluster::leave),
+        command(&["remove"], "HOST", "Take a host out that is off for good (hafen remove)", cluster::remove),
+        command(&["start"], "", "How it is started", cluster::start),
+        command(&["stop"], "", "How it is ended", cluster::stop),
+        command(&["restart"], "", "How it is started anew", cluster::restart),
+        command(&["enable", "disable"], "", "How a boot starts it, or not", cluster::enable),
+        command(&["rename"], "", "How it gets its name", cluster::rename),
+        command(&["run"], "", "How commands are run on other hosts", cluster::run),
+        command(
+            &["wait_for_startup", "wait-for-startup"],
+            "[SECONDS]",
+            "Wait until this host's daemon has a coordinator",
+            cluster::wait_for_startup,
+        ),
+        command(&["files"], "", "Whether files are the same on all hosts (hafen files)", cluster::files),
+        command(&["diff"], "[FILE]", "How files differ between hosts (hafen files diff)", cluster::diff),
+        command(&["copy"], "FILE", "Bring a file to all hosts (hafen files push)", cluster::copy),
+        command(
+            &["maintenance"],
+            "[on | off]",
+            "Leave all resources alone (the option maintenance-mode)",
+            cluster::maintenance,
+        ),
+    ],
+    levels: &[],
+};
+
+/// The bus.
+pub(super) static COROSYNC: Level = Level {
+    word: "corosync",
+    help: "Corosync, which the hosts talk over",
+    commands: &[
+        command(&["show"], "", "Print corosync.conf", cluster::corosync_show),
+        command(&["get"], "PATH", "A value of corosync.conf", cluster::corosync_get)
+            .more("PATH has dots, such as nodelist.node.ring0_addr: all values at it are printed."),
+        command(
+            &["status"],
+            "[ring | quorum | qdevice | cpg]",
+            "Votes (hafen quorum), or what Corosync's tools tell of this host",
+            cluster::corosync_status,
+        ),
+        command(&["log"], "", "What it said, where it has a file for that", cluster::corosync_log),
+        command(&["reload"], "", "Have all hosts read corosync.conf anew", cluster::corosync_reload),
+        command(&["diff"], "", "How corosync.conf differs between hosts", cluster::corosync_diff),
+        command(&["push"], "", "Bring corosync.conf to all hosts", cluster::corosync_push),
+        command(&["pull"], "HOST", "Take another host's corosync.conf", cluster::corosync_pull),
+        command(&["set", "edit", "link"], "", "How corosync.conf is changed", cluster::corosync_set),
+        command(
+            &["add-node", "add_node"],
+            "",
+            "Print the line that brings a host in (hafen token)",
+            cluster::corosync_add_node,
+        ),
+        command(
+            &["del-node", "del_node"],
+            "HOST",
+            "Take a host out that is off for good (hafen remove)",
+            cluster::corosync_del_node,
+        ),
     ],
     levels: &[],
 };
@@ -327,22 +412,27 @@ pub(super) static RA: Level = Level {
 };
 
 impl Level {
-    /// The command that a word means: its own, or one that only it begins with.
+    /// The command that a word means: its own, or one that only it begins with; other words for it count after its first one.
     pub(super) fn command(&self, word: &str) -> Option<&Command> {
         let exact = self.commands.iter().find(|command| command.words.contains(&word));
-        exact.or_else(|| {
-            let begins = |command: &&Command| command.words.iter().any(|full| full.starts_with(word));
-            let mut found = self.commands.iter().filter(begins);
+        if exact.is_some() || EVERYWHERE.contains(&word) {
+            return exact;
+        }
+        let by = |begins: &dyn Fn(&Command) -> bool| {
+            let mut found = self.commands.iter().filter(|command| begins(command));
             found.next().filter(|_| {
                 found.next().is_none() && !self.levels.iter().any(|level| level.word.starts_with(word))
             })
-        })
+        };
+        by(&|command| command.words.first().is_some_and(|first| first.starts_with(word)))
+            .or_else(|| by(&|command| command.words.iter().any(|full| full.starts_with(word))))
     }
 
     /// The level below that a word means.
     pub(super) fn level(&self, word: &str) -> Option<&'static Level> {
         let exact = self.levels.iter().find(|level| level.word == word);
-        let mut found = self.levels.iter().filter(|level| level.word.starts_with(word));
+        let is_one = |level: &&&'static Level| level.word.starts_with(word) && !EVERYWHERE.contains(&word);
+        let mut found = self.levels.iter().filter(is_one);
         exact.or_else(|| found.next().filter(|_| found.next().is_none())).copied()
     }
 

@@ -332,6 +332,10 @@ impl Shell {
             }
             return Ok(());
         }
+        if let Some(below) = here.level(word) {
+            outln!("{}", overview(below));
+            return Ok(());
+        }
         match hafen_crm::grammar::find(word) {
             Some(statement) => {
                 outln!("{}\n\n{}.", statement.usage, statement.help);
@@ -424,5 +428,9 @@ mod tests {
         assert!(ROOT.command("stat").is_some() && ROOT.command("conf").is_none());
         assert!(CONFIGURE.command("re").is_none(), "rename or refresh");
         assert!(CONFIGURE.command("ren").is_some());
+        let of = |word: &str| CONFIGURE.command(word).and_then(|command| command.words.first().copied());
+        assert_eq!(of("sho"), Some("show"), "not show-property, which is another word for get-property");
+        assert_eq!(of("show-p"), Some("get-property"));
+        assert_eq!((of("up"), of("upg")), (None, Some("upgrade")), "`up` leaves the level");
     }
 }
