@@ -91,8 +91,8 @@ pub(super) fn start(shell: &mut Shell, _words: &[String]) -> Outcome {
 pub(super) fn stop(shell: &mut Shell, _words: &[String]) -> Outcome {
     instead(
         shell,
-        "a host without its daemon is fenced with what runs there: `crm node standby HOST` moves that away, then \
-         `systemctl stop hafen corosync` on the host",
+        "a host that goes with what it runs is fenced: `crm node standby HOST` moves that away first, then \
+         `systemctl stop hafen corosync` there ends it",
     )
 }
 
@@ -111,10 +111,7 @@ pub(super) fn enable(shell: &mut Shell, _words: &[String]) -> Outcome {
 }
 
 pub(super) fn rename(shell: &mut Shell, _words: &[String]) -> Outcome {
-    instead(
-        shell,
-        "a running cluster keeps its name: `hafen init --name NAME` gives it, and Corosync takes another one only anew",
-    )
+    instead(shell, "a cluster has its name from its beginning: `hafen init --name NAME`")
 }
 
 pub(super) fn run(shell: &mut Shell, _words: &[String]) -> Outcome {

@@ -83,7 +83,11 @@ fn actions(actions: &[Action]) -> String {
 
 /// A time as the language writes it.
 pub(super) fn time(milliseconds: u64) -> String {
-    if milliseconds % 1000 == 0 { format!("{}s", milliseconds / 1000) } else { format!("{milliseconds}ms") }
+    if milliseconds.is_multiple_of(1000) {
+        format!("{}s", milliseconds / 1000)
+    } else {
+        format!("{milliseconds}ms")
+    }
 }
 
 fn one_line(text: &str) -> String {

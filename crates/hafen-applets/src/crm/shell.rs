@@ -6,7 +6,7 @@ use hafen_crm::{Diagnostic, Statement};
 
 use super::commit;
 use super::configure::Draft;
-use super::levels::{CONFIGURE, Level, ROOT};
+use super::levels::{CONFIGURE, Level, NODE, RESOURCE, ROOT};
 use super::preferences::Preferences;
 use super::script;
 use crate::options::aligned;
@@ -226,7 +226,8 @@ impl Shell {
         }
         if let Some(command) = level.command(plain) {
             (command.act)(self, rest)?;
-            if self.settings.wait && !std::ptr::eq(level, &CONFIGURE) {
+            // Elsewhere nothing is set going: a commit waits itself.
+            if self.settings.wait && [&RESOURCE, &NODE].iter().any(|acts| std::ptr::eq(level, *acts)) {
                 self.wait()?;
             }
             return Ok(Flow::Next);
