@@ -1,24 +1,34 @@
 //! `crm`: the shell. Levels of commands, one line each; the same typed, from a file, and as words of the command line.
 
 mod catalogue;
+mod cib;
+mod cluster;
 mod commit;
 mod completion;
 mod configure;
+mod graph;
+mod help;
 mod interrupt;
 mod levels;
 mod node;
 mod objects;
+mod preferences;
+mod ra;
+mod ra_info;
 mod resource;
 mod script;
 mod shell;
 mod terminal;
+mod trace;
 mod usage;
+mod values;
 
 use std::io::IsTerminal;
-use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use shell::{Mode, Settings, Shell};
+
+use super::source::Chosen;
 
 const USAGE: &str = "\
 Usage: crm [OPTION]... [LEVEL [COMMAND [WORD]...]]
@@ -86,7 +96,11 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         }
     }
     if let Some(name) = shadow {
-        return on_shadow(&name, words);
+        if !super::source::shadow_file(&name).exists() {
+            eprintln!("crm: there is no shadow copy {name}: `crm cib new {name}` makes one");
+            return ExitCode::FAILURE;
+        }
+        super::source::choose(Chosen::Shadow(name));
     }
     interrupt::listen();
     let outcome = match (file, command.is_empty()) {
@@ -98,26 +112,4 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         (None, true) => script::run_file(&mut Shell::new(settings, Mode::Script), "-"),
     };
     outcome.map_or_else(|exit| exit, |()| ExitCode::SUCCESS)
-}
-
-/// Begins anew where the tools find the shadow copy.
-fn on_shadow(name: &str, words: &[String]) -> ExitCode {
-    if !super::source::shadow_file(name).exists() {
-        eprintln!("crm: there is no shadow copy {name}: `crm_shadow --create {name}` makes one");
-        return ExitCode::FAILURE;
-    }
-    let without = |at: usize| {
-        let before = at.checked_sub(1).and_then(|before| words.get(before));
-        let is_option = |word: &String| word == "-c" || word == "--cib";
-        !words.get(at).is_some_and(|word| is_option(word) || word.starts_with("--cib="))
-            && !before.is_some_and(is_option)
-    };
-    let rest: Vec<&String> =
-        words.iter().enumerate().filter(|(at, _)| without(*at)).map(|(_, word)| word).collect();
-    let error = match std::env::current_exe() {
-        Ok(own) => std::process::Command::new(own).arg0("crm").args(rest).env("CIB_shadow", name).exec(),
-        Err(error) => error,
-    };
-    eprintln!("crm: {error}");
-    ExitCode::FAILURE
 }

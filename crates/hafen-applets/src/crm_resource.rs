@@ -2,7 +2,7 @@
 
 mod actions;
 mod agent_calls;
-mod agents;
+pub(super) mod agents;
 mod moves;
 mod parameters;
 mod queries;

@@ -45,7 +45,7 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     output::run(&SPEC, words, act)
 }
 
-fn act(given: &Given) -> Result<Printed, Failed> {
+pub(super) fn act(given: &Given) -> Result<Printed, Failed> {
     if let Some(word) = given.words.first() {
         return Err(Failed::usage(format!("non-option ARGV-elements: {word}")));
     }
@@ -87,8 +87,8 @@ const NEW: &str =
 
 /// The name of the active copy.
 fn active() -> Result<String, Failed> {
-    let name = std::env::var("CIB_shadow").ok().filter(|name| !name.is_empty());
-    name.ok_or_else(|| Failed::new(CrmExit::NoSuchObject, "No active shadow configuration defined"))
+    source::shadow()
+        .ok_or_else(|| Failed::new(CrmExit::NoSuchObject, "No active shadow configuration defined"))
 }
 
 fn forced(given: &Given, exit: CrmExit, why: &str, what: &str) -> Result<(), Failed> {
@@ -128,7 +128,8 @@ fn absent(given: &Given, name: &str) -> Result<(), Failed> {
     forced(given, CrmExit::CannotCreate, &format!("A shadow instance '{name}' already exists."), FILE)
 }
 
-fn write(name: &str, text: &str) -> Result<(), Failed> {
+/// Puts a text where a copy of that name is.
+pub(super) fn write(name: &str, text: &str) -> Result<(), Failed> {
     let file = source::shadow_file(name);
     source::replace(&file, text).map_err(|error| {
         let text = format!("Could not create shadow instance '{name}': {}", output::reason(&error));
@@ -141,7 +142,8 @@ fn copied() -> Result<String, Failed> {
     Ok(of_cluster()?.root().to_xml() + "\n")
 }
 
-fn of_cluster() -> Result<Cib, Failed> {
+/// The cluster's CIB, whatever copy is in use.
+pub(super) fn of_cluster() -> Result<Cib, Failed> {
     Source::open_real().map_err(unconnected)?.cib(true)
 }
 
@@ -173,7 +175,8 @@ fn create_empty(given: &Given, name: &str) -> Result<Printed, Failed> {
     Ok(printed)
 }
 
-fn read(name: &str) -> Result<(PathBuf, Cib), Failed> {
+/// A copy's file, and what is in it.
+pub(super) fn read(name: &str) -> Result<(PathBuf, Cib), Failed> {
     let file = source::shadow_file(name);
     let failed = |reason: &str| {
         Failed::new(CrmExit::NoSuchObject, format!("Could not access shadow instance '{name}': {reason}"))

@@ -83,14 +83,17 @@ fn texts(words: Vec<OsString>) -> Vec<String> {
     words.into_iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-/// Makes a folder with a link for each applet to this program, or mends it.
+/// The shell's name, which crmsh's own program has too.
+pub const SHELL: &str = "crm";
+
+/// Makes a folder with a link for each applet to this program, or mends it; without those that are left out.
 ///
 /// # Errors
 ///
 /// The folder cannot be written, or holds something of an applet's name that is no link.
-pub fn install(folder: &Path, program: &Path) -> io::Result<()> {
+pub fn install(folder: &Path, program: &Path, left_out: &[&str]) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    for (name, _) in APPLETS {
+    for (name, _) in APPLETS.iter().filter(|(name, _)| !left_out.contains(name)) {
         let link = folder.join(name);
         match std::fs::read_link(&link) {
             Ok(target) if target == program => continue,

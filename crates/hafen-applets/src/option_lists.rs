@@ -199,6 +199,11 @@ fn daemon(daemon: &Told, words: &[String]) -> ExitCode {
     }
 }
 
+/// The metadata that a daemon of Pacemaker of that name tells.
+pub(super) fn metadata_of(name: &str) -> Option<String> {
+    [&BASED, &CONTROLD, &SCHEDULERD, &FENCED].into_iter().find(|daemon| daemon.name == name).map(metadata)
+}
+
 fn metadata(daemon: &Told) -> String {
     let text = |element: &str, margin: &str, text: &str| {
         format!("{margin}<{element} lang=\"en\">\n{margin}  {}\n{margin}</{element}>\n", escaped(text))

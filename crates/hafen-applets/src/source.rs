@@ -1,6 +1,7 @@
 //! Where a tool's CIB comes from and where its changes go: a file (`CIB_file`), a shadow copy (`CIB_shadow`), or the daemon.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use hafen_cib::acl::{self, User};
 use hafen_cib::upgrade::{self, Claim};
@@ -23,30 +24,68 @@ pub(super) enum Source {
     Daemon(Box<Client>),
 }
 
-/// The file that stands for the CIB, if the environment names one.
+/// What stands for the CIB in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// What the environment says.
+    Environment,
+    /// The cluster, or `CIB_file`, whatever shadow copy the environment names.
+    Live,
+    /// A shadow copy.
+    Shadow(String),
+    /// A file, for as long as a tool is asked about it.
+    File(PathBuf),
+}
+
+/// Chosen by the shell, which goes from one copy to another while it runs; tools of their own leave it alone.
+static CHOSEN: Mutex<Chosen> = Mutex::new(Chosen::Environment);
+
+/// Has this process work on something else from now on, and answers what it was before.
+pub(super) fn choose(chosen: Chosen) -> Chosen {
+    std::mem::replace(&mut *CHOSEN.lock().unwrap_or_else(PoisonError::into_inner), chosen)
+}
+
+/// The value of a variable that is not empty.
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The file that stands for the CIB, if one was chosen or the environment names one.
 pub(super) fn file() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(shadow) = variable("CIB_shadow") {
-        return Some(shadow_file(&shadow.to_string_lossy()));
+    if let Chosen::File(path) = &*CHOSEN.lock().unwrap_or_else(PoisonError::into_inner) {
+        return Some(path.clone());
     }
-    variable("CIB_file").map(PathBuf::from)
+    shadow().map(|name| shadow_file(&name)).or_else(|| variable("CIB_file").map(PathBuf::from))
+}
+
+/// The name of the shadow copy in use.
+pub(super) fn shadow() -> Option<String> {
+    match &*CHOSEN.lock().unwrap_or_else(PoisonError::into_inner) {
+        Chosen::Environment => variable("CIB_shadow").map(|name| name.to_string_lossy().into_owned()),
+        Chosen::Live | Chosen::File(_) => None,
+        Chosen::Shadow(name) => Some(name.clone()),
+    }
+}
+
+/// The folder of shadow copies.
+pub(super) fn shadow_folder() -> PathBuf {
+    std::env::var_os("CIB_shadow_dir").map_or_else(|| SHADOW_FOLDER.into(), PathBuf::from)
 }
 
 /// The file of a shadow copy.
 pub(super) fn shadow_file(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CIB_shadow_dir").map_or_else(|| SHADOW_FOLDER.into(), PathBuf::from);
-    folder.join(format!("shadow.{name}"))
+    shadow_folder().join(format!("shadow.{name}"))
 }
 
 impl Source {
-    /// What the environment names, else the daemon.
+    /// What was chosen, or what the environment names, else the daemon.
     pub(super) fn open() -> Result<Self, Failed> {
         Self::open_at(file())
     }
 
     /// The same, but for a shadow copy.
     pub(super) fn open_real() -> Result<Self, Failed> {
-        Self::open_at(std::env::var_os("CIB_file").filter(|value| !value.is_empty()).map(PathBuf::from))
+        Self::open_at(variable("CIB_file").map(PathBuf::from))
     }
 
     fn open_at(file: Option<PathBuf>) -> Result<Self, Failed> {

@@ -158,6 +158,9 @@ pub(crate) enum Command {
         /// Where to; made if it is not there
         #[arg(value_name = "DIR")]
         folder: PathBuf,
+        /// Make the link crm, too, where another shell of that name (crmsh's) is on the path
+        #[arg(long)]
+        with_crm: bool,
     },
     /// The agents that are part of hafen, by hand
     #[command(after_help = "Examples:\n  hafen ocf qemu meta-data\n  hafen ocf fence_hafen_lab metadata")]

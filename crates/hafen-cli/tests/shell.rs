@@ -1,98 +1,12 @@
 //! The shell, `crm`: the book's lines, changes of others, and bad input, offline on a file.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test of processes")]
 
+mod common;
+
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-const CIB: &str = r#"<cib crm_feature_set="3.20.0" validate-with="pacemaker-4.0" epoch="1" num_updates="0" admin_epoch="0">
-  <configuration>
-    <crm_config/>
-    <nodes>
-      <node id="1" uname="node1"/>
-      <node id="2" uname="node2"/>
-    </nodes>
-    <resources/>
-    <constraints/>
-  </configuration>
-  <status/>
-</cib>
-"#;
-
-/// A CIB in a file, and the shell that works on it.
-struct Cluster {
-    folder: tempfile::TempDir,
-}
-
-/// What a call printed, and how it ended.
-#[derive(Debug)]
-struct Said {
-    out: String,
-    err: String,
-    status: i32,
-}
-
-impl Cluster {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("cib.xml"), CIB).expect("written");
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn cib(&self) -> String {
-        fs::read_to_string(self.path("cib.xml")).expect("a CIB")
-    }
-
-    fn call(&self, words: &[&str], input: &str, editor: &str) -> Said {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hafen"))
-            .arg("crm")
-            .args(words)
-            .env("CIB_file", self.path("cib.xml"))
-            .env("EDITOR", editor)
-            .env_remove("VISUAL")
-            .env_remove("CRM_EDITOR")
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        // One that fails early reads nothing.
-        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-        let output = child.wait_with_output().expect("it ends");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        Said {
-            out: text(output.stdout),
-            err: text(output.stderr),
-            status: output.status.code().unwrap_or(-1),
-        }
-    }
-
-    fn crm(&self, words: &str) -> Said {
-        let words: Vec<&str> = words.split(' ').collect();
-        self.call(&words, "", "false")
-    }
-
-    fn script(&self, text: &str) -> Said {
-        self.call(&[], text, "false")
-    }
-
-    /// What succeeds.
-    fn done(&self, words: &str) -> String {
-        let said = self.crm(words);
-        assert_eq!(said.status, 0, "crm {words}: {said:?}");
-        said.out
-    }
-
-    fn shown(&self) -> String {
-        self.done("configure show").replace(" \\\n\t", " ")
-    }
-}
+use common::Cluster;
 
 /// The book's own lines, as they stand there.
 const BOOK: &str = "configure\nprimitive stonith-node1 stonith:null \\\nparams hostlist=\"node1\"\n\
@@ -297,6 +211,7 @@ fn it_goes_by_the_name_of_shell_too() {
     let said = Command::new(env!("CARGO_BIN_EXE_hafen"))
         .args(["shell", "-F", "configure", "show", "stonith-node1"])
         .env("CIB_file", cluster.path("cib.xml"))
+        .env("XDG_CONFIG_HOME", cluster.path("config"))
         .output()
         .expect("it runs");
     assert!(String::from_utf8_lossy(&said.stdout).starts_with("primitive stonith-node1"), "{said:?}");

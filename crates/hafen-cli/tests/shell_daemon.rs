@@ -82,6 +82,7 @@ fn crm(socket: &Path, script: &str) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hafen"))
         .arg("crm")
         .env("HAFEN_SOCKET", socket)
+        .env("XDG_CONFIG_HOME", socket.with_file_name("config"))
         .env_remove("CIB_file")
         .env_remove("CIB_shadow")
         .stdin(Stdio::piped())

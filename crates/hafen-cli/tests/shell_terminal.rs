@@ -37,6 +37,7 @@ impl Terminal {
             .env("TERM", "xterm")
             .env("CIB_file", home.join("cib.xml"))
             .env_remove("XDG_STATE_HOME")
+            .env_remove("XDG_CONFIG_HOME")
             .env_remove("CIB_shadow")
             .current_dir(home)
             .stdin(Stdio::piped())

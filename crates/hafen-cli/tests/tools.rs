@@ -182,3 +182,33 @@ fn links_to_all_tools_are_made_again_and_again() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("crm_node"), "{output:?}");
 }
+
+#[test]
+fn another_shell_is_not_hidden_unless_that_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (others, links) = (folder.path().join("others"), folder.path().join("links"));
+    fs::create_dir(&others).expect("a folder");
+    let path = format!("{}:/usr/bin:/bin", others.display());
+    let install = |with_crm: bool| {
+        let mut command = Command::new(HAFEN);
+        command.arg("install-applets").arg(&links).env("PATH", &path);
+        let output = command.args(with_crm.then_some("--with-crm")).output().expect("hafen runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let other = others.join("crm");
+    fs::write(&other, "#!/bin/sh\necho another\n").expect("written");
+    let said = install(false);
+    assert!(said.contains(&*other.to_string_lossy()) && said.contains("--with-crm"), "{said}");
+    assert!(links.join("crm_mon").exists() && !links.join("crm").exists());
+    assert_eq!(install(true), "");
+    assert!(links.join("crm").exists());
+    // It was asked for once.
+    assert_eq!(install(false), "");
+    // A link to this program is no other shell.
+    fs::remove_file(links.join("crm")).expect("it was made");
+    fs::remove_file(&other).expect("it was there");
+    symlink(HAFEN, &other).expect("a link");
+    assert_eq!(install(false), "");
+    assert!(links.join("crm").exists());
+}

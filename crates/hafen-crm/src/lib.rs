@@ -13,9 +13,11 @@ mod draft;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod grammar;
+mod graph;
 mod options;
 mod parse;
 mod references;
+mod set;
 mod shortcuts;
 mod show;
 mod statement;
@@ -26,7 +28,9 @@ pub use change::{ChangeError, Place, add_to_group, delete, remove_from_group, re
 pub use complete::{CANDIDATES_MAXIMUM, Candidate, Catalogue, Completion, complete, full_agent};
 pub use diagnostic::{DIAGNOSTICS_MAXIMUM, Diagnostic, nearest, wrong_encoding};
 pub use draft::{Draft, Id, MEMBER};
+pub use graph::graph;
 pub use parse::parse;
-pub use show::{Filter, FilterError, Object, objects, show, show_xml};
+pub use set::{SetError, set};
+pub use show::{Filter, FilterError, Object, difference, objects, show, show_json, show_xml};
 pub use statement::{Kind, Reference, Statement};
 pub use text::{Span, TEXT_BYTES_MAXIMUM};

@@ -80,7 +80,7 @@ fn done(touch: Touch) -> &'static str {
 }
 
 /// Shows what a configuration leads to. Somebody who types is asked where something that runs is interrupted; a script is told.
-fn confirmed(shell: &Shell, wanted: &Cib) -> Result<bool, ExitCode> {
+pub(super) fn confirmed(shell: &Shell, wanted: &Cib) -> Result<bool, ExitCode> {
     let preview = of(shell, wanted)?;
     let asks = preview.interrupts() || preview.idle.iter().any(|idle| !idle.from.is_empty());
     match shell.mode {

@@ -36,9 +36,26 @@ fn takes_xml(words: &[String]) -> (bool, &[String]) {
     }
 }
 
+/// In which form a configuration is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Xml,
+    Json,
+}
+
+/// Takes `xml` or `json` from the front of the words.
+fn takes_form(words: &[String]) -> (Form, &[String]) {
+    match words.split_first() {
+        Some((word, rest)) if word == "xml" => (Form::Xml, rest),
+        Some((word, rest)) if word == "json" => (Form::Json, rest),
+        _ => (Form::Text, words),
+    }
+}
+
 /// The configuration, or some of it, as text.
 fn text(shell: &mut Shell, words: &[String]) -> Result<String, ExitCode> {
-    let (xml, words) = takes_xml(words);
+    let (form, words) = takes_form(words);
     let draft = shell.draft()?;
     let mut wanted: Vec<String> = Vec::new();
     for word in words {
@@ -49,7 +66,8 @@ fn text(shell: &mut Shell, words: &[String]) -> Result<String, ExitCode> {
         let touched = merge::touched(&draft.base, &draft.work);
         wanted.extend(touched.into_iter().map(|(_, object)| object.id));
         if wanted.is_empty() {
-            return Ok(String::new());
+            // No object has no id: a filter without terms would let all through.
+            wanted.push(String::new());
         }
     }
     let filter = match Filter::parse(wanted.iter().map(String::as_str)) {
@@ -60,26 +78,46 @@ fn text(shell: &mut Shell, words: &[String]) -> Result<String, ExitCode> {
         }
     };
     let cib = &shell.draft()?.work;
-    Ok(if xml { hafen_crm::show_xml(cib, &filter) } else { hafen_crm::show(cib, &filter) })
+    Ok(match form {
+        Form::Text => hafen_crm::show(cib, &filter),
+        Form::Xml => hafen_crm::show_xml(cib, &filter),
+        Form::Json => hafen_crm::show_json(cib, &filter),
+    })
 }
 
 pub(super) fn show(shell: &mut Shell, words: &[String]) -> Outcome {
     let text = text(shell, words)?;
-    let plain =
-        |word: &&String| !word.contains(':') && !["xml", "changed", "and", "or"].contains(&word.as_str());
-    if let Some(id) = words.iter().find(plain).filter(|_| text.trim().is_empty()) {
-        return shell.fail(&format!("object {id} does not exist"));
+    let (form, filter) = takes_form(words);
+    let plain = |word: &&String| !word.contains(':') && !["changed", "and", "or"].contains(&word.as_str());
+    if let Some(id) = filter.iter().find(plain) {
+        // In no form is nothing an empty text but in this one.
+        let is_empty = if form == Form::Text {
+            text.trim().is_empty()
+        } else {
+            self::text(shell, filter)?.trim().is_empty()
+        };
+        if is_empty {
+            return shell.fail(&format!("object {id} does not exist"));
+        }
     }
-    out!("{text}");
+    if form == Form::Text {
+        shell.page_statements(&text)
+    } else {
+        shell.page(&text)
+    }
     Ok(())
 }
 
 pub(super) fn save(shell: &mut Shell, words: &[String]) -> Outcome {
-    let (xml, rest) = takes_xml(words);
+    let (form, rest) = takes_form(words);
     let Some((file, filter)) = rest.split_first() else {
         return shell.fail("`save` needs the name of a file");
     };
-    let mut shown = if xml { vec!["xml".to_owned()] } else { Vec::new() };
+    let mut shown: Vec<String> = match form {
+        Form::Text => Vec::new(),
+        Form::Xml => vec!["xml".to_owned()],
+        Form::Json => vec!["json".to_owned()],
+    };
     shown.extend_from_slice(filter);
     let text = text(shell, &shown)?;
     if file == output::STANDARD_INPUT {
@@ -142,14 +180,16 @@ fn take_xml(shell: &mut Shell, name: &str, text: &str, mode: Mode) -> Outcome {
 
 pub(super) fn edit(shell: &mut Shell, words: &[String]) -> Outcome {
     let (xml, filter) = takes_xml(words);
+    if takes_form(words).0 == Form::Json {
+        return shell.fail("JSON is for programs: `edit` takes text or XML");
+    }
     let before = text(shell, words)?;
     let whole = filter.is_empty();
     let file = match tempfile(&before, if xml { "xml" } else { "crm" }) {
         Ok(file) => file,
         Err(error) => return shell.fail(&format!("no file to edit: {}", output::reason(&error))),
     };
-    let editor = ["CRM_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(|name| std::env::var(name).ok());
-    let editor = editor.filter(|editor| !editor.trim().is_empty()).unwrap_or_else(|| "vi".to_owned());
+    let editor = shell.preferences.editor();
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$0\"")).arg(file.path());
     let status = interrupt::while_doing(Doing::Editing, || command.status());
@@ -183,7 +223,7 @@ pub(super) fn edit(shell: &mut Shell, words: &[String]) -> Outcome {
     outcome
 }
 
-fn tempfile(content: &str, ending: &str) -> std::io::Result<tempfile::NamedTempFile> {
+pub(super) fn tempfile(content: &str, ending: &str) -> std::io::Result<tempfile::NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix("crm-").suffix(&format!(".{ending}")).tempfile()?;
     file.write_all(content.as_bytes())?;
     Ok(file)

@@ -1,7 +1,9 @@
 //! The levels and their commands, in one table each.
 
 use super::shell::{Outcome, Shell};
-use super::{commit, configure, node, objects, resource};
+use super::{
+    cib, cluster, commit, configure, graph, node, objects, preferences, ra, resource, trace, values,
+};
 
 /// A level of the shell.
 pub(super) struct Level {
@@ -23,6 +25,8 @@ pub(super) struct Command {
     pub(super) usage: &'static str,
     /// What it does.
     pub(super) help: &'static str,
+    /// What else there is to know.
+    pub(super) more: &'static str,
     /// Does it, with the words that follow.
     pub(super) act: fn(&mut Shell, &[String]) -> Outcome,
 }
@@ -33,15 +37,25 @@ const fn command(
     help: &'static str,
     act: fn(&mut Shell, &[String]) -> Outcome,
 ) -> Command {
-    Command { words, usage, help, act }
+    Command { words, usage, help, more: "", act }
 }
+
+impl Command {
+    const fn more(self, more: &'static str) -> Self {
+        Self { more, ..self }
+    }
+}
+
+/// Words that mean the same at every level, and are none that another one begins with.
+pub(super) const EVERYWHERE: [&str; 12] =
+    ["help", "?", "h", "ls", "up", "back", "end", "..", "cd", "quit", "bye", "exit"];
 
 /// The shell itself.
 pub(super) static ROOT: Level = Level {
     word: "",
     help: "the cluster's shell",
     commands: &[command(&["status"], "[OPTION]...", "What runs where (crm_mon -1)", node::status)],
-    levels: &[&CONFIGURE, &RESOURCE, &NODE],
+    levels: &[&CONFIGURE, &RESOURCE, &NODE, &RA, &CIB, &CLUSTER, &COROSYNC, &OPTIONS],
 };
 
 /// The configuration.
@@ -51,9 +65,19 @@ pub(super) static CONFIGURE: Level = Level {
     commands: &[
         command(
             &["show"],
-            "[xml] [changed | FILTER]...",
+            "[xml | json] [changed | FILTER]...",
             "Print the configuration, or some of it",
             configure::show,
+        )
+        .more(
+            "A FILTER is an id, type:WORD, tag:ID, related:ID or obscure:PATTERN; `and`\n\
+             stands between those that must all hold.\n\n\
+             JSON is an object with `schema` and `objects`. Each object has `type` (the word\n\
+             of its statement), `id`, and `text`, its statement: all texts, one a line, load\n\
+             again. Where there is something, it also has `attributes` (of its element),\n\
+             `values` (of a set of options), `params`, `meta` and `utilization` (lists of\n\
+             sets, each with `values`; `params` of a node are its attributes), `operations`,\n\
+             `members` (ids), and `parts` (all other elements, each with its `element`).",
         ),
         command(&["edit"], "[xml] [FILTER]...", "Change it in $EDITOR", configure::edit),
         command(
@@ -62,7 +86,7 @@ pub(super) static CONFIGURE: Level = Level {
             "Take a file in (- is standard input)",
             configure::load,
         ),
-        command(&["save"], "[xml] FILE [FILTER]...", "Write it to a file", configure::save),
+        command(&["save"], "[xml | json] FILE [FILTER]...", "Write it to a file", configure::save),
         command(&["verify"], "", "Look for mistakes", configure::verify),
         command(
             &["delete"],
@@ -77,12 +101,48 @@ pub(super) static CONFIGURE: Level = Level {
             "Change a group's members",
             objects::modgroup,
         ),
+        command(&["set"], "PATH VALUE", "Give another value to what is configured", values::set).more(
+            "PATH is ID.NAME (a parameter, a meta attribute, utilization, an attribute of a\n\
+             node, an option) or ID.OPERATION[.INTERVAL].NAME:\n\n\
+             set vm1.target-role Stopped\nset vm1.monitor.10s.timeout 60s",
+        ),
+        command(
+            &["get-property", "get_property", "show-property", "show_property"],
+            "[-t] [NAME]",
+            "The value of an option, or its default (-t: true or false)",
+            values::get_property,
+        ),
+        command(
+            &["default-timeouts", "default_timeouts"],
+            "ID...",
+            "Give operations at least the time that their agents advise",
+            values::default_timeouts,
+        )
+        .more("What has more time keeps it. Which time is right, the agent cannot know: look at\nwhat it takes here."),
+        command(
+            &["validate-all", "validate_all"],
+            "ID",
+            "Ask a resource's agent whether its parameters are right",
+            values::validate_all,
+        ),
+        command(
+            &["graph"],
+            "[dot] [FILE]",
+            "The configuration as a graph, for graphviz",
+            graph::graph,
+        )
+        .more(
+            "Without a file it is printed. A file that ends in png, svg or pdf is drawn by\n\
+             graphviz, if that is installed; any other one holds the words that `dot` reads.",
+        ),
+        command(&["schema"], "", "The schema that the configuration follows", values::schema),
+        command(&["upgrade"], "[force]", "Bring the configuration to the newest schema", values::upgrade),
         command(&["simulate", "ptest"], "", "Tell what a commit would lead to", commit::simulate),
         command(&["commit"], "[force]", "Make the changes count", commit::commit),
         command(&["refresh"], "", "Forget all changes, and read the configuration anew", configure::refresh),
         command(&["erase"], "[nodes]", "Empty the configuration", configure::erase),
     ],
-    levels: &[],
+    levels: &[&RA, &CIB],
 };
 
 /// What runs.
@@ -140,6 +200,26 @@ pub(super) static RESOURCE: Level = Level {
             "How often it failed",
             resource::failcount,
         ),
+        command(
+            &["operations"],
+            "[ID] [HOST]",
+            "What agents did, as far as histories know",
+            resource::operations,
+        ),
+        command(&["scores"], "", "The scores of all resources on all hosts", resource::scores),
+        command(
+            &["trace"],
+            "ID [OPERATION] [INTERVAL] [FOLDER]",
+            "Have an OCF agent write down each step that it takes",
+            trace::trace,
+        )
+        .more(
+            "Without an operation: start, stop and all that are configured. A probe is\n\
+             `probe`, or the monitor of interval 0. The files are on the host where the\n\
+             agent runs, in FOLDER (/var/lib/heartbeat/trace_ra without one), and many:\n\
+             `untrace` ends it.",
+        ),
+        command(&["untrace"], "ID [OPERATION] [INTERVAL]", "End what `trace` began", trace::untrace),
     ],
     levels: &[],
 };
@@ -165,27 +245,194 @@ pub(super) static NODE: Level = Level {
         ),
         command(&["clearstate"], "HOST", "Say that a host is off, and runs nothing", node::clearstate),
         command(&["delete"], "HOST", "Forget a host that is gone for good", node::delete),
+        command(&["list", "server"], "[HOST]...", "The names of hosts, one a line", node::list),
+    ],
+    levels: &[],
+};
+
+/// The cluster as a whole.
+pub(super) static CLUSTER: Level = Level {
+    word: "cluster",
+    help: "the cluster as a whole: hosts that come and go, health, files",
+    commands: &[
+        command(&["status"], "", "Hosts, resources, what went wrong (hafen status)", cluster::status),
+        command(
+            &["health", "check"],
+            "",
+            "Whether it bears what it is there for (hafen check)",
+            cluster::health,
+        ),
+        command(&["init"], "[OPTION]...", "Begin a cluster on this host (hafen init)", cluster::init),
+        command(&["join"], "HOST --token TOKEN", "Join another host's cluster (hafen join)", cluster::join),
+        command(&["add"], "", "Print the line that brings a host in (hafen token)", cluster::add),
+        command(&["leave"], "[--last]", "Take this host out (hafen leave)", cluster::leave),
+        command(&["remove"], "HOST", "Take a host out that is off for good (hafen remove)", cluster::remove),
+        command(&["start"], "", "How it is started", cluster::start),
+        command(&["stop"], "", "How it is ended", cluster::stop),
+        command(&["restart"], "", "How it is started anew", cluster::restart),
+        command(&["enable", "disable"], "", "How a boot starts it, or not", cluster::enable),
+        command(&["rename"], "", "How it gets its name", cluster::rename),
+        command(&["run"], "", "How commands are run on other hosts", cluster::run),
+        command(
+            &["wait_for_startup", "wait-for-startup"],
+            "[SECONDS]",
+            "Wait until this host's daemon has a coordinator",
+            cluster::wait_for_startup,
+        ),
+        command(&["files"], "", "Whether files are the same on all hosts (hafen files)", cluster::files),
+        command(&["diff"], "[FILE]", "How files differ between hosts (hafen files diff)", cluster::diff),
+        command(&["copy"], "FILE", "Bring a file to all hosts (hafen files push)", cluster::copy),
+        command(
+            &["maintenance"],
+            "[on | off]",
+            "Leave all resources alone (the option maintenance-mode)",
+            cluster::maintenance,
+        ),
+    ],
+    levels: &[],
+};
+
+/// The bus.
+pub(super) static COROSYNC: Level = Level {
+    word: "corosync",
+    help: "Corosync, which the hosts talk over",
+    commands: &[
+        command(&["show"], "", "Print corosync.conf", cluster::corosync_show),
+        command(&["get"], "PATH", "A value of corosync.conf", cluster::corosync_get)
+            .more("PATH has dots, such as nodelist.node.ring0_addr: all values at it are printed."),
+        command(
+            &["status"],
+            "[ring | quorum | qdevice | cpg]",
+            "Votes (hafen quorum), or what Corosync's tools tell of this host",
+            cluster::corosync_status,
+        ),
+        command(&["log"], "", "What it said, where it has a file for that", cluster::corosync_log),
+        command(&["reload"], "", "Have all hosts read corosync.conf anew", cluster::corosync_reload),
+        command(&["diff"], "", "How corosync.conf differs between hosts", cluster::corosync_diff),
+        command(&["push"], "", "Bring corosync.conf to all hosts", cluster::corosync_push),
+        command(&["pull"], "HOST", "Take another host's corosync.conf", cluster::corosync_pull),
+        command(&["set", "edit", "link"], "", "How corosync.conf is changed", cluster::corosync_set),
+        command(
+            &["add-node", "add_node"],
+            "",
+            "Print the line that brings a host in (hafen token)",
+            cluster::corosync_add_node,
+        ),
+        command(
+            &["del-node", "del_node"],
+            "HOST",
+            "Take a host out that is off for good (hafen remove)",
+            cluster::corosync_del_node,
+        ),
+    ],
+    levels: &[],
+};
+
+/// What one prefers.
+pub(super) static OPTIONS: Level = Level {
+    word: "options",
+    help: "what you prefer of this shell",
+    commands: &[
+        command(&["show"], "[all | NAME]", "What is set, or what one is", preferences::show),
+        command(&["set"], "NAME VALUE", "Set one, and keep it", preferences::set),
+        command(&["reset"], "[NAME]", "Go back to what holds without you", preferences::reset),
+        command(&["save"], "", "Keep what is set (`set` does it at once)", preferences::save),
+        command(&["editor"], "PROGRAM", "The editor of `edit`", preferences::editor),
+        command(&["pager"], "PROGRAM", "What shows long texts; `none` for nothing", preferences::pager),
+        command(
+            &["output"],
+            "{plain | color | color-always}",
+            "Whether words have colours",
+            preferences::output,
+        ),
+        command(&["wait"], "{yes | no}", "Wait after commands until the cluster settled", preferences::wait),
+    ],
+    levels: &[],
+};
+
+/// Shadow copies.
+pub(super) static CIB: Level = Level {
+    word: "cib",
+    help: "shadow copies of the configuration, to try changes on",
+    commands: &[
+        command(
+            &["new", "create"],
+            "NAME [empty] [withstatus] [force]",
+            "Make a copy, and go on with it",
+            cib::new,
+        )
+        .more(
+            "A copy has the configuration and the status of the cluster, so that what a\n\
+             change leads to can be seen; an empty one has neither. `force` overwrites a\n\
+             copy of that name.",
+        ),
+        command(&["use"], "[SHADOW]", "Go on with a copy; without a name, with the cluster", cib::use_),
+        command(&["list"], "", "The copies that there are", cib::list),
+        command(&["diff"], "[SHADOW]", "How a copy differs from the cluster", cib::diff),
+        command(
+            &["reset"],
+            "[SHADOW]",
+            "Forget what was changed in a copy: take the cluster's state again",
+            cib::reset,
+        ),
+        command(&["delete"], "SHADOW", "Delete a copy", cib::delete),
+        command(&["commit"], "[SHADOW] [force]", "Make a copy the cluster's configuration", cib::commit)
+            .more(
+                "What that leads to is shown before. What was changed in the cluster since the\n\
+             copy was made is overwritten, unless the cluster's version is newer than the\n\
+             copy's: then nothing is committed.",
+            ),
+        command(
+            &["import"],
+            "FILE [NAME] [force]",
+            "Make a copy of a file, or of a transition's input by its number",
+            cib::import,
+        ),
+    ],
+    levels: &[],
+};
+
+/// Agents.
+pub(super) static RA: Level = Level {
+    word: "ra",
+    help: "agents: which there are, and what they say of themselves",
+    commands: &[
+        command(&["classes"], "", "The classes of agents, and their providers", ra::classes),
+        command(&["list"], "CLASS [PROVIDER]", "The agents of a class", ra::list),
+        command(&["providers"], "TYPE [CLASS]", "Who provides an agent", ra::providers),
+        command(&["info", "meta"], "AGENT", "What an agent says of itself", ra::info),
+        command(
+            &["validate"],
+            "AGENT [NAME=VALUE]...",
+            "Ask an agent whether parameters are right",
+            ra::validate,
+        ),
     ],
     levels: &[],
 };
 
 impl Level {
-    /// The command that a word means: its own, or one that only it begins with.
+    /// The command that a word means: its own, or one that only it begins with; other words for it count after its first one.
     pub(super) fn command(&self, word: &str) -> Option<&Command> {
         let exact = self.commands.iter().find(|command| command.words.contains(&word));
-        exact.or_else(|| {
-            let begins = |command: &&Command| command.words.iter().any(|full| full.starts_with(word));
-            let mut found = self.commands.iter().filter(begins);
+        if exact.is_some() || EVERYWHERE.contains(&word) {
+            return exact;
+        }
+        let by = |begins: &dyn Fn(&Command) -> bool| {
+            let mut found = self.commands.iter().filter(|command| begins(command));
             found.next().filter(|_| {
                 found.next().is_none() && !self.levels.iter().any(|level| level.word.starts_with(word))
             })
-        })
+        };
+        by(&|command| command.words.first().is_some_and(|first| first.starts_with(word)))
+            .or_else(|| by(&|command| command.words.iter().any(|full| full.starts_with(word))))
     }
 
     /// The level below that a word means.
     pub(super) fn level(&self, word: &str) -> Option<&'static Level> {
         let exact = self.levels.iter().find(|level| level.word == word);
-        let mut found = self.levels.iter().filter(|level| level.word.starts_with(word));
+        let is_one = |level: &&&'static Level| level.word.starts_with(word) && !EVERYWHERE.contains(&word);
+        let mut found = self.levels.iter().filter(is_one);
         exact.or_else(|| found.next().filter(|_| found.next().is_none())).copied()
     }
 

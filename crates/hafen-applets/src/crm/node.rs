@@ -99,3 +99,14 @@ pub(super) fn delete(shell: &mut Shell, words: &[String]) -> Outcome {
     let [host] = words else { return shell.fail("`delete` needs a host") };
     call(crate::crm_node::run, &["--force", "-R", host])
 }
+
+pub(super) fn list(shell: &mut Shell, words: &[String]) -> Outcome {
+    let cib = shell.read(false)?;
+    let names: Vec<&str> = cib.configured_nodes().map(|node| node.uname()).collect();
+    if let Some(unknown) = words.iter().find(|word| !names.contains(&word.as_str())) {
+        return shell.fail(&format!("there is no host {unknown}: there are {}", names.join(", ")));
+    }
+    let wanted = |name: &&&str| words.is_empty() || words.iter().any(|word| word == **name);
+    names.iter().filter(wanted).for_each(|name| outln!("{name}"));
+    Ok(())
+}

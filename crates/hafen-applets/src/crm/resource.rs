@@ -1,5 +1,6 @@
 //! The level `resource`: the tools of Pacemaker, in the shell's words.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use super::shell::{Outcome, Shell, call};
@@ -233,6 +234,30 @@ pub(super) fn failcount(shell: &mut Shell, words: &[String]) -> Outcome {
         Change::Show(host) => crm_failcount(&["-r", id, "-N", host, "-G"]),
         Change::Delete(host) => crm_failcount(&["-r", id, "-N", host, "-D"]),
     })
+}
+
+pub(super) fn operations(shell: &mut Shell, words: &[String]) -> Outcome {
+    match texts(words).as_slice() {
+        [] => crm_resource(&["--list-all-operations"]),
+        [id] => crm_resource(&["--list-all-operations", "-r", id]),
+        [id, host] => crm_resource(&["--list-all-operations", "-r", id, "-N", host]),
+        _ => shell.fail("it is `operations [ID] [HOST]`"),
+    }
+}
+
+pub(super) fn scores(shell: &mut Shell, words: &[String]) -> Outcome {
+    if !words.is_empty() {
+        return shell.fail("`scores` takes nothing");
+    }
+    // The tool is asked about the cluster, unless a file is named.
+    let file = crate::source::file();
+    let named = file.iter().flat_map(|file| [OsString::from("-x"), file.clone().into_os_string()]);
+    let live = file.is_none().then(|| OsString::from("-L"));
+    let words = ["crm_simulate", "-s"].map(OsString::from).into_iter().chain(named).chain(live);
+    match crate::crm_simulate::run(words.collect()) {
+        ExitCode::SUCCESS => Ok(()),
+        exit => Err(exit),
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use hafen_crm::{Diagnostic, Statement};
 
 use super::commit;
 use super::configure::Draft;
-use super::levels::{CONFIGURE, Level, ROOT};
+use super::levels::{CONFIGURE, Level, NODE, RESOURCE, ROOT};
+use super::preferences::Preferences;
 use super::script;
-use crate::options::aligned;
 use crate::output::Failed;
 use crate::source::Source;
 
@@ -75,6 +75,9 @@ impl Seen {
 
 pub(super) struct Shell {
     pub(super) settings: Settings,
+    /// What the command line itself asked for.
+    pub(super) asked: Settings,
+    pub(super) preferences: Preferences,
     pub(super) mode: Mode,
     /// From the top to where the shell is.
     path: Vec<&'static Level>,
@@ -91,15 +94,19 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) fn new(settings: Settings, mode: Mode) -> Self {
-        let name = "crm".to_owned();
+        let (asked, preferences) = (settings.clone(), Preferences::load());
+        let mut settings = settings;
+        preferences.apply(&mut settings);
         Self {
             settings,
+            asked,
+            preferences,
             mode,
             path: vec![&ROOT],
             draft: None,
             seen: Seen::default(),
             pending: String::new(),
-            name,
+            name: "crm".to_owned(),
             line: 1,
         }
     }
@@ -112,7 +119,8 @@ impl Shell {
     pub(super) fn prompt(&self) -> String {
         let words: Vec<&str> = self.path.iter().skip(1).map(|level| level.word).collect();
         let mark = if self.draft.as_ref().is_some_and(Draft::is_changed) { "*" } else { "" };
-        format!("crm(live){}{mark}# ", words.join("/"))
+        let copy = crate::source::shadow();
+        format!("crm({}){}{mark}# ", copy.as_deref().unwrap_or("live"), words.join("/"))
     }
 
     /// The configuration as it is being changed.
@@ -166,11 +174,16 @@ impl Shell {
 
     /// Says what is wrong, with its place in a script.
     pub(super) fn fail(&self, text: &str) -> Outcome {
+        Err(self.failed(text))
+    }
+
+    /// The same, where something else than nothing was wanted.
+    pub(super) fn failed(&self, text: &str) -> ExitCode {
         match self.mode {
             Mode::Script => eprintln!("{}:{}: error: {text}", self.name, self.line),
             _ => eprintln!("error: {text}"),
         }
-        Err(ExitCode::FAILURE)
+        ExitCode::FAILURE
     }
 
     /// Asks. Where nobody can answer the answer is no, unless the command line has given it.
@@ -258,7 +271,8 @@ impl Shell {
         }
         if let Some(command) = level.command(plain) {
             (command.act)(self, rest)?;
-            if self.settings.wait && !std::ptr::eq(level, &CONFIGURE) {
+            // Elsewhere nothing is set going: a commit waits itself.
+            if self.settings.wait && [&RESOURCE, &NODE].iter().any(|acts| std::ptr::eq(level, *acts)) {
                 self.wait()?;
             }
             return Ok(Flow::Next);
@@ -294,7 +308,7 @@ impl Shell {
         .map(|()| Flow::Next)
     }
 
-    fn unknown(&self, level: &Level, word: &str) -> Outcome {
+    pub(super) fn unknown(&self, level: &Level, word: &str) -> Outcome {
         let statements = hafen_crm::grammar::WORDS.iter().map(|word| word.word);
         let statements = statements.filter(|_| std::ptr::eq(level, &CONFIGURE));
         let near = hafen_crm::nearest(word, level.words().chain(statements).chain(["help", "up", "quit"]));
@@ -343,51 +357,6 @@ impl Shell {
     pub(super) fn wait(&self) -> Outcome {
         call(crate::crm_resource::run, &["--wait"])
     }
-
-    fn help(&self, level: &Level, words: &[String]) -> Outcome {
-        let Some(word) = words.first() else {
-            outln!("{}", overview(level));
-            return Ok(());
-        };
-        let (here, word) = match (level.level(word), words.get(1)) {
-            (Some(level), None) => {
-                outln!("{}", overview(level));
-                return Ok(());
-            }
-            (Some(level), Some(word)) => (level, word),
-            (None, _) => (level, word),
-        };
-        if let Some(command) = here.command(word) {
-            outln!("{} {}\n\n{}.", command.words.join(" | "), command.usage, command.help);
-            return Ok(());
-        }
-        match hafen_crm::grammar::find(word) {
-            Some(statement) => {
-                outln!("{}\n\n{}.", statement.usage, statement.help);
-                Ok(())
-            }
-            None => self.unknown(here, word),
-        }
-    }
-}
-
-/// A level's commands, one a line, within 80 columns.
-fn overview(level: &Level) -> String {
-    let mut text =
-        if level.word.is_empty() { String::new() } else { format!("{}: {}\n\n", level.word, level.help) };
-    for below in level.levels {
-        text += &aligned(&format!("  {}", below.word), &format!("{} (a level)", below.help));
-    }
-    for command in level.commands {
-        text += &aligned(&format!("  {}", command.words.first().unwrap_or(&"")), command.help);
-    }
-    if std::ptr::eq(level, &CONFIGURE) {
-        text += "\nand statements of the configuration:\n\n";
-        for word in hafen_crm::grammar::WORDS {
-            text += &aligned(&format!("  {}", word.word), word.help);
-        }
-    }
-    text + "\n`help COMMAND` tells how one is written; `up` leaves a level, `quit` the shell."
 }
 
 /// Tells all mistakes of a text.
@@ -453,5 +422,9 @@ mod tests {
         assert!(ROOT.command("stat").is_some() && ROOT.command("conf").is_none());
         assert!(CONFIGURE.command("re").is_none(), "rename or refresh");
         assert!(CONFIGURE.command("ren").is_some());
+        let of = |word: &str| CONFIGURE.command(word).and_then(|command| command.words.first().copied());
+        assert_eq!(of("sho"), Some("show"), "not show-property, which is another word for get-property");
+        assert_eq!(of("show-p"), Some("get-property"));
+        assert_eq!((of("up"), of("upg")), (None, Some("upgrade")), "`up` leaves the level");
     }
 }

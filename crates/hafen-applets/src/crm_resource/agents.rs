@@ -7,7 +7,8 @@ use hafen_agents::{AgentClass, AgentName, AgentPaths, Agents};
 use super::super::fence_metadata;
 use super::super::output::{self, CrmExit, Failed, Printed, escaped};
 
-const CLASSES: [(&str, AgentClass); 6] = [
+/// Classes by their names.
+pub(crate) const CLASSES: [(&str, AgentClass); 6] = [
     ("ocf", AgentClass::Ocf),
     ("service", AgentClass::Service),
     ("lsb", AgentClass::Lsb),
@@ -24,7 +25,8 @@ fn list(name: &str, found: &[String]) -> Printed {
     printed
 }
 
-fn all(class: AgentClass) -> Vec<AgentName> {
+/// The agents of a class; none where they cannot be listed.
+pub(crate) fn all(class: AgentClass) -> Vec<AgentName> {
     AgentPaths::default().list(class).unwrap_or_default()
 }
 

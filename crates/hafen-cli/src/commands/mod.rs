@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Net(command) => net::run(command, connection),
         Command::Daemon { config } => process::daemon(&config),
         Command::Executor(options) => process::executor(options),
-        Command::InstallApplets { folder } => process::install_applets(&folder),
+        Command::InstallApplets { folder, with_crm } => process::install_applets(&folder, with_crm),
         Command::Ocf { name, action } => Ok(exit::status(hafen_ocf::main(&name, &action))),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -57,17 +57,38 @@ pub(super) fn shell(words: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// Links to this program by the names of all applets.
-pub(super) fn install_applets(folder: &Path) -> anyhow::Result<ExitCode> {
+/// Links to this program by the names of all applets. Another shell of the name `crm` is not hidden unless that is asked for.
+pub(super) fn install_applets(folder: &Path, with_crm: bool) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("the path of this program")?;
-    hafen_applets::install(folder, &program).with_context(|| format!("links in {}", folder.display()))?;
+    let other = if with_crm { None } else { other_shell(folder, &program) };
+    let left_out: &[&str] = if other.is_some() { &[hafen_applets::SHELL] } else { &[] };
+    hafen_applets::install(folder, &program, left_out)
+        .with_context(|| format!("links in {}", folder.display()))?;
+    if let Some(other) = other {
+        let (folder, other) = (folder.display(), other.display());
+        outln!("There is another shell, {other}: no link crm is made, which would hide it.");
+        outln!("'hafen crm' is this one; 'hafen install-applets --with-crm {folder}' makes the link, too.");
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A program `crm` that is not this one, on the path or in the folder itself. A link there that is ours was asked for.
+fn other_shell(folder: &Path, program: &Path) -> Option<PathBuf> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let own = folder.join(hafen_applets::SHELL);
+    if std::fs::read_link(&own).is_ok_and(|target| target == program) {
+        return None;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let others = std::env::split_paths(&path).filter(|other| real(other) != real(folder));
+    let mut found = others.map(|other| other.join(hafen_applets::SHELL)).chain([own.clone()]);
+    found.find(|crm| crm.is_file() && real(crm) != real(program))
 }
 
 /// What agents need to find the applets, by both ways that they look, and the applets to find the daemon.
 fn environment(tools: &Path, daemon: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let program = std::env::current_exe().context("the path of this program")?;
-    hafen_applets::install(tools, &program)
+    hafen_applets::install(tools, &program, &[])
         .with_context(|| format!("cannot make the links for agents in {}", tools.display()))?;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let tools = text(tools);

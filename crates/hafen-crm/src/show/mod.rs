@@ -1,7 +1,9 @@
 //! A CIB as text.
 
 mod compare;
+mod difference;
 mod filter;
+mod json;
 mod lists;
 mod objects;
 
@@ -9,7 +11,9 @@ use std::collections::BTreeSet;
 
 use hafen_cib::{Cib, Document, Element, NodeId};
 
+pub use difference::difference;
 pub use filter::{Filter, FilterError};
+pub use json::show_json;
 
 use crate::check::word_of;
 use crate::grammar::WORDS;
