@@ -84,6 +84,31 @@ fn a_copy_is_not_lost_and_not_left_with_changes() {
 }
 
 #[test]
+fn what_another_changed_in_the_cluster_meanwhile_is_merged_or_refused() {
+    let cluster = cluster();
+    cluster.done("cib new try");
+    cluster.done("-c try configure property batch-limit=7");
+    cluster.done("configure primitive other stonith:null params hostlist=node2");
+    cluster.done("cib commit try");
+    let shown = cluster.shown();
+    assert!(shown.contains("batch-limit=7") && shown.contains("primitive other"), "{shown}");
+    // The copy begins anew at what was committed.
+    cluster.done("cib reset try");
+    cluster.done("-c try configure set d.fake 2");
+    cluster.done("configure set d.fake 3");
+    let said = cluster.crm("cib commit try");
+    assert!(
+        said.status == 103 && said.err.contains("primitive d was changed in the cluster meanwhile"),
+        "{said:?}"
+    );
+    assert!(cluster.shown().contains("fake=3"));
+    cluster.done("cib commit try force");
+    assert!(cluster.shown().contains("fake=2"));
+    cluster.done("cib delete try");
+    assert!(!cluster.path("shadow-base.try").exists() && !cluster.path("shadow.try").exists());
+}
+
+#[test]
 fn a_file_becomes_a_copy() {
     let cluster = cluster();
     fs::copy(cluster.path("cib.xml"), cluster.path("saved.xml")).expect("copied");
