@@ -4,6 +4,8 @@
 
 #[path = "lab/agents.rs"]
 mod agents;
+#[path = "lab/levels.rs"]
+mod levels;
 #[path = "lab/rights.rs"]
 mod rights;
 mod support;
