@@ -77,6 +77,11 @@ pub(super) fn shadow_file(name: &str) -> PathBuf {
     shadow_folder().join(format!("shadow.{name}"))
 }
 
+/// Where the shell keeps what a shadow copy was made of, to tell what was changed in the cluster since.
+pub(super) fn base_file(name: &str) -> PathBuf {
+    shadow_folder().join(format!("shadow-base.{name}"))
+}
+
 impl Source {
     /// What was chosen, or what the environment names, else the daemon.
     pub(super) fn open() -> Result<Self, Failed> {

@@ -6,6 +6,8 @@
 mod agents;
 #[path = "lab/shell.rs"]
 mod crm_shell;
+#[path = "lab/levels.rs"]
+mod levels;
 #[path = "lab/rights.rs"]
 mod rights;
 mod support;

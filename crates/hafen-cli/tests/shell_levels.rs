@@ -2,12 +2,14 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test of processes")]
 
 mod common;
+#[path = "common/terminal.rs"]
+mod terminal;
 
 use std::fs;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use common::Cluster;
+use terminal::Terminal;
 
 const BASE: &str = "configure\nprimitive f stonith:null params hostlist=node1\n\
     primitive d ocf:pacemaker:Dummy params fake=1 op monitor interval=10s\n\
@@ -84,6 +86,31 @@ fn a_copy_is_not_lost_and_not_left_with_changes() {
 }
 
 #[test]
+fn what_another_changed_in_the_cluster_meanwhile_is_merged_or_refused() {
+    let cluster = cluster();
+    cluster.done("cib new try");
+    cluster.done("-c try configure property batch-limit=7");
+    cluster.done("configure primitive other stonith:null params hostlist=node2");
+    cluster.done("cib commit try");
+    let shown = cluster.shown();
+    assert!(shown.contains("batch-limit=7") && shown.contains("primitive other"), "{shown}");
+    // The copy begins anew at what was committed.
+    cluster.done("cib reset try");
+    cluster.done("-c try configure set d.fake 2");
+    cluster.done("configure set d.fake 3");
+    let said = cluster.crm("cib commit try");
+    assert!(
+        said.status == 103 && said.err.contains("primitive d was changed in the cluster meanwhile"),
+        "{said:?}"
+    );
+    assert!(cluster.shown().contains("fake=3"));
+    cluster.done("cib commit try force");
+    assert!(cluster.shown().contains("fake=2"));
+    cluster.done("cib delete try");
+    assert!(!cluster.path("shadow-base.try").exists() && !cluster.path("shadow.try").exists());
+}
+
+#[test]
 fn a_file_becomes_a_copy() {
     let cluster = cluster();
     fs::copy(cluster.path("cib.xml"), cluster.path("saved.xml")).expect("copied");
@@ -105,26 +132,17 @@ fn a_file_becomes_a_copy() {
 #[test]
 fn the_prompt_names_the_copy_in_use() {
     let cluster = cluster();
-    let lines = "cib new try\nconfigure\nproperty batch-limit=3\nup\ny\ncib use\nquit\n";
-    let command = format!("{} crm", env!("CARGO_BIN_EXE_hafen"));
-    let mut child = Command::new("timeout")
-        .args(["60", "script", "-qec", &command, "/dev/null"])
-        .env("CIB_file", cluster.path("cib.xml"))
-        .env("CIB_shadow_dir", cluster.path(""))
-        .env("XDG_CONFIG_HOME", cluster.path("config"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("script starts");
-    let mut input = child.stdin.take().expect("piped");
-    input.write_all(lines.as_bytes()).expect("it reads");
-    let output = child.wait_with_output().expect("it ends");
-    drop(input);
-    let said = String::from_utf8_lossy(&output.stdout).replace('\r', "");
-    assert!(output.status.success(), "{said}");
-    for prompt in ["crm(live)# ", "crm(try)# ", "crm(try)configure# ", "crm(try)configure*# "] {
-        assert!(said.contains(prompt), "{prompt}: {said}");
-    }
+    let mut terminal = Terminal::start(cluster.folder.path());
+    terminal.line("cib new try", "crm(try)# ");
+    terminal.line("configure", "crm(try)configure# ");
+    terminal.line("property batch-limit=3", "crm(try)configure*# ");
+    terminal.keys("up\r");
+    terminal.see("Commit them? (y/n) ");
+    terminal.keys("y\r");
+    terminal.see("crm(try)# ");
+    terminal.line("cib use", "crm(live)# ");
+    terminal.keys("quit\r");
+    assert_eq!(terminal.end(), 0);
     assert!(cluster.done("-c try configure show").contains("batch-limit=3"));
     assert!(!cluster.shown().contains("batch-limit"));
 }

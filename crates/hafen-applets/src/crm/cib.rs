@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use hafen_cib::Cib;
+use hafen_cib::merge::{self, Conflict};
 
 use super::commit;
 use super::script;
@@ -24,6 +25,24 @@ fn crm_shadow(shell: &Shell, letter: char, name: &str) -> Outcome {
     let options = vec![('b', None), ('f', None), (letter, Some(name.to_owned()))];
     let done = crm_shadow::act(&Given { options, words: Vec::new() });
     done.map(|_| ()).map_err(|failed| shell.told(&failed))
+}
+
+/// Keeps a copy as it is now as what it was made of; without one, nothing is known of that.
+fn keep_base(shell: &Shell, name: &str, is_known: bool) -> Outcome {
+    let base = source::base_file(name);
+    let kept = match is_known {
+        true => std::fs::copy(source::shadow_file(name), &base).map(|_| ()),
+        false => match std::fs::remove_file(&base) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+    };
+    kept.or_else(|error| shell.fail(&format!("{}: {}", base.display(), output::reason(&error))))
+}
+
+/// What a copy was made of, where that is known.
+fn base_of(name: &str) -> Option<Cib> {
+    Cib::parse(&std::fs::read_to_string(source::base_file(name)).ok()?).ok()
 }
 
 /// A copy's name is a part of a file's.
@@ -109,6 +128,7 @@ pub(super) fn new(shell: &mut Shell, words: &[String]) -> Outcome {
         ));
     }
     crm_shadow(shell, if empty { CREATE_EMPTY } else { CREATE }, name)?;
+    keep_base(shell, name, !empty)?;
     begin(shell, name)
 }
 
@@ -170,6 +190,7 @@ pub(super) fn reset(shell: &mut Shell, words: &[String]) -> Outcome {
     let name = meant(shell, &names, "reset")?;
     unchanged(shell)?;
     crm_shadow(shell, RESET, &name)?;
+    keep_base(shell, &name, true)?;
     shell.forget_draft();
     Ok(())
 }
@@ -181,7 +202,8 @@ pub(super) fn delete(shell: &mut Shell, words: &[String]) -> Outcome {
     if source::shadow().as_deref() == Some(*name) {
         return shell.fail(&format!("copy {name} is in use: `use` goes back to the cluster first"));
     }
-    crm_shadow(shell, DELETE, name)
+    crm_shadow(shell, DELETE, name)?;
+    keep_base(shell, name, false)
 }
 
 /// Makes a copy the cluster's configuration, after what that leads to was shown.
@@ -198,18 +220,46 @@ pub(super) fn commit(shell: &mut Shell, words: &[String]) -> Outcome {
             .fail(&format!("copy {name} has errors: `commit {name} force` makes it count all the same"));
     }
     let before = source::choose(Chosen::Live);
-    let outcome = commit_live(shell, &name, &copy);
+    // Without knowing what it was made of, or by force, the copy takes the cluster's place as it is.
+    let outcome = match base_of(&name).filter(|_| !force) {
+        Some(base) => merge_live(shell, &name, &base, &copy),
+        None => replace_live(shell, &name, &copy),
+    };
     source::choose(before);
-    outcome
+    outcome?;
+    keep_base(shell, &name, true)?;
+    if shell.settings.wait { shell.wait() } else { Ok(()) }
 }
 
-fn commit_live(shell: &mut Shell, name: &str, copy: &Cib) -> Outcome {
-    if !commit::confirmed(shell, copy)? {
-        outln!("nothing is committed");
-        return Err(ExitCode::FAILURE);
+fn replace_live(shell: &Shell, name: &str, copy: &Cib) -> Outcome {
+    confirmed(shell, copy)?;
+    crm_shadow(shell, COMMIT, name)
+}
+
+/// Makes the copy's changes in the cluster's configuration as it is by now.
+fn merge_live(shell: &Shell, name: &str, base: &Cib, copy: &Cib) -> Outcome {
+    let met = |conflicts: Vec<Conflict>| {
+        let notes = conflicts.iter().take(commit::LINES_MAXIMUM).map(|one| {
+            format!("error: {} {} was changed in the cluster meanwhile, and in the copy", one.element, one.id)
+        });
+        let text = format!(
+            "nothing is committed: `cib diff {name}` prints what differs, `cib commit {name} force` overwrites it"
+        );
+        Failed { notes: notes.collect(), ..Failed::new(CrmExit::Old, text) }
+    };
+    let mut wanted = shell.read(false)?;
+    merge::merge(base, copy, &mut wanted).map_err(|conflicts| shell.told(&met(conflicts)))?;
+    confirmed(shell, &wanted)?;
+    let made = shell.source()?.change("crm", |cib| merge::merge(base, copy, cib).map_err(met));
+    made.map_err(|failed| shell.told(&failed))
+}
+
+fn confirmed(shell: &Shell, wanted: &Cib) -> Outcome {
+    if commit::confirmed(shell, wanted)? {
+        return Ok(());
     }
-    crm_shadow(shell, COMMIT, name)?;
-    if shell.settings.wait { shell.wait() } else { Ok(()) }
+    outln!("nothing is committed");
+    Err(ExitCode::FAILURE)
 }
 
 /// Makes a copy of a file, or of the input of a transition.
@@ -233,6 +283,7 @@ pub(super) fn import(shell: &mut Shell, words: &[String]) -> Outcome {
         Err(error) => return shell.fail(&format!("{file}: {error}")),
     };
     crm_shadow::write(name, &(cib.root().to_xml() + "\n")).map_err(|failed| shell.told(&failed))?;
+    keep_base(shell, name, false)?;
     begin(shell, name)
 }
 

@@ -11,7 +11,7 @@ use super::shell::{Mode, Outcome, Shell};
 use crate::output::{self, CrmExit, Failed};
 
 /// No more lines of one kind are shown.
-const LINES_MAXIMUM: usize = 50;
+pub(super) const LINES_MAXIMUM: usize = 50;
 
 pub(super) fn commit(shell: &mut Shell, words: &[String]) -> Outcome {
     let force = match words {

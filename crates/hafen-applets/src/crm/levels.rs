@@ -378,9 +378,9 @@ pub(super) static CIB: Level = Level {
         command(&["delete"], "SHADOW", "Delete a copy", cib::delete),
         command(&["commit"], "[SHADOW] [force]", "Make a copy the cluster's configuration", cib::commit)
             .more(
-                "What that leads to is shown before. What was changed in the cluster since the\n\
-             copy was made is overwritten, unless the cluster's version is newer than the\n\
-             copy's: then nothing is committed.",
+                "What that leads to is shown before. The copy's changes are made in the\n\
+             configuration as it is by now; what was changed there too, and otherwise, is\n\
+             refused. `force`, and a copy that was imported or began empty, overwrite it.",
             ),
         command(
             &["import"],

@@ -34,7 +34,8 @@ fn of_parameter(parameter: &Parameter) -> String {
         "select" => format!("one of {}", parameter.options.join(", ")),
         kind => kind.to_owned(),
     }];
-    kind.extend(parameter.default.iter().map(|value| format!("[{}]", one_line(value))));
+    let default = parameter.default.iter().filter(|value| !value.is_empty());
+    kind.extend(default.map(|value| format!("[{}]", one_line(value))));
     for (holds, word) in [
         (parameter.unique, "unique"),
         (parameter.reloadable, "changed without a restart"),
