@@ -6,8 +6,8 @@ use std::path::Path;
 use hafen_cib::{Cib, Element};
 use hafen_crm::{Candidate, Catalogue, Completion, Span};
 
-use super::levels::{CONFIGURE, Command, Level, RESOURCE, ROOT};
-use super::usage;
+use super::levels::{CONFIGURE, Command, Level, OPTIONS, RESOURCE, ROOT};
+use super::{preferences, usage};
 use crate::source;
 
 /// Words that each level has.
@@ -171,7 +171,13 @@ impl Behind<'_> {
             "PROVIDER" => providers(agents),
             "LIFETIME" => LIFETIMES.iter().map(told).collect(),
             "LEVEL" => ROOT.levels.iter().map(|one| candidate(one.word, one.help)).collect(),
-            "OP" => self.in_statement("operations"),
+            "TYPE" => types(agents),
+            "OPERATION" => self.in_statement("operations"),
+            "NAME=VALUE" => self.parameters(),
+            "NAME" if std::ptr::eq(self.level, &CONFIGURE) => self.properties(),
+            "NAME" if std::ptr::eq(self.level, &OPTIONS) => {
+                preferences::all().map(|(name, about)| candidate(name, about)).collect()
+            }
             "NAME" | "VALUE" => self.in_statement(self.command.words.first().copied().unwrap_or("")),
             _ => Vec::new(),
         }
@@ -182,6 +188,25 @@ impl Behind<'_> {
         let types = types.map(|word| candidate(format!("type:{}", word.word), word.help));
         let filters = FILTERS.iter().map(|(word, about)| candidate(*word, *about));
         objects(self.known.cib, |_| true).into_iter().chain(filters).chain(types).collect()
+    }
+
+    /// Parameters of the agent that the first word names, with or without a value.
+    fn parameters(self) -> Vec<Candidate> {
+        let Known { cib, agents } = self.known;
+        let Some(agent) = self.words.first() else { return Vec::new() };
+        hafen_crm::complete(&format!("primitive new {agent} params {}", self.part), cib, agents)
+            .candidates
+            .into_iter()
+            .filter(|one| one.text.contains('='))
+            .collect()
+    }
+
+    /// Options of the cluster.
+    fn properties(self) -> Vec<Candidate> {
+        let Known { cib, agents } = self.known;
+        let found = hafen_crm::complete(&format!("property {}", self.part), cib, agents).candidates;
+        let name = |one: Candidate| Some(candidate(one.text.strip_suffix('=')?, one.about));
+        found.into_iter().filter_map(name).collect()
     }
 
     /// Names and values, as they may stand in the statement of what the first word names.
@@ -213,6 +238,13 @@ impl Behind<'_> {
         });
         fits.filter(|one| !one.text.is_empty()).collect()
     }
+}
+
+/// Agents without their class and provider.
+fn types(agents: &dyn Catalogue) -> Vec<Candidate> {
+    let names = agents.agents();
+    let kinds: BTreeSet<&str> = names.iter().filter_map(|(name, _)| name.rsplit(':').next()).collect();
+    kinds.into_iter().map(|kind| candidate(kind, "a type of agents")).collect()
 }
 
 fn providers(agents: &dyn Catalogue) -> Vec<Candidate> {

@@ -94,3 +94,54 @@ fn files_and_folders() {
     let expected = [format!("{start}fore.crm"), format!("{start}low/")];
     assert_eq!(at_level(&ROOT, &format!("configure load update {start}")), expected);
 }
+
+#[test]
+fn what_other_levels_ask_for() {
+    is("options set edi", &["editor"]);
+    is("configure get-property batch-l", &["batch-limit"]);
+    is("ra info ocf:h", &["ocf:heartbeat:Xen"]);
+    is("ra validate ocf:heartbeat:Xen mo", &["mode="]);
+    is("ra providers fence", &["fence_apc"]);
+    is("resource trace vm1 mon", &["monitor"]);
+}
+
+/// What no list can tell.
+const FREE: [&str; 12] = [
+    "VALUE", "NEW", "PATH", "PROGRAM", "INTERVAL", "SECONDS", "TOKEN", "FOLDER", "OPTION", "TIME", "PATTERN",
+    "NUMBER",
+];
+
+#[test]
+fn every_placeholder_is_known() {
+    const OFFERED: [&str; 17] = [
+        "ID",
+        "OLD",
+        "GROUP",
+        "HOST",
+        "NODE",
+        "FILTER",
+        "FILE",
+        "SHADOW",
+        "AGENT",
+        "CLASS",
+        "PROVIDER",
+        "LIFETIME",
+        "LEVEL",
+        "TYPE",
+        "OPERATION",
+        "NAME=VALUE",
+        "NAME",
+    ];
+    for level in std::iter::once(&ROOT).chain(ROOT.levels.iter().copied()) {
+        for command in level.commands {
+            for word in usage::placeholders(command.usage) {
+                assert!(
+                    OFFERED.contains(&word) || FREE.contains(&word),
+                    "{} {:?}: {word}",
+                    level.word,
+                    command.words
+                );
+            }
+        }
+    }
+}

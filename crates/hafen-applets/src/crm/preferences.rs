@@ -76,6 +76,11 @@ fn known(name: &str) -> Result<&'static Known, String> {
     })
 }
 
+/// All options, each with what it is for.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KNOWN.iter().map(|known| (known.name, known.help))
+}
+
 /// What is set, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Preferences(BTreeMap<&'static str, String>);

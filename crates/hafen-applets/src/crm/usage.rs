@@ -47,6 +47,13 @@ pub(super) fn next<'u>(usage: &'u str, words: &[&str]) -> Vec<Token<'u>> {
     found
 }
 
+/// All placeholders of a usage.
+#[cfg(test)]
+pub(super) fn placeholders(usage: &str) -> impl Iterator<Item = &str> {
+    let tokens = tokens(usage).into_iter().map(|word| Token { word, repeats: false });
+    tokens.filter(Token::is_placeholder).map(|token| token.word)
+}
+
 /// The signs and words of a usage.
 fn tokens(usage: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
