@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,6 +16,8 @@ pub(super) enum Doing {
     Anything,
     /// An editor has the terminal, and Ctrl-C is its own.
     Editing,
+    /// It waits for something, and whoever waits looks whether Ctrl-C was pressed.
+    Waiting,
     /// A commit is being prepared.
     Preparing,
     /// A commit is on its way.
@@ -24,7 +27,7 @@ pub(super) enum Doing {
 static DOING: AtomicU8 = AtomicU8::new(Doing::Anything as u8);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// The exit status of a program that SIGINT ended.
-const EXIT: u8 = 130;
+pub(super) const EXIT: u8 = 130;
 
 /// Listens for Ctrl-C from now on.
 pub(super) fn listen() {
@@ -42,7 +45,7 @@ pub(super) fn listen() {
 fn interrupted() {
     let doing = DOING.load(Ordering::SeqCst);
     let again = INTERRUPTED.swap(true, Ordering::SeqCst);
-    let last_words = if doing == Doing::Editing as u8 {
+    let last_words = if doing == Doing::Editing as u8 || doing == Doing::Waiting as u8 {
         return;
     } else if doing == Doing::Preparing as u8 {
         "interrupted: nothing is committed"
@@ -67,6 +70,33 @@ pub(super) fn while_doing<T>(doing: Doing, act: impl FnOnce() -> T) -> T {
     let value = act();
     DOING.store(before, Ordering::SeqCst);
     value
+}
+
+/// As long as it lives, Ctrl-C ends a wait and not the shell.
+pub(super) struct Interrupt {
+    before: u8,
+}
+
+impl Interrupt {
+    pub(super) fn new() -> Self {
+        INTERRUPTED.store(false, Ordering::SeqCst);
+        Self { before: DOING.swap(Doing::Waiting as u8, Ordering::SeqCst) }
+    }
+
+    /// Waits a while; gives whether Ctrl-C was pressed.
+    pub(super) fn pause(&self, time: Duration) -> bool {
+        let pressed = || INTERRUPTED.load(Ordering::SeqCst);
+        if !pressed() {
+            std::thread::sleep(time);
+        }
+        pressed()
+    }
+}
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        DOING.store(self.before, Ordering::SeqCst);
+    }
 }
 
 /// The status to end with after a commit that was made while somebody wanted to leave.
