@@ -1,6 +1,6 @@
 //! `crm`: the shell. Levels of commands, one line each; the same typed, from a file, and as words of the command line.
 
-mod commit;
+pub(super) mod commit;
 mod configure;
 mod levels;
 mod node;

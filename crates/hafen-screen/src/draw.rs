@@ -20,14 +20,14 @@ const LINES_MINIMUM: u16 = 9;
 const KEYS: [&str; 10] = [
     "q quit",
     "? help",
-    "f wrong",
+    "f lists",
     "e why",
     "/ filter",
     "n by node",
     "m move",
     "c clean up",
+    "w wrong",
     "i idle",
-    "Enter fold",
 ];
 const KEYS_OF_A_FILTER: [&str; 2] = ["Enter keep it", "Esc show all"];
 
@@ -130,7 +130,7 @@ fn glance(screen: &Screen, paper: &mut Paper<'_>) {
     if !screen.view.by_node {
         summary::hosts(picture, paper);
     }
-    let events = events_kept(paper);
+    let events = if screen.events.is_empty() { 0 } else { events_kept(paper) };
     paper.end -= events;
     resources(screen, paper);
     paper.line = paper.end;
@@ -298,4 +298,38 @@ fn entry_lines(screen: &Screen, at: usize, columns: usize) -> Vec<(String, Look)
         lines.extend(wrapped.into_iter().map(|line| (line, Look::Plain)));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use hafen_cib::Cib;
+    use hafen_protocol::client::StatusReport;
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use ratatui::crossterm::event::{KeyCode, KeyEvent};
+
+    use super::*;
+    use crate::{Picture, View};
+
+    #[test]
+    fn of_a_thousand_resources_only_what_is_seen_is_put_into_words() {
+        let primitive =
+            |number| format!(r#"<primitive id="vm{number}" class="ocf" provider="pacemaker" type="Dummy"/>"#);
+        let resources: String = (0..1000).map(primitive).collect();
+        let xml = format!(
+            r#"<cib validate-with="pacemaker-4.0" admin_epoch="0" epoch="1" num_updates="0"><configuration><crm_config/>
+            <nodes/><resources>{resources}</resources><constraints/></configuration><status/></cib>"#
+        );
+        let cib = Cib::parse(&xml).expect("a CIB");
+        let mut screen = Screen::new(View::default());
+        screen.show(Picture::of(StatusReport::default(), &cib, Vec::new(), 0));
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a terminal");
+        for key in [KeyCode::Home, KeyCode::PageDown, KeyCode::End, KeyCode::Char('f'), KeyCode::Char('/')] {
+            screen.handle(KeyEvent::from(key));
+            let before = screen.worded.get();
+            terminal.draw(|frame| draw(&screen, frame)).expect("drawn");
+            let made = screen.worded.get() - before;
+            assert!((1..=24).contains(&made), "{made} rows for 24 lines after {key:?}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The panes beside the resources: what is wrong, fencings, events. Each is a list of entries with details.
 
+use hafen_scheduler::TransitionKey;
+
 use crate::look::Look;
 use crate::screen::{Pane, Screen};
 use crate::trouble::{fencing_details, fencing_words};
@@ -14,6 +16,14 @@ pub(crate) struct Entry {
     pub(crate) look: Look,
     pub(crate) head: String,
     pub(crate) details: Vec<String>,
+}
+
+/// Why something happened: a sentence, or the key of a plan's step.
+fn cause(text: &str) -> String {
+    match TransitionKey::parse(text) {
+        Some(key) => format!("step {} of transition {}", key.action, key.transition),
+        None => format!("cause: {text}"),
+    }
 }
 
 impl Screen {
@@ -44,7 +54,7 @@ impl Screen {
             }
             Pane::Events => {
                 let event = self.events.get(at)?;
-                let because = (!event.cause.is_empty()).then(|| format!("because {}", event.cause));
+                let because = (!event.cause.is_empty()).then(|| cause(&event.cause));
                 let (look, head) = self.event_words(at);
                 Some(Entry { look, head, details: because.into_iter().collect() })
             }

@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::look::Look;
-use crate::rows;
+use crate::rows::{self, Row};
 use crate::screen::{Act, Ask, Mode, Pane, Screen};
 
 /// A filter is not longer.
@@ -87,6 +87,7 @@ impl Screen {
                 self.view.with_idle = !self.view.with_idle;
                 self.arrange();
             }
+            KeyCode::Char('w') => self.seek(),
             KeyCode::Enter | KeyCode::Char(' ') => self.fold(),
             KeyCode::Char('f') | KeyCode::Tab => self.turn_to(self.pane.next()),
             KeyCode::Esc if self.pane != Pane::Resources => self.turn_to(Pane::Resources),
@@ -115,6 +116,25 @@ impl Screen {
         match self.pane {
             Pane::Resources => self.choose(gone(self.at, stride, self.rows.rows.len())),
             _ => self.entry = gone(self.entry, stride, self.entry_count()),
+        }
+    }
+
+    /// Chooses the next row in which something is wrong; after the last one comes the first.
+    fn seek(&mut self) {
+        self.turn_to(Pane::Resources);
+        let Some(picture) = &self.picture else { return };
+        let is_wrong = |at: &usize| match self.rows.rows.get(*at) {
+            Some(Row::Resource { at, .. }) => {
+                picture.resource(*at).is_some_and(|(_, look)| look >= Look::Warn)
+            }
+            _ => false,
+        };
+        let next = (self.at + 1..self.rows.rows.len()).chain(0..=self.at).find(is_wrong);
+        match next {
+            Some(at) => self.choose(at),
+            None => {
+                self.notice = Some((Look::Good, "No resource that is shown has anything wrong".to_owned()))
+            }
         }
     }
 

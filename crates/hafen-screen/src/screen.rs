@@ -24,6 +24,8 @@ pub struct View {
     pub with_idle: bool,
     /// Only what has this in its name, its state or its host.
     pub filter: String,
+    /// The fencing history first.
+    pub begins_with_fencings: bool,
     /// How far the local time is ahead of UTC, in seconds.
     pub offset_seconds: i32,
     /// What was folded and unfolded, by the keys of rows.
@@ -172,7 +174,8 @@ impl Screen {
     /// An empty screen.
     #[must_use]
     pub fn new(view: View) -> Self {
-        Self { view, ..Self::default() }
+        let pane = if view.begins_with_fencings { Pane::Fencings } else { Pane::Resources };
+        Self { view, pane, ..Self::default() }
     }
 
     /// The cluster was looked at.

@@ -1,6 +1,6 @@
 //! What is wrong, in sentences, the worst first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hafen_protocol::client::{FailedOperation, FenceOutcome, FenceRecord};
 use hafen_scheduler::{execution_status, exit_status, readable};
@@ -124,48 +124,62 @@ pub(crate) fn fencing_details(record: &FenceRecord, moment: &dyn Fn(u64) -> Stri
     details
 }
 
-/// What does not run though it should, where no failure tells it, and what is otherwise broken.
+/// What is broken, where no failure on record tells it.
 fn resources(picture: &Picture, all: &mut Vec<Trouble>) {
-    let mut idle = Vec::new();
-    for (at, resource) in picture.resources.iter().enumerate() {
-        let Some((_, Look::Wrong)) = picture.resource(at) else { continue };
-        if !resource.is_primitive {
-            continue;
-        }
+    let (mut idle, mut lost) = (Vec::new(), BTreeMap::<&str, Vec<&str>>::new());
+    let wrong = picture.resources.iter().zip(&picture.looks).filter(|(_, look)| **look == Look::Wrong);
+    for (resource, _) in wrong.filter(|(resource, _)| resource.is_primitive) {
         let id = &resource.id;
         let hosts = resource.hosts.join(", ");
         let text = if resource.marks.contains(&"blocked") {
             format!("RESOURCE {id} is BLOCKED on {hosts}: the cluster must not go on with it")
         } else if resource.has_failed {
+            if picture.failures_of(resource).next().is_some() {
+                continue;
+            }
             format!("RESOURCE {id} has FAILED on {hosts}")
         } else if resource.hosts.is_empty() {
-            idle.push((id.clone(), resource.name.clone()));
+            idle.push(resource);
             continue;
         } else if resource.hosts.len() > 1 {
             format!("RESOURCE {id} runs on {} hosts at once: {hosts}", resource.hosts.len())
         } else {
-            format!("RESOURCE {id} is on {hosts}, which is UNCLEAN: it is recovered once that host is fenced")
+            lost.entry(resource.hosts.first().map_or("", String::as_str)).or_default().push(id);
+            continue;
         };
         all.push(Trouble { resource: Some(resource.name.clone()), ..Trouble::new(Look::Wrong, text) });
     }
-    if idle.len() <= RESOURCES_APART_MAXIMUM {
-        all.extend(idle.into_iter().map(|(id, name)| Trouble {
-            resource: Some(name),
-            ..Trouble::new(
-                Look::Wrong,
-                format!("RESOURCE {id} DOES NOT RUN: select it and press e to see why"),
-            )
-        }));
+    for (host, ids) in lost {
+        let text = format!("WAITING until {host} is fenced, to be recovered: {}", names(&ids));
+        all.push(Trouble::new(Look::Wrong, text));
+    }
+    if idle.len() > RESOURCES_APART_MAXIMUM {
+        let ids: Vec<&str> = idle.iter().map(|resource| resource.id.as_str()).collect();
+        all.push(Trouble::new(Look::Wrong, format!("{} RESOURCES DO NOT RUN: {}", ids.len(), names(&ids))));
         return;
     }
-    let names: Vec<&str> = idle.iter().take(NAMES_MAXIMUM).map(|(id, _)| id.as_str()).collect();
-    let more = if idle.len() > names.len() { ", ..." } else { "" };
-    let text = format!("{} RESOURCES DO NOT RUN: {}{more}", idle.len(), names.join(", "));
-    all.push(Trouble::new(Look::Wrong, text));
+    all.extend(idle.into_iter().map(|resource| {
+        let text = format!("RESOURCE {} DOES NOT RUN (choose it and press e to see why)", resource.id);
+        Trouble { resource: Some(resource.name.clone()), ..Trouble::new(Look::Wrong, text) }
+    }));
+}
+
+/// As many names as are told in a line.
+fn names(ids: &[&str]) -> String {
+    let more = ids.len().saturating_sub(NAMES_MAXIMUM);
+    let told: Vec<&str> = ids.iter().take(NAMES_MAXIMUM).copied().collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    told.join(", ") + &more
 }
 
 fn of_failure(picture: &Picture, failure: &FailedOperation, moment: &dyn Fn(u64) -> String) -> Trouble {
-    let its = picture.resources.iter().find(|one| one.history == failure.resource);
+    let mut its = picture.resources.iter().enumerate().filter(|(_, one)| one.history == failure.resource);
+    let known = its.next();
+    // What still stands in the way is broken; what was mended since is only on record.
+    let is_broken = known.into_iter().chain(its).any(|(at, one)| {
+        picture.looks.get(at) == Some(&Look::Wrong)
+            && (one.hosts.is_empty() || one.hosts.contains(&failure.host))
+    });
     let mut details =
         vec![format!("{}, after {}", moment(failure.at.saturating_mul(1000)), readable(failure.took_ms))];
     details.extend(failure.output.lines().map(|line| format!("| {}", text::clean(line))));
@@ -173,10 +187,10 @@ fn of_failure(picture: &Picture, failure: &FailedOperation, moment: &dyn Fn(u64)
         details.push("it wrote nothing".to_owned());
     }
     Trouble {
-        look: if failure.task == "stop" { Look::Wrong } else { Look::Warn },
+        look: if is_broken || failure.task == "stop" { Look::Wrong } else { Look::Warn },
         text: failure_words(failure),
         details,
-        resource: its.map(|one| one.name.clone()),
+        resource: known.map(|(_, one)| one.name.clone()),
     }
 }
 

@@ -8,13 +8,14 @@ use crate::picture::{look_of_host, word_of_host};
 use crate::screen::{Act, Screen};
 use crate::text;
 
-const HELP: [&str; 21] = [
+const HELP: [&str; 22] = [
     "up, down, j, k      choose (PgUp, PgDn, Home, End)",
     "Enter, space        fold what is chosen, or unfold it",
     "/                   filter: a part of a name, a state, a host",
     "n                   resources below the hosts where they run",
     "i                   with what is stopped on purpose, or without",
     "f, Tab              what is wrong; then fencings, events, resources again",
+    "w                   choose the next resource with something wrong",
     "e                   why the chosen resource is where it is",
     "m                   move it to a host; what that leads to is shown before",
     "c                   clean up: forget its failures, look at it afresh",

@@ -26,10 +26,10 @@ pub(super) fn title(screen: &Screen, paper: &mut Paper<'_>) {
             let primitives = picture.resources.iter().filter(|resource| resource.is_primitive);
             let running = primitives.filter(|resource| !resource.hosts.is_empty()).count();
             format!(
-                "{} | {quorum} | coordinator {} | {online} of {} hosts online | {running} running",
+                "{} | {quorum} | {online} of {} hosts online | coordinator {} | {running} running",
                 status.cluster,
-                status.coordinator.as_deref().unwrap_or("NONE"),
                 status.hosts.len(),
+                status.coordinator.as_deref().unwrap_or("NONE"),
             )
         }
     };
@@ -86,6 +86,9 @@ fn of_transition(transition: &TransitionReport, who: &str) -> String {
 /// The worst of what is wrong. One that has no room is cut; `f` shows all of it.
 pub(super) fn troubles(screen: &Screen, paper: &mut Paper<'_>) {
     let all = &screen.troubles;
+    if all.is_empty() && screen.lost.is_some() {
+        return;
+    }
     if all.is_empty() {
         return paper.put_sign(Look::Good, "Nothing is wrong");
     }
@@ -119,8 +122,16 @@ pub(super) fn hosts(picture: &Picture, paper: &mut Paper<'_>) {
         states.entry(state).or_default().push(&host.name);
     }
     for ((look, state), names) in states.iter().take(HOST_LINES_MAXIMUM) {
-        let head = format!("{} {:<11} {}", look.0.sign(), state, names.len());
-        let line = format!("{head}: {}", names.join(" "));
+        let mut line = format!("{} {:<11} {}:", look.0.sign(), state, names.len());
+        for (at, name) in names.iter().enumerate() {
+            let left = names.len() - at;
+            let more = if left > 1 { format!(" and {left} more") } else { String::new() };
+            if text::width(&line) + 1 + text::width(name) + text::width(&more) > paper.columns() {
+                line += &format!(" and {left} more");
+                break;
+            }
+            line += &format!(" {name}");
+        }
         paper.put(&line, look.0.style());
     }
 }

@@ -82,6 +82,23 @@ fn what_is_stopped_on_purpose_is_shown_when_it_is_asked_for() {
 }
 
 #[test]
+fn a_key_leads_from_one_broken_resource_to_the_next() {
+    let mut cluster = Cluster::new(3);
+    for number in 0..200 {
+        cluster.machine(&format!("vm{number}"), (number % 80 != 79).then_some("host1"));
+    }
+    let mut screen = screen_of(&cluster);
+    for wanted in ["vm79", "vm159", "vm79"] {
+        press(&mut screen, "w");
+        assert_eq!(chosen(&screen), wanted);
+    }
+    let mut screen = screen_of(&Cluster::healthy());
+    press(&mut screen, "jw");
+    assert_eq!(chosen(&screen), "mail");
+    assert!(seen(&screen, 80, 24).contains("No resource that is shown has anything wrong"));
+}
+
+#[test]
 fn a_filter_looks_at_names_states_and_hosts() {
     let mut screen = screen_of(&Cluster::healthy());
     let rows = |screen: &Screen| {
