@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 /// A crate may depend only on crates before it.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "hafen-cib",
     "hafen-scheduler",
     "hafen-differential",
@@ -23,6 +23,7 @@ const ORDER: [&str; 19] = [
     "hafen-bus",
     "hafen-daemon",
     "hafen-lab",
+    "hafen-screen",
     "hafen-applets",
     "hafen-ocf",
     "hafen-cli",

@@ -3,7 +3,7 @@
 mod catalogue;
 mod cib;
 mod cluster;
-mod commit;
+pub(super) mod commit;
 mod completion;
 mod configure;
 mod graph;

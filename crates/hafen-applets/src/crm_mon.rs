@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use hafen_protocol::client::{FenceOutcome, FenceRecord};
 use hafen_scheduler::{MonitorView, Sections};
+use hafen_screen::View;
 
 use super::crm_node::own_host;
 use super::options::{Given, OUTPUT_AS, OUTPUT_TO, Operand, OptionSpec, Spec, flag, valued};
 use super::output::{self, CrmExit, Failed, Printed};
+use super::screen;
 use super::source::{self, Source};
 use super::stonith_admin::history;
 
@@ -159,6 +161,9 @@ fn watch(given: &Given, words: &[String]) -> Result<ExitCode, Failed> {
         }
         return go_to_background(given, words);
     }
+    if form == Form::Text && !once && shows_on_screen(given) {
+        return on_screen(given, interval);
+    }
     let mut seen = false;
     loop {
         let outcome = draw(form, &asked);
@@ -181,6 +186,39 @@ fn watch(given: &Given, words: &[String]) -> Result<ExitCode, Failed> {
             return Ok(ExitCode::from(if written.is_err() { CrmExit::CannotCreate } else { exit } as u8));
         }
         std::thread::sleep(Duration::from_millis(interval));
+    }
+}
+
+/// Whether the screen is what is asked for: there is a terminal, and no switch asks for what the screen does not have.
+fn shows_on_screen(given: &Given) -> bool {
+    const TEXT_ALONE: [char; 15] =
+        ['d', 'f', 'o', 't', 'c', 'L', 'A', 'D', 'R', DESCRIPTION, 'b', 'I', 'U', 'Q', OUTPUT_TO];
+    given.last(&TEXT_ALONE).is_none() && screen::is_possible()
+}
+
+fn on_screen(given: &Given, interval: u64) -> Result<ExitCode, Failed> {
+    // Where no daemon answers at all, that is said as ever.
+    drop(Source::open().map_err(unreachable)?);
+    let view = View {
+        by_node: given.has('n'),
+        with_idle: given.has('r'),
+        filter: given.value(&[RESOURCE, NODE]).unwrap_or_default().to_owned(),
+        begins_with_fencings: given.has('m'),
+        ..View::default()
+    };
+    screen::run(
+        || output::connect().map_err(|error| error.to_string()),
+        view,
+        Duration::from_millis(interval),
+    )
+    .map_err(|error| Failed::new(CrmExit::Error, error.to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unreachable(failed: Failed) -> Failed {
+    match failed.exit {
+        CrmExit::Disconnected => Failed::new(failed.exit, "Connection to cluster failed: Connection refused"),
+        _ => failed,
     }
 }
 
@@ -228,10 +266,7 @@ fn asked(given: &Given, form: Form) -> Result<Asked, Failed> {
 }
 
 fn draw(form: Form, asked: &Asked) -> Result<Printed, Failed> {
-    let mut source = Source::open().map_err(|failed| match failed.exit {
-        CrmExit::Disconnected => Failed::new(failed.exit, "Connection to cluster failed: Connection refused"),
-        _ => failed,
-    })?;
+    let mut source = Source::open().map_err(unreachable)?;
     let mut cib = source.cib(true)?;
     hafen_cib::upgrade::upgrade(&mut cib);
     let now = output::now();

@@ -8,6 +8,7 @@ mod parameters;
 mod queries;
 mod restart;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use hafen_cib::Cib;
@@ -221,11 +222,14 @@ fn act(given: &Given) -> Result<Printed, Failed> {
     if matches!(command, DIGESTS | 'F') && given.value(&['N', 'H']).is_none() {
         return Err(Failed::usage("Must supply a node name with -N"));
     }
-    let mut source = Source::open()?;
+    on_source(command, given, &mut Source::open()?)
+}
+
+fn on_source(command: char, given: &Given, source: &mut Source) -> Result<Printed, Failed> {
     let mut cib = source.cib(true)?;
     hafen_cib::upgrade::upgrade(&mut cib);
     if command == 'F' {
-        actions::connected(&mut source)?;
+        actions::connected(source)?;
     }
     let wanted = Wanted::find(given, &cib, command)?;
     match command {
@@ -238,17 +242,48 @@ fn act(given: &Given) -> Result<Printed, Failed> {
         'Y' => Ok(queries::why(&wanted, &cib)),
         DIGESTS => queries::digests(given, &wanted, &cib),
         'g' => parameters::get(given, &wanted, &cib),
-        'p' => parameters::set(given, &wanted, &mut source),
-        'd' => parameters::delete(given, &wanted, &mut source),
-        'D' => parameters::delete_resource(given, &wanted, &mut source),
-        'M' | 'B' => moves::make(command, given, &wanted, &mut source),
-        'U' => moves::clear(given, &wanted, &mut source),
-        'C' | 'R' => actions::clean_up(command, given, &wanted, &mut source, &cib),
-        'F' => actions::fail(given, &wanted, &mut source),
-        WAIT => actions::wait(given, &mut source, &cib),
-        RESTART => restart::restart(given, &wanted, &mut source, &cib),
+        'p' => parameters::set(given, &wanted, source),
+        'd' => parameters::delete(given, &wanted, source),
+        'D' => parameters::delete_resource(given, &wanted, source),
+        'M' | 'B' => moves::make(command, given, &wanted, source),
+        'U' => moves::clear(given, &wanted, source),
+        'C' | 'R' => actions::clean_up(command, given, &wanted, source, &cib),
+        'F' => actions::fail(given, &wanted, source),
+        WAIT => actions::wait(given, source, &cib),
+        RESTART => restart::restart(given, &wanted, source, &cib),
         _ => agent_calls::of_resource(command, given, &wanted, &cib),
     }
+}
+
+/// Moves a resource to a host, over a connection that there is.
+pub(super) fn move_to(source: &mut Source, resource: &str, host: &str) -> Result<Printed, Failed> {
+    on_source('M', &parsed(&["-r", resource, "-M", "-N", host])?, source)
+}
+
+/// The CIB as that would make it.
+pub(super) fn moved_to(cib: &Cib, resource: &str, host: &str) -> Result<Cib, Failed> {
+    let given = parsed(&["-r", resource, "-M", "-N", host])?;
+    let wanted = Wanted::find(&given, cib, 'M')?;
+    let (made, _) = moves::planned('M', &given, &wanted)?;
+    let mut after = cib.clone();
+    made.put(&mut after);
+    Ok(after)
+}
+
+/// Forgets a resource's failures, over a connection that there is.
+pub(super) fn clean_up(source: &mut Source, resource: &str) -> Result<Printed, Failed> {
+    on_source('C', &parsed(&["-r", resource, "-C"])?, source)
+}
+
+/// The names in histories of what that is about, and the CIB as it would be if the fresh look finds what is known now.
+pub(super) fn cleaned_up(cib: &Cib, resource: &str) -> Result<(BTreeSet<String>, Cib), Failed> {
+    let wanted = Wanted::find(&parsed(&["-r", resource, "-C"])?, cib, 'C')?;
+    Ok(actions::without_failures(&wanted, cib))
+}
+
+fn parsed(words: &[&str]) -> Result<Given, Failed> {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    SPEC.parse(&words).map_err(Failed::usage)
 }
 
 /// What is asked of an agent that is named by itself, without a resource.

@@ -30,6 +30,7 @@ mod options;
 mod output;
 mod pacemakerd;
 mod pairs;
+pub mod screen;
 mod source;
 mod stonith_admin;
 

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 }
 
 /// Which daemon is meant, and how long it may take.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Connection {
     /// Speak to this host of the lab (default: this host's daemon, else the first host of the lab that answers)
     #[arg(long, global = true, value_name = "HOST")]
@@ -82,7 +82,7 @@ pub(crate) enum Command {
     /// The state of the cluster: hosts, virtual machines, resources, what went wrong
     #[command(after_help = "Examples:\n  hafen status\n  hafen status --watch\n  hafen status --json")]
     Status {
-        /// Show it again whenever it changes, until Ctrl-C
+        /// Show it again whenever it changes, until Ctrl-C; on a terminal as a screen with keys
         #[arg(long)]
         watch: bool,
         /// As JSON, for programs

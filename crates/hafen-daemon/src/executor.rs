@@ -7,7 +7,7 @@ use std::time::Duration;
 use hafen_agents::AgentName;
 use hafen_executor::client::{EventReceiver, RequestSender, connect};
 use hafen_executor::wire;
-use hafen_protocol::message::{Execute, OperationResult};
+use hafen_protocol::message::{Execute, OUTPUT_BYTES_MAXIMUM, OperationResult};
 use hafen_sys::CommandHooks;
 use tokio::sync::mpsc;
 
@@ -238,18 +238,50 @@ fn accepted_order(known: wire::KnownOperation) -> Option<Execute> {
     }
 }
 
+/// The end of what an agent wrote, from the beginning of a line on where there is one.
+fn ending(text: &str) -> String {
+    let text = text.trim_end();
+    let least = text.len().saturating_sub(OUTPUT_BYTES_MAXIMUM);
+    let cut = (least..=text.len()).find(|cut| text.is_char_boundary(*cut)).unwrap_or(text.len());
+    let rest = text.get(cut..).unwrap_or_default();
+    let whole_lines = rest.split_once('\n').map(|(_, whole)| whole).filter(|_| cut > 0);
+    whole_lines.unwrap_or(rest).to_owned()
+}
+
 fn to_result(result: wire::OperationResult) -> Option<OperationResult> {
     let order = to_order(&result.operation)?;
     let started_wall_ms = result.end.started_at_seconds.saturating_mul(1000);
+    let failed = result.end.rc.0 != 0 || result.end.op_status.code() != 0;
     Some(OperationResult {
         order,
         rc: result.end.rc.0.into(),
         op_status: result.end.op_status.code().into(),
         exit_reason: result.end.exit_reason.unwrap_or_default(),
+        output: if failed { ending(&result.end.stderr) } else { String::new() },
         started_wall_ms,
         ended_wall_ms: started_wall_ms.saturating_add(result.end.exec_time_ms),
         queue_time_ms: result.queue_time_ms,
         restart_parameters: None,
         sequence: result.sequence,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_an_agent_wrote_the_end_is_kept_in_whole_lines() {
+        assert_eq!(ending("one\ntwo\n"), "one\ntwo");
+        assert_eq!(ending(""), "");
+        let long = format!("{}\nthe cause\n", "ä".repeat(OUTPUT_BYTES_MAXIMUM));
+        assert_eq!(ending(&long), "the cause");
+        let one_line = "ä".repeat(OUTPUT_BYTES_MAXIMUM);
+        assert_eq!(
+            ending(&one_line).len(),
+            OUTPUT_BYTES_MAXIMUM,
+            "without a line's beginning as much as fits"
+        );
+        assert!(ending(&format!("x{one_line}")).len() <= OUTPUT_BYTES_MAXIMUM);
+    }
 }

@@ -20,6 +20,7 @@ mod operator;
 mod order;
 mod overdue;
 mod plan;
+mod progress;
 mod pulse;
 mod report;
 mod requests;

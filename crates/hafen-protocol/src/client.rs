@@ -1,10 +1,14 @@
 //! What clients ask a daemon, and what it answers: JSON, a line each, on the daemon's Unix socket.
 
-use std::collections::BTreeMap;
+mod report;
 
 use serde::{Deserialize, Serialize};
 
 use crate::message::{FenceTry, ProofLevel};
+
+pub use report::{
+    FailedOperation, HostReport, ResourceReport, StatusReport, TransitionReport, UNDER_WAY_MAXIMUM,
+};
 
 /// A request with the client's number for it; the answer carries the same number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -381,70 +385,4 @@ pub struct Event {
     pub text: String,
     /// Why, as the sentence or the transition key that led to it.
     pub cause: String,
-}
-
-/// The state of the cluster as one daemon sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct StatusReport {
-    /// The host that answers.
-    pub host: String,
-    /// The cluster's name.
-    pub cluster: String,
-    /// The coordinator (DC), when one is elected.
-    pub coordinator: Option<String>,
-    /// Whether this part of the cluster has quorum.
-    pub quorate: bool,
-    /// Why this host has no view of its cluster, where it has none: what was lost, by name.
-    #[serde(default)]
-    pub bus_lost: Option<String>,
-    /// What keeps the cluster from being settled, in a sentence; nothing when it is settled.
-    pub waiting_for: Option<String>,
-    /// The version of the configuration, `admin_epoch.epoch.num_updates`.
-    pub version: String,
-    /// The digest of the configuration.
-    pub digest: String,
-    /// All configured hosts.
-    pub hosts: Vec<HostReport>,
-    /// All resources.
-    pub resources: Vec<ResourceReport>,
-    /// Fencings in flight and the last ones.
-    pub fencings: Vec<String>,
-    /// Failed operations that are on record.
-    pub failures: Vec<String>,
-    /// Constraints left over from moves, each with what clears it.
-    pub leftovers: Vec<String>,
-    /// Warnings for the operator (no fencing, full disk, …).
-    pub warnings: Vec<String>,
-}
-
-/// A host in the status.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct HostReport {
-    /// Its name.
-    pub name: String,
-    /// Its number.
-    pub id: u32,
-    /// `online`, `joining`, `standby`, `maintenance`, `daemon lost`, `unclean`, `offline`.
-    pub state: String,
-    /// Why it is so, if there is something to say.
-    pub reason: String,
-    /// Transient and permanent attributes.
-    pub attributes: BTreeMap<String, String>,
-}
-
-/// A resource in the status.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ResourceReport {
-    /// Its id.
-    pub id: String,
-    /// `ocf:hafen:qemu`.
-    pub agent: String,
-    /// Whether it is a virtual machine.
-    pub virtual_machine: bool,
-    /// `running`, `stopped`, `starting`, `stopping`, `migrating`, `failed`, `blocked`, `unknown`.
-    pub state: String,
-    /// Where it is active.
-    pub hosts: Vec<String>,
-    /// Why it is so, if there is something to say.
-    pub reason: String,
 }

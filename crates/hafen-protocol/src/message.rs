@@ -376,6 +376,9 @@ pub struct OperationRecord {
     pub queue_time_ms: u64,
     /// What the agent gave as its reason.
     pub exit_reason: String,
+    /// The end of what it wrote to its standard error, where it failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub output: String,
     /// The digest of all parameters.
     pub op_digest: String,
     /// For agents that can reload: which parameters force a restart (` a b `), and their digest.
@@ -425,6 +428,9 @@ impl Execute {
     }
 }
 
+/// So much of what an agent wrote is kept of an operation that failed.
+pub const OUTPUT_BYTES_MAXIMUM: usize = 512;
+
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationResult {
@@ -436,6 +442,9 @@ pub struct OperationResult {
     pub op_status: i32,
     /// What the agent gave as its reason.
     pub exit_reason: String,
+    /// The end of what it wrote to its standard error, where it failed: [`OUTPUT_BYTES_MAXIMUM`] at most.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub output: String,
     /// When the agent was started, in milliseconds since the Unix epoch.
     pub started_wall_ms: u64,
     /// When it ended, in milliseconds since the Unix epoch.

@@ -34,6 +34,18 @@ pub struct Whereabouts {
     pub hosts: Vec<String>,
     /// Whether it is promoted there.
     pub promoted: bool,
+    /// Whether it is a group.
+    pub is_group: bool,
+    /// The agent of a primitive (`ocf:heartbeat:IPaddr2`).
+    pub agent: String,
+    /// Its state, as `crm_mon` words it: the role (`Started`, `Stopped`, …), or what is being done to it (`Starting`, …).
+    pub state: &'static str,
+    /// Something of it failed, and is not recovered.
+    pub has_failed: bool,
+    /// What else there is to say, as `crm_mon` words it: `disabled`, `blocked`, `maintenance`, `unmanaged`, ….
+    pub marks: Vec<&'static str>,
+    /// It is not configured any more, and still known on a host.
+    pub is_orphan: bool,
 }
 
 /// All resources, outer ones before inner ones.
@@ -63,6 +75,12 @@ pub fn whereabouts(cib: &Cib, now: u64) -> Vec<Whereabouts> {
             is_clone: resource.variant == Variant::Clone,
             hosts: resource.running_on.iter().map(|&node| cluster.node(node).uname.clone()).collect(),
             promoted: resource.role == Role::Promoted,
+            is_group: resource.variant == Variant::Group,
+            agent: if resource.variant == Variant::Primitive { cluster.agent_of(id) } else { String::new() },
+            state: cluster.state_word(id),
+            has_failed: resource.failed,
+            marks: cluster.own_marks(id),
+            is_orphan: resource.orphan,
         }
     };
     order.iter().map(of).collect()

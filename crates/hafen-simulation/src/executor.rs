@@ -153,6 +153,7 @@ impl Executor {
             rc,
             op_status,
             exit_reason: String::new(),
+            output: String::new(),
             started_wall_ms: wall.0,
             ended_wall_ms: wall.1,
             queue_time_ms: 0,

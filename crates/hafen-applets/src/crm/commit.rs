@@ -102,7 +102,7 @@ fn of(shell: &Shell, wanted: &Cib) -> Result<Preview, ExitCode> {
 }
 
 /// A preview, a line for each consequence.
-fn lines(preview: &Preview) -> Vec<String> {
+pub(crate) fn lines(preview: &Preview) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut add = |title: &str, found: Vec<String>| {
         if found.is_empty() {

@@ -89,6 +89,41 @@ pub(super) fn clean_up(
     Ok(printed)
 }
 
+/// A copy of the CIB without the failures of a resource: what `clean_up` leads to where the fresh look finds what is known
+/// now. With the names in histories that it is about.
+pub(super) fn without_failures(wanted: &Wanted, cib: &Cib) -> (BTreeSet<String>, Cib) {
+    let histories: BTreeSet<String> =
+        parts(wanted, false, false).iter().map(|part| part.history.clone()).collect();
+    let counts = |name: &str| {
+        let rest = name.strip_prefix("fail-count-").or_else(|| name.strip_prefix("last-failure-"));
+        rest.is_some_and(|rest| histories.contains(rest.split('#').next().unwrap_or_default()))
+    };
+    let mut after = cib.clone();
+    let mut gone = Vec::new();
+    let status = after.document().root().child("status");
+    for element in status.into_iter().flat_map(|status| status.descendants()) {
+        let id = element.id().unwrap_or_default();
+        match element.name() {
+            "nvpair" if element.attribute("name").is_some_and(counts) => gone.push(element.node()),
+            "lrm_resource" if histories.contains(id) => {
+                let failure = format!("{id}_last_failure_0");
+                let failed = element.children().find(|operation| operation.id() == Some(failure.as_str()));
+                let Some(call) = failed.and_then(|failed| failed.attribute("call-id")) else { continue };
+                let its: Vec<_> = element
+                    .children()
+                    .filter(|operation| operation.attribute("call-id") == Some(call))
+                    .map(|operation| operation.node())
+                    .collect();
+                let is_all = its.len() == element.children().count();
+                gone.extend(if is_all { vec![element.node()] } else { its });
+            }
+            _ => {}
+        }
+    }
+    gone.into_iter().for_each(|node| after.document_mut().remove(node));
+    (histories, after)
+}
+
 /// Which failures are meant; nothing: all of the history.
 fn failures(command: char, given: &Given) -> Result<Option<FailuresOf>, Failed> {
     let interval_ms = match given.value(&['I']) {

@@ -133,12 +133,44 @@ fn present(wanted: &Wanted) -> Result<String, Failed> {
     Err(Failed::usage(text))
 }
 
+/// The constraints that a move makes.
+pub(super) struct Made {
+    resource: String,
+    role: &'static str,
+    end: Option<String>,
+    preferred: Option<String>,
+    banned: Option<String>,
+}
+
+impl Made {
+    pub(super) fn put(&self, cib: &mut Cib) {
+        let Self { resource, role, end, .. } = self;
+        if let Some(host) = &self.preferred {
+            remove(cib, &made_for(cib, resource, None, false));
+            prefer(resource, role, host, end.as_deref()).put(cib);
+        }
+        if let Some(host) = &self.banned {
+            ban(resource, role, host, end.as_deref()).put(cib);
+        }
+    }
+}
+
 pub(super) fn make(
     command: char,
     given: &Given,
     wanted: &Wanted,
     source: &mut Source,
 ) -> Result<Printed, Failed> {
+    let (made, printed) = planned(command, given, wanted)?;
+    source.change(SPEC.name, |cib| {
+        made.put(cib);
+        Ok(())
+    })?;
+    Ok(printed)
+}
+
+/// What is to be made, and what is said of it.
+pub(super) fn planned(command: char, given: &Given, wanted: &Wanted) -> Result<(Made, Printed), Failed> {
     let name = wanted.resource()?.name.clone();
     let (end, role) = (end_of(given)?, role(given));
     let mut printed = Printed::default();
@@ -165,17 +197,7 @@ pub(super) fn make(
     if let (Some(host), false) = (&banned, given.has('Q')) {
         printed.text += &warning(&name, role, host);
     }
-    source.change(SPEC.name, |cib| {
-        if let Some(host) = &preferred {
-            remove(cib, &made_for(cib, &name, None, false));
-            prefer(&name, role, host, end.as_deref()).put(cib);
-        }
-        if let Some(host) = &banned {
-            ban(&name, role, host, end.as_deref()).put(cib);
-        }
-        Ok(())
-    })?;
-    Ok(printed)
+    Ok((Made { resource: name, role, end, preferred, banned }, printed))
 }
 
 /// The constraints that this tool has made for a resource: on one host or on all, those alone whose time is over.

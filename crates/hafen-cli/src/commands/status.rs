@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hafen_applets::screen::{self, View};
 use hafen_protocol::client::{HostReport, ResourceReport, StatusReport};
 
 use crate::arguments::Connection;
@@ -13,10 +14,15 @@ use crate::target;
 const COLUMNS: usize = 80;
 /// How often `--watch` looks.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the screen looks where no event tells that it should.
+const SCREEN_INTERVAL: Duration = Duration::from_secs(2);
 /// Fencings that are shown: the last ones.
 const FENCINGS_SHOWN: usize = 5;
 
 pub(super) fn run(connection: &Connection, watch: bool, json: bool) -> anyhow::Result<ExitCode> {
+    if watch && !json && screen::is_possible() {
+        return on_screen(connection);
+    }
     let mut out = std::io::stdout().lock();
     let mut last = String::new();
     loop {
@@ -36,6 +42,15 @@ pub(super) fn run(connection: &Connection, watch: bool, json: bool) -> anyhow::R
         }
         std::thread::sleep(WATCH_INTERVAL);
     }
+}
+
+/// The full screen. Where no daemon answers at all, that is said as ever.
+fn on_screen(connection: &Connection) -> anyhow::Result<ExitCode> {
+    drop(target::connect(connection)?);
+    let connection = connection.clone();
+    let connect = move || target::connect(&connection).map_err(|error| format!("{error:#}"));
+    screen::run(connect, View { with_idle: true, ..View::default() }, SCREEN_INTERVAL)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a text; on a terminal in place of the one before.

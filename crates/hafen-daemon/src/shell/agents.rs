@@ -144,6 +144,7 @@ mod tests {
             rc: 0,
             op_status: 0,
             exit_reason: String::new(),
+            output: String::new(),
             started_wall_ms: 0,
             ended_wall_ms: 0,
             queue_time_ms: 0,

@@ -30,6 +30,7 @@ fn result(order: &Execute, rc: i32, op_status: i32, ended_s: u64) -> OperationRe
         rc,
         op_status,
         exit_reason: if rc == 0 { String::new() } else { "it said so".into() },
+        output: String::new(),
         started_wall_ms: ended_s * 1000 - 250,
         ended_wall_ms: ended_s * 1000,
         queue_time_ms: 3,

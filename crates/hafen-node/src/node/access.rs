@@ -238,6 +238,8 @@ impl<'a> Judge<'a> {
         if !self.rights.reads_all(document) {
             report.fencings.clear();
             report.failures.clear();
+            report.failed_operations.clear();
+            report.transition = None;
             report.leftovers.clear();
             report.warnings.clear();
         }

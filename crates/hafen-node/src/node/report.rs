@@ -26,10 +26,12 @@ impl Node {
             waiting_for: self.waiting_for(),
             version: self.replica.cib().version().to_string(),
             digest: self.replica.digest().to_string(),
+            transition: self.transition_report(),
             hosts: self.replica.hosts.iter().map(|(id, record)| self.host_report(id.0, record)).collect(),
             resources: self.resource_reports(),
             fencings: self.fencing_lines(),
             failures: self.failure_lines(),
+            failed_operations: self.failed_operations(),
             leftovers: self.leftover_lines(),
             warnings: self.warning_lines(),
         }

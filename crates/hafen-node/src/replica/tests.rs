@@ -109,6 +109,7 @@ fn a_host_that_booted_or_found_out_has_nothing_arriving() {
         exec_time_ms: 1,
         queue_time_ms: 0,
         exit_reason: String::new(),
+        output: String::new(),
         op_digest: String::new(),
         restart: None,
         migration: None,

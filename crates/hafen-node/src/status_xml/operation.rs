@@ -49,6 +49,7 @@ fn pending_record(order: &Execute, uname: &str) -> OperationRecord {
         exec_time_ms: 0,
         queue_time_ms: 0,
         exit_reason: String::new(),
+        output: String::new(),
         op_digest: history::operation_digest(order),
         restart: None,
         migration: history::migration_of(order),

@@ -34,6 +34,7 @@ fn ended(status: &mut HostStatus, order: &Execute, rc: i32) {
         rc,
         op_status: 0,
         exit_reason: String::new(),
+        output: String::new(),
         started_wall_ms: 1_687_308_299_000,
         ended_wall_ms: 1_687_308_299_020,
         queue_time_ms: 0,

@@ -10,6 +10,7 @@ mod limits;
 mod loss;
 mod maintenance;
 mod operators;
+mod progress;
 mod together;
 mod world;
 

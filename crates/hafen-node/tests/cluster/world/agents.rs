@@ -138,6 +138,7 @@ impl World {
             rc,
             op_status: 0,
             exit_reason: String::new(),
+            output: if rc == 0 { String::new() } else { "what the agent wrote".to_string() },
             started_wall_ms: now.wall_ms - AGENT_MS,
             ended_wall_ms: now.wall_ms,
             queue_time_ms: 0,

@@ -32,7 +32,7 @@ impl Cluster<'_> {
     }
 
     /// `ocf:heartbeat:IPaddr2`.
-    pub(super) fn agent_of(&self, resource: ResourceId) -> String {
+    pub(crate) fn agent_of(&self, resource: ResourceId) -> String {
         let known = self.rsc(resource);
         match &known.provider {
             Some(provider) => format!("{}:{provider}:{}", known.class, known.type_),
@@ -91,6 +91,17 @@ impl Cluster<'_> {
             }
             words.push_str(" ]");
         }
+    }
+
+    /// What is being done to it where something is, else its role.
+    pub(crate) fn state_word(&self, resource: ResourceId) -> &'static str {
+        self.pending_state(resource).unwrap_or(role_name(self.shown_role(resource)))
+    }
+
+    /// What there is to say of it wherever it is, while it is watched.
+    pub(crate) fn own_marks(&self, resource: ResourceId) -> Vec<&'static str> {
+        let only = super::Only::default();
+        self.marks(resource, None, How::simulated(true, &only))
     }
 
     fn marks(&self, resource: ResourceId, node: Option<NodeIndex>, how: How<'_>) -> Vec<&'static str> {
