@@ -2,7 +2,10 @@
 
 mod commit;
 mod configure;
+mod history;
+mod interrupt;
 mod levels;
+mod moving;
 mod node;
 mod objects;
 mod resource;

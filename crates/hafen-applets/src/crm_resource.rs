@@ -183,6 +183,13 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     })
 }
 
+/// What a move by these words comes to with that CIB; nothing is changed.
+pub(super) fn planned_move(words: &[String], cib: &Cib) -> Result<moves::Move, Failed> {
+    let given = SPEC.parse(words).map_err(Failed::usage)?;
+    let command = if given.has('B') { 'B' } else { 'M' };
+    moves::planned(command, &given, &Wanted::find(&given, cib, command)?)
+}
+
 fn act(given: &Given) -> Result<Printed, Failed> {
     const OVERRIDING: [char; 7] =
         [DIGESTS, VALIDATE, FORCE_START, FORCE_STOP, FORCE_PROMOTE, FORCE_DEMOTE, FORCE_CHECK];

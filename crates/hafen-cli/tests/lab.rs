@@ -4,6 +4,8 @@
 
 #[path = "lab/agents.rs"]
 mod agents;
+#[path = "lab/moving.rs"]
+mod moving;
 #[path = "lab/rights.rs"]
 mod rights;
 mod support;

@@ -1,6 +1,13 @@
 //! The shell, `crm`: the book's lines, changes of others, and bad input, offline on a file.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test of processes")]
 
+#[path = "support/daemon.rs"]
+mod daemon;
+#[path = "shell/history.rs"]
+mod history;
+#[path = "shell/moving.rs"]
+mod moving;
+
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;

@@ -29,8 +29,8 @@ pub struct Moving {
 /// What becomes of a move whose constraints are taken away when it is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settling {
-    /// It gets there, and stays there without them.
-    Stays,
+    /// It gets there, and stays there without them; the names of what runs there then: its members, its instances.
+    Stays(BTreeSet<String>),
     /// It does not get there; why, as the cluster with the constraints decides.
     NeverThere(Box<Explanation>),
     /// It gets there, and leaves again without them; why, as the cluster without them decides.
@@ -52,15 +52,17 @@ pub fn settle(cib: &Cib, now: u64, moving: &Moving) -> Result<Settling, Unknown>
         return Ok(Settling::NeverThere(Box::new(why)));
     }
     Ok(match leaves(&moved, now, moving)? {
-        None => Settling::Stays,
+        None => Settling::Stays(after.names_there(moving)),
         Some(why) => Settling::Leaves(Box::new(why)),
     })
 }
 
-/// Whether it runs where it is to go, as the CIB's status tells: all members of a group, an instance of a clone.
+/// Whether it runs where it is to go, as the CIB's status tells: all that is expected there, an instance of a clone.
 #[must_use]
-pub fn has_arrived(cib: &Cib, now: u64, moving: &Moving) -> bool {
-    View::of(cib, now, false).runs_there(moving)
+pub fn has_arrived(cib: &Cib, now: u64, moving: &Moving, expected: &BTreeSet<String>) -> bool {
+    let present = View::of(cib, now, false);
+    present.runs_there(moving)
+        && (present.is_clone(moving) || expected.is_subset(&present.names_there(moving)))
 }
 
 /// Why it would leave the host where it runs now if its constraints were taken away; nothing where it would stay.
@@ -136,12 +138,20 @@ impl<'c> View<'c> {
         active.map(|part| self.cluster.shared_name(part)).collect()
     }
 
-    /// Those of a clone's instances that are elsewhere do not matter.
+    fn is_clone(&self, moving: &Moving) -> bool {
+        self.cluster.parts_of(&moving.resource).iter().any(|part| self.cluster.clone_of(*part).is_some())
+    }
+
+    /// Those of a clone's instances that are elsewhere do not matter; anything else runs nowhere else.
     fn runs_there(&self, moving: &Moving) -> bool {
-        let parts = self.cluster.parts_of(&moving.resource);
-        let is_clone = parts.iter().any(|part| self.cluster.clone_of(*part).is_some());
         let there = self.names_there(moving);
-        !there.is_empty() && (is_clone || there == self.names_running(moving))
+        let is_here_alone = || {
+            let parts = self.cluster.parts_of(&moving.resource).into_iter();
+            parts
+                .flat_map(|part| self.places(part).0)
+                .all(|node| self.cluster.node(node).uname == moving.host)
+        };
+        !there.is_empty() && (self.is_clone(moving) || is_here_alone())
     }
 
     /// What runs here, and does not in the other.

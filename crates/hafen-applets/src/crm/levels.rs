@@ -1,7 +1,7 @@
 //! The levels and their commands, in one table each.
 
 use super::shell::{Outcome, Shell};
-use super::{commit, configure, node, objects, resource};
+use super::{commit, configure, history, moving, node, objects, resource};
 
 /// A level of the shell.
 pub(super) struct Level {
@@ -41,7 +41,7 @@ pub(super) static ROOT: Level = Level {
     word: "",
     help: "the cluster's shell",
     commands: &[command(&["status"], "[OPTION]...", "What runs where (crm_mon -1)", node::status)],
-    levels: &[&CONFIGURE, &RESOURCE, &NODE],
+    levels: &[&CONFIGURE, &RESOURCE, &NODE, &HISTORY],
 };
 
 /// The configuration.
@@ -98,15 +98,15 @@ pub(super) static RESOURCE: Level = Level {
         command(&["demote"], "ID", "Keep a clone from having promoted instances", resource::demote),
         command(
             &["move", "migrate"],
-            "ID [HOST] [LIFETIME] [force]",
-            "Move a resource, by a constraint",
-            resource::move_,
+            "ID [HOST] [LIFETIME] [--until LIFETIME] [--once [--timeout VALUE]] [force]",
+            "Move a resource, by a constraint; --once takes that away when it is done",
+            moving::move_,
         ),
         command(
             &["ban"],
-            "ID [HOST] [LIFETIME]",
+            "ID [HOST] [LIFETIME] [--until LIFETIME]",
             "Keep a resource off a host, by a constraint",
-            resource::ban,
+            moving::ban,
         ),
         command(
             &["clear", "unmove", "unmigrate", "unban"],
@@ -165,6 +165,37 @@ pub(super) static NODE: Level = Level {
         ),
         command(&["clearstate"], "HOST", "Say that a host is off, and runs nothing", node::clearstate),
         command(&["delete"], "HOST", "Forget a host that is gone for good", node::delete),
+    ],
+    levels: &[],
+};
+
+/// What happened.
+pub(super) static HISTORY: Level = Level {
+    word: "history",
+    help: "what happened: events, transitions, the cluster at a time",
+    commands: &[
+        command(&["info"], "", "What is on record, and of which hosts", history::info),
+        command(&["events"], "[VALUE]", "Events, those that a pattern finds", history::events),
+        command(&["resource"], "ID...", "Events about resources", history::resource),
+        command(&["node"], "HOST...", "Events about hosts", history::node),
+        command(&["transitions"], "", "What was planned, when, and why", history::transitions),
+        command(
+            &["transition"],
+            "[VALUE | {show | log | save} [VALUE] [SHADOW] | diff VALUE [VALUE]]",
+            "What a transition decided, what happened in it, and as a shadow copy",
+            history::transition,
+        ),
+        command(
+            &["show"],
+            "[VALUE] [status]",
+            "The configuration, or the state, of a transition",
+            history::show,
+        ),
+        command(&["diff"], "VALUE VALUE", "What two transitions differ in (live: now)", history::diff),
+        command(&["latest"], "", "What happened since the last transition began", history::latest),
+        command(&["at"], "VALUE", "How the cluster was at a time", history::at),
+        command(&["timeframe", "limit"], "[VALUE [VALUE]]", "Look at a time alone", history::timeframe),
+        command(&["refresh"], "", "Read all of it anew", history::refresh),
     ],
     levels: &[],
 };

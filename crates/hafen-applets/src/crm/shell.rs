@@ -6,6 +6,7 @@ use hafen_crm::{Diagnostic, Statement};
 
 use super::commit;
 use super::configure::Draft;
+use super::history;
 use super::levels::{CONFIGURE, Level, ROOT};
 use super::script;
 use crate::options::aligned;
@@ -50,12 +51,23 @@ pub(super) struct Shell {
     pub(super) name: String,
     /// The line that is being read.
     line: usize,
+    /// What the level `history` has read.
+    pub(super) history: history::State,
 }
 
 impl Shell {
     pub(super) fn new(settings: Settings, mode: Mode) -> Self {
         let name = "crm".to_owned();
-        Self { settings, mode, path: vec![&ROOT], draft: None, pending: String::new(), name, line: 1 }
+        Self {
+            settings,
+            mode,
+            path: vec![&ROOT],
+            draft: None,
+            pending: String::new(),
+            name,
+            line: 1,
+            history: history::State::default(),
+        }
     }
 
     fn level(&self) -> &'static Level {

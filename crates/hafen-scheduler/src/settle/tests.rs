@@ -21,15 +21,20 @@ fn of(constraints: &str, running: &[(&str, &str)]) -> Settling {
 
 const RUNNING: [(&str, &str); 3] = [("vm1", "host1"), ("vm2", "host2"), ("vm3", "host3")];
 
+fn stays(settling: &Settling, parts: &[&str]) {
+    let parts = parts.iter().map(|part| (*part).to_owned()).collect();
+    assert_eq!(*settling, Settling::Stays(parts));
+}
+
 fn location(id: &str, host: &str, score: &str) -> String {
     format!(r#"<rsc_location id="{id}" rsc="vm1" node="{host}" score="{score}"/>"#)
 }
 
 #[test]
 fn stickiness_lets_it_stay_and_a_stronger_preference_does_not() {
-    assert_eq!(of(PREFER, &RUNNING), Settling::Stays);
+    stays(&of(PREFER, &RUNNING), &["vm1"]);
     // The stickiness is 100.
-    assert_eq!(of(&(location("home", "host1", "99") + PREFER), &RUNNING), Settling::Stays);
+    stays(&of(&(location("home", "host1", "99") + PREFER), &RUNNING), &["vm1"]);
     let Settling::Leaves(why) = of(&(location("home", "host1", "150") + PREFER), &RUNNING) else {
         panic!("150 is more than 100")
     };
@@ -59,7 +64,7 @@ fn what_never_gets_there_says_why() {
 
 #[test]
 fn what_runs_nowhere_yet_starts_there() {
-    assert_eq!(of(PREFER, &[("vm2", "host2"), ("vm3", "host3")]), Settling::Stays);
+    stays(&of(PREFER, &[("vm2", "host2"), ("vm3", "host3")]), &["vm1"]);
 }
 
 #[test]
@@ -76,16 +81,15 @@ fn a_colocation_that_calls_it_back_is_named() {
 fn group(constraints: &str) -> Settling {
     let group = format!("<group id=\"g\">{}{}</group>", dummy("vm1"), dummy("vm2"));
     let prefer = PREFER.replace("vm1", "g");
-    let cib =
-        cluster(&group, &(constraints.to_owned() + &prefer), "", &[("vm1", "host1"), ("vm2", "host1")]);
+    let cib = cluster(&group, &(constraints.to_owned() + &prefer), "", &[("vm1", "host1"), ("vm2", "host1")]);
     settle(&cib, NOW, &moving("g")).expect("it exists")
 }
 
 #[test]
 fn a_group_moves_whole_or_not_at_all() {
-    assert_eq!(group(""), Settling::Stays);
+    stays(&group(""), &["vm1", "vm2"]);
     // Two members stick with 100 each.
-    assert_eq!(group(&location("home", "host1", "150").replace("vm1", "g")), Settling::Stays);
+    stays(&group(&location("home", "host1", "150").replace("vm1", "g")), &["vm1", "vm2"]);
     let home = location("home", "host1", "250").replace("vm1", "g");
     assert!(matches!(group(&home), Settling::Leaves(_)), "{:?}", group(&home));
     let half = location("half", "host2", "-INFINITY").replace("vm1", "vm2");
@@ -102,16 +106,55 @@ fn a_date_that_ends_the_constraint_counts_as_it_stands_now() {
             <date_expression id="d" operation="lt" end="{date}"/></rule></rsc_location>"##
         )
     };
-    assert_eq!(of(&end("2023-11-15"), &RUNNING), Settling::Stays);
+    stays(&of(&end("2023-11-15"), &RUNNING), &["vm1"]);
     assert!(matches!(of(&end("2023-11-14"), &RUNNING), Settling::NeverThere(_)));
 }
 
 #[test]
 fn arriving_is_seen_in_the_status() {
     let cib = |host: &str| cluster(&dummy("vm1"), PREFER, "", &[("vm1", host)]);
-    assert!(!has_arrived(&cib("host1"), NOW, &moving("vm1")));
-    assert!(has_arrived(&cib("host2"), NOW, &moving("vm1")));
+    let arrived = |cib: &Cib, resource: &str, expected: &[&str]| {
+        let expected = expected.iter().map(|part| (*part).to_owned()).collect();
+        has_arrived(cib, NOW, &moving(resource), &expected)
+    };
+    assert!(!arrived(&cib("host1"), "vm1", &["vm1"]));
+    assert!(arrived(&cib("host2"), "vm1", &["vm1"]));
+    // Half of a group is not all of it, wherever the other half is.
+    let group = format!("<group id=\"g\">{}{}</group>", dummy("vm1"), dummy("vm2"));
+    let half = |running: &[(&str, &str)]| cluster(&group, "", "", running);
+    assert!(!arrived(&half(&[("vm1", "host2")]), "g", &["vm1", "vm2"]));
+    assert!(!arrived(&half(&[("vm1", "host2"), ("vm2", "host1")]), "g", &["vm1", "vm2"]));
+    assert!(arrived(&half(&[("vm1", "host2"), ("vm2", "host2")]), "g", &["vm1", "vm2"]));
     assert_eq!(leaves(&cib("host2"), NOW, &moving("vm1")), Ok(None));
+}
+
+/// A promotable clone, whose instance on the first of the hosts is promoted.
+fn promotable(scores: [&str; 2], constraint: &str) -> Settling {
+    let clone = format!(
+        r#"<clone id="ms"><meta_attributes id="msm"><nvpair id="msp" name="promotable" value="true"/></meta_attributes>{}</clone>"#,
+        dummy("vm1")
+    );
+    let running = [("vm1", "host1"), ("vm1", "host2")];
+    let mut xml = cluster(&clone, constraint, "", &running).to_xml();
+    for (host, score) in ["1", "2"].iter().zip(scores) {
+        let attributes = format!(
+            r#"<transient_attributes id="{host}"><instance_attributes id="s{host}"><nvpair id="s{host}m" name="master-vm1" value="{score}"/></instance_attributes></transient_attributes><lrm id="{host}">"#
+        );
+        xml = xml.replace(&format!(r#"<lrm id="{host}">"#), &attributes);
+    }
+    let cib = Cib::parse(&xml).expect("a CIB");
+    let constraints = vec!["cli-prefer-ms".to_owned()];
+    let moving = Moving { resource: "ms".to_owned(), host: "host2".to_owned(), promoted: true, constraints };
+    settle(&cib, NOW, &moving).expect("it exists")
+}
+
+#[test]
+fn a_promotion_moves_and_goes_back_to_the_better_instance() {
+    let prefer =
+        r#"<rsc_location id="cli-prefer-ms" rsc="ms" role="Promoted" node="host2" score="INFINITY"/>"#;
+    stays(&promotable(["5", "10"], prefer), &["vm1"]);
+    let back = promotable(["1000", "5"], prefer);
+    assert!(matches!(back, Settling::Leaves(_)), "{back:#?}");
 }
 
 #[test]
