@@ -6,8 +6,9 @@ mod sections;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use hafen_cib::Cib;
 use hafen_protocol::client::{FenceOutcome, FenceRecord};
-use hafen_scheduler::{MonitorView, Sections};
+use hafen_scheduler::{MonitorView, Sections, leftovers_section};
 use hafen_screen::View;
 
 use super::crm_node::own_host;
@@ -287,8 +288,28 @@ fn draw(form: Form, asked: &Asked) -> Result<Printed, Failed> {
         printed.xml = xml.lines().map(|line| format!("  {line}\n")).collect();
     } else {
         printed.text = view.text(&cib, now, &fencing_text(&records, &view, asked.every_fencing));
+        printed.text += &reminder(form, &view, &cib, now);
     }
     Ok(printed)
+}
+
+/// The state of a cluster as a CIB of that time has it, as `crm_mon -1 -r` prints it.
+pub(super) fn text_of(cib: &hafen_cib::Cib, time: u64) -> String {
+    let seconds = i64::try_from(time).unwrap_or(i64::MAX);
+    let given = SPEC.parse(&["-1".to_owned(), "-r".to_owned()]).map_err(Failed::usage);
+    let asked = given.and_then(|given| asked(&given, Form::Text));
+    let view =
+        asked.map(|asked| MonitorView { now_words: output::date(seconds).unwrap_or_default(), ..asked.view });
+    view.map(|view| view.text(cib, time, "") + &reminder(Form::Text, &view, cib, time)).unwrap_or_default()
+}
+
+/// What moves left behind: said below all that Pacemaker's tool says, to people alone.
+fn reminder(form: Form, view: &MonitorView, cib: &Cib, now: u64) -> String {
+    if form != Form::Text || !view.sections.has(Sections::RESOURCES) {
+        return String::new();
+    }
+    let section = leftovers_section(cib, now, view.resource.as_deref());
+    if section.is_empty() { section } else { format!("\n{section}") }
 }
 
 /// The fencings that are shown, the newest first.

@@ -236,7 +236,7 @@ fn span(given: &Given) -> Result<Span, Failed> {
 }
 
 /// A moment as it is given: a day, an hour of today, both, or seconds since the Unix epoch after `@`.
-fn moment(text: &str, now: i64) -> Result<i64, Failed> {
+pub(super) fn moment(text: &str, now: i64) -> Result<i64, Failed> {
     let none = || wrong(format!("'{text}' is no time: give \"YYYY-M-D H:M:S\""));
     if let Some(seconds) = text.strip_prefix('@') {
         return seconds.parse().map_err(|_| none());

@@ -184,6 +184,13 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     })
 }
 
+/// What a move by these words comes to with that CIB; nothing is changed.
+pub(super) fn planned_move(words: &[String], cib: &Cib) -> Result<moves::Move, Failed> {
+    let given = SPEC.parse(words).map_err(Failed::usage)?;
+    let command = if given.has('B') { 'B' } else { 'M' };
+    moves::planned(command, &given, &Wanted::find(&given, cib, command)?)
+}
+
 fn act(given: &Given) -> Result<Printed, Failed> {
     const OVERRIDING: [char; 7] =
         [DIGESTS, VALIDATE, FORCE_START, FORCE_STOP, FORCE_PROMOTE, FORCE_DEMOTE, FORCE_CHECK];
@@ -262,11 +269,9 @@ pub(super) fn move_to(source: &mut Source, resource: &str, host: &str) -> Result
 
 /// The CIB as that would make it.
 pub(super) fn moved_to(cib: &Cib, resource: &str, host: &str) -> Result<Cib, Failed> {
-    let given = parsed(&["-r", resource, "-M", "-N", host])?;
-    let wanted = Wanted::find(&given, cib, 'M')?;
-    let (made, _) = moves::planned('M', &given, &wanted)?;
+    let words = ["-r", resource, "-M", "-N", host].map(str::to_owned);
     let mut after = cib.clone();
-    made.put(&mut after);
+    planned_move(&words, cib)?.put(&mut after);
     Ok(after)
 }
 

@@ -201,6 +201,23 @@ pub(super) fn connect() -> Result<Client, ClientError> {
     Client::connect(own, TIMEOUT)
 }
 
+/// Connects to the daemon whose socket that is.
+pub(super) fn connect_at(socket: &Path) -> Result<Client, ClientError> {
+    Client::connect(socket, TIMEOUT)
+}
+
+/// Connects to this host's daemon; where [`connect`] would take one of a lab, to all of the lab that answer.
+pub(super) fn connect_all() -> Result<Vec<Client>, ClientError> {
+    let first = connect()?;
+    if std::env::var_os(SOCKET_VARIABLE).is_some() || first.path() == Path::new(SOCKET_PATH) {
+        return Ok(vec![first]);
+    }
+    let layout = Layout::chosen(None);
+    let lab = layout.spec().exists().then(|| Lab::open(&layout).ok()).flatten();
+    let Some(lab) = lab else { return Ok(vec![first]) };
+    Ok(lab.spec().hosts.iter().filter_map(|host| lab.client(&host.name, TIMEOUT).ok()).collect())
+}
+
 /// The first host of the lab that answers, if there is a lab.
 fn any_of_lab() -> Option<Client> {
     let layout = Layout::chosen(None);

@@ -239,6 +239,22 @@ pub(super) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     written
 }
 
+/// The same for what holds a CIB: its owner alone may read it.
+pub(super) fn replace_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut new = path.as_os_str().to_owned();
+    new.push(format!(".{}", std::process::id()));
+    let new = PathBuf::from(new);
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = written.and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
+}
+
 fn unreadable(path: &Path, error: &std::io::Error) -> Failed {
     Failed::new(CrmExit::Error, format!("{}: {error}", path.display()))
 }

@@ -8,6 +8,8 @@ mod agents;
 mod crm_shell;
 #[path = "lab/levels.rs"]
 mod levels;
+#[path = "lab/moving.rs"]
+mod moving;
 #[path = "lab/rights.rs"]
 mod rights;
 mod support;

@@ -2,6 +2,12 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test of processes")]
 
 mod common;
+#[path = "support/daemon.rs"]
+mod daemon;
+#[path = "shell/history.rs"]
+mod history;
+#[path = "shell/moving.rs"]
+mod moving;
 
 use std::fs;
 use std::process::Command;

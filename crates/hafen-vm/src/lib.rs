@@ -10,7 +10,8 @@ mod sets;
 mod until;
 
 pub use definition::{DefinitionError, VmDefinition};
+pub use hafen_scheduler::{Leftover, LeftoverKind, leftovers};
 pub use inventory::{VirtualMachine, VmAgent, virtual_machine, virtual_machines};
-pub use movement::{Leftover, LeftoverKind, MoveError, clear_moves, leftovers, move_to};
+pub use movement::{MoveError, clear_moves, move_to};
 pub use sets::{ResourceError, TargetRole, remove_resource, set_target_role};
 pub use until::{UntilError, format_until, parse_until};

@@ -1,9 +1,10 @@
 //! Migrations that a user asks for: the constraints that `crm_resource --move` and `--ban` write, and what is left of them.
 
 use hafen_cib::{Cib, Document, Element, NodeId};
+use hafen_scheduler::{Leftover, leftovers};
 
 use crate::sets::resource;
-use crate::until::{format_until, parse_date};
+use crate::until::format_until;
 
 /// Why a virtual machine cannot be moved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,38 +18,6 @@ pub enum MoveError {
     /// The end is no time that can be written.
     #[error("the end of the migration is not a time before the year 10000")]
     Until,
-}
-
-/// What a constraint of this kind does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LeftoverKind {
-    /// `cli-prefer-…`: the resource goes there.
-    Prefer,
-    /// `cli-ban-…`: the resource stays away from there.
-    Ban,
-}
-
-/// A constraint that a migration left behind, and that still decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leftover {
-    /// The constraint's id.
-    pub id: String,
-    /// What it does.
-    pub kind: LeftoverKind,
-    /// The resource.
-    pub resource: String,
-    /// The host.
-    pub host: String,
-    /// When it ends, as the CIB writes it.
-    pub until: Option<String>,
-}
-
-impl Leftover {
-    /// Whether it has ended at this time (seconds since the epoch). One without an end, or with one that cannot be read,
-    /// has not.
-    pub fn has_ended(&self, now: i64) -> bool {
-        self.until.as_deref().and_then(parse_date).is_some_and(|end| end <= now)
-    }
 }
 
 fn prefer_id(resource: &str) -> String {
@@ -125,37 +94,10 @@ pub fn clear_moves(cib: &mut Cib, resource: &str, host: Option<&str>) -> Vec<Str
     ids
 }
 
-/// All constraints that migrations and bans left behind, in the configuration's order.
-pub fn leftovers(cib: &Cib) -> Vec<Leftover> {
-    let constraints = cib.constraints().into_iter().flat_map(|all| all.children_named("rsc_location"));
-    constraints.filter_map(leftover).collect()
-}
-
-fn leftover(constraint: Element<'_>) -> Option<Leftover> {
-    let id = constraint.id()?;
-    let kind = match id {
-        _ if id.starts_with("cli-prefer-") => LeftoverKind::Prefer,
-        _ if id.starts_with("cli-ban-") => LeftoverKind::Ban,
-        _ => return None,
-    };
-    let rule = constraint.child("rule");
-    let expressions = || rule.into_iter().flat_map(|rule| rule.children_named("expression"));
-    let named_by_rule = || {
-        let mut unames = expressions().filter(|one| one.attribute("attribute") == Some("#uname"));
-        unames.next()?.attribute("value")
-    };
-    let until = rule.and_then(|rule| rule.child("date_expression")).and_then(|date| date.attribute("end"));
-    Some(Leftover {
-        id: id.to_owned(),
-        kind,
-        resource: constraint.attribute("rsc")?.to_owned(),
-        host: constraint.attribute("node").or_else(named_by_rule)?.to_owned(),
-        until: until.map(str::to_owned),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use hafen_scheduler::LeftoverKind;
+
     use super::*;
 
     /// 2026-11-22 17:44:58 UTC
@@ -215,6 +157,8 @@ mod tests {
             kind: LeftoverKind::Prefer,
             resource: "vm1".into(),
             host: "host2".into(),
+            role: None,
+            score: "INFINITY".into(),
             until: Some("2026-11-22 17:44:58Z".into()),
         };
         assert_eq!(left, [wanted]);

@@ -39,7 +39,7 @@ pub fn parse_until(text: &str, now: i64) -> Result<i64, UntilError> {
 }
 
 /// A date in one of ISO 8601's forms, in UTC unless it names an offset.
-pub(crate) fn parse_date(text: &str) -> Option<i64> {
+fn parse_date(text: &str) -> Option<i64> {
     if let Ok(timestamp) = text.parse::<Timestamp>() {
         return Some(timestamp.as_second());
     }

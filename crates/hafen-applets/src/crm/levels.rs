@@ -2,7 +2,8 @@
 
 use super::shell::{Outcome, Shell};
 use super::{
-    cib, cluster, commit, configure, graph, node, objects, preferences, ra, resource, trace, values,
+    cib, cluster, commit, configure, graph, history, moving, node, objects, preferences, ra, resource, trace,
+    values,
 };
 
 /// A level of the shell.
@@ -55,7 +56,7 @@ pub(super) static ROOT: Level = Level {
     word: "",
     help: "the cluster's shell",
     commands: &[command(&["status"], "[OPTION]...", "What runs where (crm_mon -1)", node::status)],
-    levels: &[&CONFIGURE, &RESOURCE, &NODE, &RA, &CIB, &CLUSTER, &COROSYNC, &OPTIONS],
+    levels: &[&CONFIGURE, &RESOURCE, &NODE, &RA, &CIB, &HISTORY, &CLUSTER, &COROSYNC, &OPTIONS],
 };
 
 /// The configuration.
@@ -158,15 +159,15 @@ pub(super) static RESOURCE: Level = Level {
         command(&["demote"], "ID", "Keep a clone from having promoted instances", resource::demote),
         command(
             &["move", "migrate"],
-            "ID [HOST] [LIFETIME] [force]",
-            "Move a resource, by a constraint",
-            resource::move_,
+            "ID [HOST] [LIFETIME] [--until LIFETIME] [--once [--timeout VALUE]] [force]",
+            "Move a resource, by a constraint; --once takes that away when it is done",
+            moving::move_,
         ),
         command(
             &["ban"],
-            "ID [HOST] [LIFETIME]",
+            "ID [HOST] [LIFETIME] [--until LIFETIME]",
             "Keep a resource off a host, by a constraint",
-            resource::ban,
+            moving::ban,
         ),
         command(
             &["clear", "unmove", "unmigrate", "unban"],
@@ -407,6 +408,37 @@ pub(super) static RA: Level = Level {
             "Ask an agent whether parameters are right",
             ra::validate,
         ),
+    ],
+    levels: &[],
+};
+
+/// What happened.
+pub(super) static HISTORY: Level = Level {
+    word: "history",
+    help: "what happened: events, transitions, the cluster at a time",
+    commands: &[
+        command(&["info"], "", "What is on record, and of which hosts", history::info),
+        command(&["events"], "[PATTERN]", "Events, those that a pattern finds", history::events),
+        command(&["resource"], "ID...", "Events about resources", history::resource),
+        command(&["node"], "HOST...", "Events about hosts", history::node),
+        command(&["transitions"], "", "What was planned, when, and why", history::transitions),
+        command(
+            &["transition"],
+            "[NUMBER | {show | log} [NUMBER] | save [NUMBER] [SHADOW] | diff NUMBER [NUMBER]]",
+            "What a transition decided, what happened in it, and as a shadow copy",
+            history::transition,
+        ),
+        command(
+            &["show"],
+            "[NUMBER] [status]",
+            "The configuration, or the state, of a transition",
+            history::show,
+        ),
+        command(&["diff"], "NUMBER NUMBER", "What two transitions differ in (live: now)", history::diff),
+        command(&["latest"], "", "What happened since the last transition began", history::latest),
+        command(&["at"], "TIME", "How the cluster was at a time", history::at),
+        command(&["timeframe", "limit"], "[TIME [TIME]]", "Look at a time alone", history::timeframe),
+        command(&["refresh"], "", "Read all of it anew", history::refresh),
     ],
     levels: &[],
 };

@@ -70,77 +70,6 @@ pub(super) fn restart(shell: &mut Shell, words: &[String]) -> Outcome {
     }
 }
 
-/// A resource, a host and a lifetime, in any order of the latter two: a lifetime begins as ISO 8601 has it.
-struct Wish<'w> {
-    id: &'w str,
-    host: Option<&'w str>,
-    lifetime: Option<String>,
-    force: bool,
-}
-
-fn wish(words: &[String]) -> Option<Wish<'_>> {
-    let (id, rest) = words.split_first()?;
-    let mut wish = Wish { id, host: None, lifetime: None, force: false };
-    let mut rest = rest.iter();
-    while let Some(word) = rest.next() {
-        match word.as_str() {
-            "force" | "--force" => wish.force = true,
-            // Hafen's own word for a lifetime.
-            "--until" => wish.lifetime = Some(until(rest.next()?)),
-            word if is_lifetime(word) && wish.lifetime.is_none() => wish.lifetime = Some(word.to_owned()),
-            word if wish.host.is_none() && !word.starts_with('-') => wish.host = Some(word),
-            _ => return None,
-        }
-    }
-    Some(wish)
-}
-
-/// Whether a word is a duration of ISO 8601 (`PT2H`, `P1D`).
-fn is_lifetime(word: &str) -> bool {
-    let rest = word.strip_prefix('P').unwrap_or("");
-    rest.chars().any(|char| char.is_ascii_digit())
-        && rest.chars().all(|char| char.is_ascii_digit() || "YMWDTHS".contains(char))
-}
-
-/// `2h`, `30m`, `1d` as ISO 8601 has it; anything else stays.
-fn until(word: &str) -> String {
-    let (number, unit) = word.split_at(word.len() - word.chars().last().map_or(0, char::len_utf8));
-    match (number.chars().all(|char| char.is_ascii_digit()) && !number.is_empty(), unit) {
-        (true, "h") => format!("PT{number}H"),
-        (true, "m") => format!("PT{number}M"),
-        (true, "s") => format!("PT{number}S"),
-        (true, "d") => format!("P{number}D"),
-        _ => word.to_owned(),
-    }
-}
-
-fn constrain(shell: &Shell, words: &[String], how: &str) -> Outcome {
-    let Some(wish) = wish(words) else {
-        return shell.fail("it takes a resource, a host and a lifetime (PT2H, or --until 2h)");
-    };
-    let mut call = vec!["-r", wish.id, how];
-    call.extend(wish.host.into_iter().flat_map(|host| ["-N", host]));
-    call.extend(wish.lifetime.iter().flat_map(|lifetime| ["-u", lifetime.as_str()]));
-    if wish.force || shell.settings.force {
-        call.push("--force");
-    }
-    crm_resource(&call)?;
-    let ends = match &wish.lifetime {
-        Some(lifetime) => format!("It ends after {lifetime}"),
-        None => "It stays until you take it away".to_owned(),
-    };
-    outln!("This left a constraint behind. {ends}; `crm resource clear {}` does that.", wish.id);
-    Ok(())
-}
-
-pub(super) fn move_(shell: &mut Shell, words: &[String]) -> Outcome {
-    constrain(shell, words, "--move")
-}
-
-pub(super) fn ban(shell: &mut Shell, words: &[String]) -> Outcome {
-    constrain(shell, words, "--ban")
-}
-
 pub(super) fn clear(shell: &mut Shell, words: &[String]) -> Outcome {
     match texts(words).as_slice() {
         [id] => crm_resource(&["-r", id, "--clear"]),
@@ -257,28 +186,5 @@ pub(super) fn scores(shell: &mut Shell, words: &[String]) -> Outcome {
     match crate::crm_simulate::run(words.collect()) {
         ExitCode::SUCCESS => Ok(()),
         exit => Err(exit),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_and_a_lifetime_are_told_apart() {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        for (text, host, lifetime) in [
-            ("vm1", None, None),
-            ("vm1 host2", Some("host2"), None),
-            ("vm1 host2 PT2H", Some("host2"), Some("PT2H")),
-            ("vm1 PT5M", None, Some("PT5M")),
-            ("vm1 Peter", Some("Peter"), None),
-            ("vm1 host2 --until 90m", Some("host2"), Some("PT90M")),
-        ] {
-            let words = words(text);
-            let wish = wish(&words).expect(text);
-            assert_eq!((wish.host, wish.lifetime.as_deref()), (host, lifetime), "{text}");
-        }
-        assert!(wish(&words("vm1 a b")).is_none() && wish(&words("vm1 a --until")).is_none());
     }
 }

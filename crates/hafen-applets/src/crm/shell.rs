@@ -8,6 +8,7 @@ use hafen_crm::{Diagnostic, Statement};
 
 use super::commit;
 use super::configure::Draft;
+use super::history;
 use super::levels::{CONFIGURE, Level, NODE, RESOURCE, ROOT};
 use super::preferences::Preferences;
 use super::script;
@@ -90,6 +91,8 @@ pub(super) struct Shell {
     pub(super) name: String,
     /// The line that is being read.
     line: usize,
+    /// What the level `history` has read.
+    pub(super) history: history::State,
 }
 
 impl Shell {
@@ -108,6 +111,7 @@ impl Shell {
             pending: String::new(),
             name: "crm".to_owned(),
             line: 1,
+            history: history::State::default(),
         }
     }
 

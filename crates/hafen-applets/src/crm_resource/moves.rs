@@ -133,50 +133,46 @@ fn present(wanted: &Wanted) -> Result<String, Failed> {
     Err(Failed::usage(text))
 }
 
-/// The constraints that a move makes.
-pub(super) struct Made {
-    resource: String,
+/// What is to be done for a move or a ban.
+pub(crate) struct Move {
+    /// What moves.
+    pub(crate) resource: String,
     role: &'static str,
     end: Option<String>,
     preferred: Option<String>,
     banned: Option<String>,
 }
 
-impl Made {
-    pub(super) fn put(&self, cib: &mut Cib) {
-        let Self { resource, role, end, .. } = self;
-        if let Some(host) = &self.preferred {
-            remove(cib, &made_for(cib, resource, None, false));
-            prefer(resource, role, host, end.as_deref()).put(cib);
+impl Move {
+    /// Whether it is about where the resource is promoted.
+    pub(crate) fn is_promoted(&self) -> bool {
+        self.role == "Promoted"
+    }
+
+    /// Puts the constraints in; those of an earlier move go.
+    pub(crate) fn put(&self, cib: &mut Cib) {
+        if self.preferred.is_some() {
+            remove(cib, &made_for(cib, &self.resource, None, false));
         }
-        if let Some(host) = &self.banned {
-            ban(resource, role, host, end.as_deref()).put(cib);
-        }
+        self.constraints().iter().for_each(|constraint| constraint.put(cib));
+    }
+
+    /// The ids of its constraints.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.constraints().into_iter().map(|constraint| constraint.id).collect()
+    }
+
+    fn constraints(&self) -> Vec<Constraint<'_>> {
+        let (resource, role, end) = (self.resource.as_str(), self.role, self.end.as_deref());
+        let preferred = self.preferred.iter().map(|host| prefer(resource, role, host, end));
+        preferred.chain(self.banned.iter().map(|host| ban(resource, role, host, end))).collect()
     }
 }
 
-pub(super) fn make(
-    command: char,
-    given: &Given,
-    wanted: &Wanted,
-    source: &mut Source,
-) -> Result<Printed, Failed> {
-    let (made, printed) = planned(command, given, wanted)?;
-    source.change(SPEC.name, |cib| {
-        made.put(cib);
-        Ok(())
-    })?;
-    Ok(printed)
-}
-
-/// What is to be made, and what is said of it.
-pub(super) fn planned(command: char, given: &Given, wanted: &Wanted) -> Result<(Made, Printed), Failed> {
-    let name = wanted.resource()?.name.clone();
+/// What a move or a ban comes to where the resource is now.
+pub(super) fn planned(command: char, given: &Given, wanted: &Wanted) -> Result<Move, Failed> {
+    let resource = wanted.resource()?.name.clone();
     let (end, role) = (end_of(given)?, role(given));
-    let mut printed = Printed::default();
-    if let Some(end) = &end {
-        printed.text += &format!("Migration will take effect until: {end}\n");
-    }
     let (mut preferred, mut banned) = (None, None);
     match (command, &wanted.host) {
         ('M', Some(host)) => {
@@ -194,10 +190,28 @@ pub(super) fn planned(command: char, given: &Given, wanted: &Wanted) -> Result<(
         (_, Some(host)) => banned = Some(host.clone()),
         (_, None) => banned = Some(present(wanted)?),
     }
-    if let (Some(host), false) = (&banned, given.has('Q')) {
-        printed.text += &warning(&name, role, host);
+    Ok(Move { resource, role, end, preferred, banned })
+}
+
+pub(super) fn make(
+    command: char,
+    given: &Given,
+    wanted: &Wanted,
+    source: &mut Source,
+) -> Result<Printed, Failed> {
+    let planned = planned(command, given, wanted)?;
+    let mut printed = Printed::default();
+    if let Some(end) = &planned.end {
+        printed.text += &format!("Migration will take effect until: {end}\n");
     }
-    Ok((Made { resource: name, role, end, preferred, banned }, printed))
+    if let (Some(host), false) = (&planned.banned, given.has('Q')) {
+        printed.text += &warning(&planned.resource, planned.role, host);
+    }
+    source.change(SPEC.name, |cib| {
+        planned.put(cib);
+        Ok(())
+    })?;
+    Ok(printed)
 }
 
 /// The constraints that this tool has made for a resource: on one host or on all, those alone whose time is over.

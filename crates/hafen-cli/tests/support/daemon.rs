@@ -1,4 +1,5 @@
 //! A daemon that answers what a test gives it, and remembers what it was asked.
+#![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use hafen_protocol::client::{
-    AttributeReport, Failure, FenceCheck, FenceOutcome, FenceRecord, HostReport, Numbered, Reply, Request,
-    StatusReport,
+    AttributeReport, Event, Failure, FenceCheck, FenceOutcome, FenceRecord, HostReport, Numbered, Reply,
+    Request, StatusReport,
 };
 
 /// The daemon; it ends with the test's process.
@@ -63,6 +64,8 @@ impl FakeDaemon {
                     | Request::QueryAttribute { .. }
                     | Request::FenceHistory { .. }
                     | Request::FenceDrill { .. }
+                    | Request::Events { .. }
+                    | Request::TransitionInput { .. }
             )
         });
         asked
@@ -81,6 +84,13 @@ fn serve(
     while reader.read_line(&mut line)? > 0 {
         let Numbered { number, body } = serde_json::from_str::<Numbered<Request>>(&line)?;
         line.clear();
+        if let Request::Events { after, .. } = &body {
+            for event in events().into_iter().filter(|event| event.number > after.unwrap_or(0)) {
+                let mut bytes = serde_json::to_vec(&Numbered { number, body: Reply::Event(event) })?;
+                bytes.push(b'\n');
+                (&mut (&*stream)).write_all(&bytes)?;
+            }
+        }
         let reply = answer(&body, attributes);
         asked.lock().expect("no panic").push(body);
         let mut bytes = serde_json::to_vec(&Numbered { number, body: reply })?;
@@ -113,6 +123,9 @@ fn answer(request: &Request, attributes: &mut Attributes) -> Reply {
         Request::Change { .. } | Request::Fence { .. } | Request::ConfirmOff { .. } | Request::Shutdown => {
             Reply::Done { note: None }
         }
+        Request::Events { .. } => Reply::Done { note: None },
+        // The newer transition 1 has none; that of the older one was overwritten by another's.
+        Request::TransitionInput { number: number @ (1 | 2) } => Reply::Xml { xml: input(*number) },
         Request::FenceHistory { host } => {
             let wanted = |record: &FenceRecord| host.as_ref().is_none_or(|host| *host == record.target);
             Reply::FenceHistory { records: fencings().into_iter().filter(wanted).collect() }
@@ -175,4 +188,52 @@ fn status() -> StatusReport {
         hosts: vec![host("host1", 1, "online"), host("host2", 2, "offline")],
         ..StatusReport::default()
     }
+}
+
+/// When the log begins: 2023-11-14 22:13:20 UTC.
+const BEGIN_MS: u64 = 1_700_000_000_000;
+
+/// A log with three transitions; before the last the daemon was started anew.
+fn events() -> Vec<Event> {
+    let table: [(u64, &str, &str, &str, &str); 11] = [
+        (0, "plan", "", "transition 1 has 3 steps", "the cluster starts"),
+        (1, "view", "", "the cluster's members are host1 host2", "the bus said so"),
+        (2, "plan-ended", "", "transition 1 is complete", "its last step ended"),
+        (300, "host-lost", "host2", "host2 is unclean", "the view changed"),
+        (400, "plan", "", "transition 2 has 2 steps", "the configuration changed to 0.2.0"),
+        (401, "result", "r", "start r on host1 ended: status 1 (broken)", "1:2:0:0a0a"),
+        (402, "result", "r", "stop r on host1 ended: as expected", "2:2:0:0a0a"),
+        (403, "plan-ended", "", "transition 2 is complete", "its last step ended"),
+        (500, "executor", "", "the executor runs 0 operations", "it is connected"),
+        (600, "plan", "", "transition 1 has 1 steps", "the daemon started anew"),
+        (601, "result", "r", "start r on host1 ended: as expected", "1:1:0:0a0a"),
+    ];
+    let event = |(at, (second, kind, subject, text, cause)): (u64, (u64, &str, &str, &str, &str))| Event {
+        number: at,
+        wall_ms: BEGIN_MS + second * 1000,
+        host: "host1".to_owned(),
+        kind: kind.to_owned(),
+        subject: subject.to_owned(),
+        text: text.to_owned(),
+        cause: cause.to_owned(),
+    };
+    (1..).zip(table).map(event).collect()
+}
+
+/// A saved input; it is of transition 2, by its time.
+fn input(_number: u64) -> String {
+    let resources =
+        "<resources><primitive id=\"r\" class=\"ocf\" provider=\"pacemaker\" type=\"Dummy\"/></resources>";
+    let state = "<status><node_state id=\"1\" uname=\"host1\" in_ccm=\"true\" crmd=\"online\" join=\"member\" \
+                 expected=\"member\"/></status></cib>";
+    let head = format!(
+        "<cib execution-date=\"{}\" crm_feature_set=\"3.20.0\" validate-with=\"pacemaker-4.0\" \
+                        have-quorum=\"1\" ",
+        BEGIN_MS / 1000 + 400
+    );
+    let off = "<nvpair id=\"o-f\" name=\"stonith-enabled\" value=\"false\"/></cluster_property_set>";
+    CIB.replace("<cib ", &head)
+        .replace("</cluster_property_set>", off)
+        .replace("<resources/>", resources)
+        .replace("</cib>", state)
 }

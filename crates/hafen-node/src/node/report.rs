@@ -4,6 +4,7 @@ use hafen_cib::{Cib, Element};
 use hafen_protocol::HostId;
 use hafen_protocol::client::{HostReport, ResourceReport, StatusReport};
 use hafen_protocol::message::PROTOCOL_VERSION;
+use hafen_scheduler::leftovers;
 
 use super::Node;
 use crate::fencing;
@@ -260,15 +261,8 @@ impl Node {
     }
 
     fn leftover_lines(&self) -> Vec<String> {
-        let Some(constraints) = self.replica.cib().constraints() else { return Vec::new() };
-        let left = constraints.children().filter_map(|constraint| {
-            let id = constraint.attribute("id")?;
-            let left_by_move = id.starts_with("cli-prefer-") || id.starts_with("cli-ban-");
-            let resource = constraint.attribute("rsc").unwrap_or("a resource");
-            left_by_move
-                .then(|| format!("{id} holds {resource}; `hafen vm migrate {resource} --clear` removes it"))
-        });
-        left.collect()
+        let now = i64::try_from(self.now.epoch_seconds()).unwrap_or(i64::MAX);
+        leftovers(self.replica.cib()).iter().map(|one| one.told(now)).collect()
     }
 
     fn warning_lines(&self) -> Vec<String> {

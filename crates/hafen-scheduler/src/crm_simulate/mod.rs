@@ -13,6 +13,7 @@ mod status;
 pub use arguments::{Arguments, Format, HelpGroup, Inquiry, Source, UsageError};
 pub use flow::{Outcome, main, run};
 pub use injections::Injections;
+pub(crate) use playing::carried_out;
 
 /// Exit statuses, as Pacemaker's tools give them.
 pub mod exit {

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use hafen_cib::{Cib, NodeId};
 
+use super::arguments::Format;
 use super::injections::leading_number;
 use super::out::Out;
 use super::status::{Agent, Outcome, Status};
 use crate::plan::{Action, ActionKind, FenceAction, NodeRef, Plan, ResourceRef};
+use crate::run::{self, Options};
 use crate::sequence::Sequence;
 
 /// What playing needs beside the plan.
@@ -51,6 +53,26 @@ pub(super) fn play(
         return false;
     }
     true
+}
+
+/// The CIB after what the cluster plans was carried out, each step with success: until nothing is left to do, or a plan cannot be
+/// carried out to its end, or so many plans were played.
+pub(crate) fn carried_out(cib: &Cib, now: u64, plans_maximum: usize) -> Cib {
+    let mut cib = cib.clone();
+    for _ in 0..plans_maximum {
+        let plan = run::schedule(&cib, now);
+        if plan.actions.is_empty() {
+            break;
+        }
+        let seconds = i64::try_from(now).unwrap_or(i64::MAX);
+        let names = known_names(&run::unpack(&cib, seconds, Options::default()));
+        let settings = Settings { failing: &[], names: &names, now };
+        let mut out = Out::new(Format::None, true, "");
+        if !play(&plan, &settings, &mut cib, &mut out, &mut |_| {}) {
+            break;
+        }
+    }
+    cib
 }
 
 struct Player<'a> {

@@ -188,7 +188,7 @@ pub fn explain(cib: &Cib, now: u64, resource: &str, host: Option<&str>) -> Resul
 
 impl Cluster<'_> {
     /// The primitives that a name stands for: itself, the members, the instances.
-    fn parts_of(&self, name: &str) -> Vec<ResourceId> {
+    pub(crate) fn parts_of(&self, name: &str) -> Vec<ResourceId> {
         let exact: Vec<ResourceId> = self.resource_ids().filter(|id| self.rsc(*id).id == name).collect();
         let alike = || self.resource_ids().filter(|id| base_name(&self.rsc(*id).id) == name).collect();
         let roots: Vec<ResourceId> = if exact.is_empty() { alike() } else { exact };
