@@ -118,7 +118,13 @@ impl<'c> View<'c> {
             let nodes = known.assigned_to.filter(|_| known.next_role.is_active()).into_iter().collect();
             return (nodes, known.next_role == Role::Promoted);
         }
-        (known.running_on.clone(), known.role == Role::Promoted)
+        // What is under way is not done: the scheduler counts it as if it were.
+        let under_way = known.pending_task.as_ref().map(|(task, node)| (task.as_str(), *node));
+        let is_coming =
+            |node: &NodeIndex| matches!(under_way, Some(("start" | "migrate_from", place)) if place == *node);
+        let nodes = known.running_on.iter().copied().filter(|node| !is_coming(node)).collect();
+        let promoting = matches!(under_way, Some(("promote", _)));
+        (nodes, known.role == Role::Promoted && !promoting)
     }
 
     /// The names of the parts that run on the host of the move; for one that is about promotion, that are promoted there.

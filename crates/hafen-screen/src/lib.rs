@@ -1,4 +1,4 @@
-//! The full screen of the cluster: what is read at a glance, and keys to act on it.
+//! Shell: the full screen of the cluster: what is read at a glance, and keys to act on it.
 //!
 //! The core does no input or output: a [`Screen`] is given pictures of the cluster, events and keys, answers with what is
 //! asked of the cluster, and is drawn. [`run`] is the thin shell around it: terminal, threads and signals.

@@ -1,6 +1,7 @@
 //! Help: the words of a level, and how each is written.
 
 use super::levels::{CONFIGURE, Level};
+use super::ra_info::hanging;
 use super::shell::{Outcome, Shell};
 use crate::options::aligned;
 
@@ -20,7 +21,8 @@ impl Shell {
             (None, _) => (level, word),
         };
         if let Some(command) = here.command(word) {
-            outln!("{} {}\n\n{}.", command.words.join(" | "), command.usage, command.help);
+            let written = format!("{} {}", command.words.join(" | "), command.usage);
+            outln!("{}\n{}.", hanging(&written, 4), command.help);
             if !command.more.is_empty() {
                 outln!("\n{}", command.more);
             }

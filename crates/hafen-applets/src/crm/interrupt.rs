@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,15 +32,19 @@ pub(super) const EXIT: u8 = 130;
 
 /// Listens for Ctrl-C from now on.
 pub(super) fn listen() {
-    std::thread::spawn(|| {
+    let (ready, is_ready) = mpsc::channel();
+    std::thread::spawn(move || {
         // Where nothing can listen, Ctrl-C ends the shell as it ends any program.
         let _ = output::waited(async {
             let Ok(mut interrupts) = signal(SignalKind::interrupt()) else { return };
+            let _ = ready.send(());
             while interrupts.recv().await.is_some() {
                 interrupted();
             }
         });
     });
+    // An error says that nothing listens.
+    let _ = is_ready.recv();
 }
 
 fn interrupted() {

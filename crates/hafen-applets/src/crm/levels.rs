@@ -159,7 +159,7 @@ pub(super) static RESOURCE: Level = Level {
         command(&["demote"], "ID", "Keep a clone from having promoted instances", resource::demote),
         command(
             &["move", "migrate"],
-            "ID [HOST] [LIFETIME] [--until LIFETIME] [--once [--timeout VALUE]] [force]",
+            "ID [HOST] [LIFETIME | --until TIME | --once [--timeout VALUE]] [force]",
             "Move a resource, by a constraint; --once takes that away when it is done",
             moving::move_,
         ),

@@ -122,7 +122,7 @@ fn wrapped(text: &str, margin: usize) -> String {
 }
 
 /// A paragraph whose lines after the first one stand further in.
-fn hanging(text: &str, margin: usize) -> String {
+pub(super) fn hanging(text: &str, margin: usize) -> String {
     let mut lines = Vec::new();
     fill(&mut lines, &mut text.split_whitespace().collect(), 0, margin);
     lines.into_iter().map(|line| line + "\n").collect()

@@ -69,6 +69,8 @@ fn once_leaves_nothing_behind() {
     settled(&crm, "on: host3");
     for line in ["crm status", "status"] {
         let shown = shell(&lab, "host1", &format!("{EXECUTABLE} {line}"));
+        // Lines end where the screen does.
+        let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
             shown.contains("cli-prefer-d: d prefers host3 (INFINITY) until ")
                 && shown.contains("`crm resource clear d` takes it away"),

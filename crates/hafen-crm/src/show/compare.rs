@@ -48,9 +48,13 @@ fn same(draft: &Draft, element: Element<'_>, context: &Context, any_id: bool) ->
     }
     let operation = element.attribute("operation").unwrap_or("");
     let is_member = |name: &str, value: &str| tag == "node" && name == "type" && value == "member";
-    let counts = |(name, value): &(&str, &str)| {
-        *name != "id" && !is_member(name, value) && !(*name == "type" && is_default_type(value, operation))
+    let is_default = |name: &str, value: &str| match name {
+        "type" => is_default_type(value, operation),
+        "boolean-op" => value == "and",
+        _ => false,
     };
+    let counts =
+        |(name, value): &(&str, &str)| *name != "id" && !is_member(name, value) && !is_default(name, value);
     let theirs = element.attributes().filter(counts).count();
     let fits = |(name, value): &(String, String)| element.attribute(name) == Some(value);
     if theirs != draft.attributes.len() || !draft.attributes.iter().all(fits) {

@@ -126,6 +126,11 @@ fn arriving_is_seen_in_the_status() {
     assert!(!arrived(&half(&[("vm1", "host2"), ("vm2", "host1")]), "g", &["vm1", "vm2"]));
     assert!(arrived(&half(&[("vm1", "host2"), ("vm2", "host2")]), "g", &["vm1", "vm2"]));
     assert_eq!(leaves(&cib("host2"), NOW, &moving("vm1")), Ok(None));
+    // One whose start is under way is not there yet.
+    let started = cib("host2").document().root().to_xml();
+    let starting = started.replace(r#"rc-code="0" op-status="0""#, r#"rc-code="-1" op-status="-1""#);
+    assert_ne!(starting, started);
+    assert!(!arrived(&Cib::parse(&starting).expect("a CIB"), "vm1", &["vm1"]));
 }
 
 /// A promotable clone, whose instance on the first of the hosts is promoted.

@@ -118,16 +118,17 @@ mod tests {
     use super::*;
 
     fn cib(resources: &str, running: &str, crmd: &str, count: &str) -> Cib {
+        let id = running.trim_start_matches("host");
         Cib::parse(&format!(
             r#"<cib crm_feature_set="3.20.0" validate-with="pacemaker-4.0" epoch="1" num_updates="0" admin_epoch="0"><configuration>
             <crm_config/><nodes><node id="1" uname="host1"/><node id="2" uname="host2"/></nodes><resources>{resources}</resources>
-            <constraints/></configuration><status><node_state id="1" uname="{running}" in_ccm="true" crmd="online" join="member"
-            expected="member"><lrm id="1"><lrm_resources><lrm_resource id="d" class="ocf" provider="pacemaker" type="Dummy">
+            <constraints/></configuration><status><node_state id="{id}" uname="{running}" in_ccm="true" crmd="online" join="member"
+            expected="member"><lrm id="{id}"><lrm_resources><lrm_resource id="d" class="ocf" provider="pacemaker" type="Dummy">
             <lrm_rsc_op id="d_last_0" operation="start" call-id="1" rc-code="0" op-status="0" interval="0"
             transition-key="1:1:0:0a0a0a0a-0000-4000-8000-000000000000"/></lrm_resource></lrm_resources></lrm>
-            <transient_attributes id="1"><instance_attributes id="s1"><nvpair id="s1-f" name="fail-count-d" value="{count}"/>
+            <transient_attributes id="{id}"><instance_attributes id="s1"><nvpair id="s1-f" name="fail-count-d" value="{count}"/>
             </instance_attributes></transient_attributes></node_state>
-            <node_state id="2" uname="host9" crmd="{crmd}" join="member" expected="member"/></status></cib>"#
+            <node_state id="9" uname="host9" crmd="{crmd}" join="member" expected="member"/></status></cib>"#
         ))
         .expect("a CIB")
     }
