@@ -6,6 +6,8 @@
 mod agents;
 #[path = "lab/rights.rs"]
 mod rights;
+#[path = "lab/screen.rs"]
+mod screen;
 mod support;
 
 use std::path::Path;
