@@ -8,7 +8,7 @@ use hafen_client::Client;
 use hafen_protocol::client::FailedOperation;
 use hafen_scheduler::explain::explain;
 use hafen_scheduler::preview;
-use hafen_screen::{Events, Feed, Picture};
+use hafen_screen::{Events, Feed, Picture, failure_words};
 
 pub use hafen_screen::View;
 
@@ -138,12 +138,8 @@ impl Feed for Daemon {
         let seen = self.seen()?;
         let (histories, after) = crm_resource::cleaned_up(&seen.cib, resource).map_err(told)?;
         let its = seen.failed.iter().filter(|failure| histories.contains(&failure.resource));
-        let mut lines: Vec<String> = its
-            .map(|failure| {
-                let FailedOperation { task, resource, host, .. } = failure;
-                format!("It forgets that {task} of {resource} failed on {host}.")
-            })
-            .collect();
+        let mut lines: Vec<String> =
+            its.map(|failure| format!("It forgets: {}", failure_words(failure))).collect();
         if lines.is_empty() {
             lines.push(format!("No failure of {resource} is on record."));
         }

@@ -12,6 +12,8 @@ mod levels;
 mod moving;
 #[path = "lab/rights.rs"]
 mod rights;
+#[path = "lab/screen.rs"]
+mod screen;
 mod support;
 
 use std::path::Path;

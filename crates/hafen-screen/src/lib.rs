@@ -21,3 +21,4 @@ pub use feed::{Events, Feed};
 pub use picture::Picture;
 pub use run::run;
 pub use screen::{Act, Answer, Ask, Screen, View};
+pub use trouble::failure_words;

@@ -258,7 +258,8 @@ fn of_resource(picture: &Picture, at: usize, depth: usize, on_host: bool) -> Wor
         }
         let marks: Vec<&str> = resource.marks.iter().copied().filter(|mark| *mark != "blocked").collect();
         rest.extend((!marks.is_empty()).then(|| format!("({})", marks.join(", "))));
-        let failure = picture.failures_of(resource).next().map(failure_words);
+        let failure = picture.failures_of(resource).next();
+        let failure = failure.map(|failure| format!("FAILED: {}", failure_words(failure)));
         rest.extend(failure.filter(|_| look >= Look::Warn));
     } else {
         let kind = if resource.is_clone { "clone" } else { "group" };

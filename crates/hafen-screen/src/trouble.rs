@@ -51,8 +51,8 @@ pub(crate) fn troubles(picture: &Picture, moment: &dyn Fn(u64) -> String) -> Vec
     hosts(picture, &mut all);
     fencings(picture, moment, &mut all);
     resources(picture, &mut all);
-    for failure in &status.failed_operations {
-        all.push(of_failure(picture, failure, moment));
+    for failures in alike(&status.failed_operations) {
+        all.extend(of_failures(picture, &failures, moment));
     }
     if picture.is_in_maintenance {
         all.push(Trouble::new(
@@ -172,33 +172,64 @@ fn names(ids: &[&str]) -> String {
     told.join(", ") + &more
 }
 
-fn of_failure(picture: &Picture, failure: &FailedOperation, moment: &dyn Fn(u64) -> String) -> Trouble {
-    let mut its = picture.resources.iter().enumerate().filter(|(_, one)| one.history == failure.resource);
+/// Failures that are alike but for the host, in the order of the first of each.
+fn alike(failures: &[FailedOperation]) -> Vec<Vec<&FailedOperation>> {
+    fn kind(one: &FailedOperation) -> (&str, &str, u64, i32, i32, &str) {
+        (&one.resource, &one.task, one.interval_ms, one.rc, one.op_status, &one.reason)
+    }
+    let mut places = BTreeMap::new();
+    let mut groups: Vec<Vec<&FailedOperation>> = Vec::new();
+    for failure in failures {
+        let place = *places.entry(kind(failure)).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(failure),
+            None => groups.push(vec![failure]),
+        }
+    }
+    groups
+}
+
+/// What failed alike on some hosts.
+fn of_failures(
+    picture: &Picture,
+    failures: &[&FailedOperation],
+    moment: &dyn Fn(u64) -> String,
+) -> Option<Trouble> {
+    let first = failures.first()?;
+    let mut its = picture.resources.iter().enumerate().filter(|(_, one)| one.history == first.resource);
     let known = its.next();
     // What still stands in the way is broken; what was mended since is only on record.
     let is_broken = known.into_iter().chain(its).any(|(at, one)| {
-        picture.looks.get(at) == Some(&Look::Wrong)
-            && (one.hosts.is_empty() || one.hosts.contains(&failure.host))
+        let is_meant = |failure: &&FailedOperation| one.hosts.is_empty() || one.hosts.contains(&failure.host);
+        picture.looks.get(at) == Some(&Look::Wrong) && failures.iter().any(is_meant)
     });
-    let mut details =
-        vec![format!("{}, after {}", moment(failure.at.saturating_mul(1000)), readable(failure.took_ms))];
-    details.extend(failure.output.lines().map(|line| format!("| {}", text::clean(line))));
-    if failure.output.is_empty() {
-        details.push("it wrote nothing".to_owned());
+    let mut details = Vec::new();
+    for failure in failures {
+        let place = if failures.len() > 1 { format!("{}: ", failure.host) } else { String::new() };
+        let when = moment(failure.at.saturating_mul(1000));
+        let wrote = if failure.output.is_empty() { "; it wrote nothing" } else { "; it wrote:" };
+        details.push(format!("{place}{when}, after {}{wrote}", readable(failure.took_ms)));
+        details.extend(failure.output.lines().map(|line| format!("| {}", text::clean(line))));
     }
-    Trouble {
-        look: if is_broken || failure.task == "stop" { Look::Wrong } else { Look::Warn },
-        text: failure_words(failure),
+    let hosts: Vec<&str> = failures.iter().map(|failure| failure.host.as_str()).collect();
+    Some(Trouble {
+        look: if is_broken || first.task == "stop" { Look::Wrong } else { Look::Warn },
+        text: format!("FAILED: {}", words_on(first, &names(&hosts))),
         details,
         resource: known.map(|(_, one)| one.name.clone()),
-    }
+    })
 }
 
 /// A failed operation in a line: what, where, how, why.
-pub(crate) fn failure_words(failure: &FailedOperation) -> String {
-    let FailedOperation { resource, host, .. } = failure;
+#[must_use]
+pub fn failure_words(failure: &FailedOperation) -> String {
+    words_on(failure, &failure.host)
+}
+
+fn words_on(failure: &FailedOperation, hosts: &str) -> String {
     let task = match (failure.task.as_str(), failure.interval_ms) {
         ("monitor", 0) => "probe",
+        ("asyncmon", _) => "a look from outside",
         (task, _) => task,
     };
     let how = match failure.op_status {
@@ -206,5 +237,5 @@ pub(crate) fn failure_words(failure: &FailedOperation) -> String {
         status => execution_status(status).to_owned(),
     };
     let reason = if failure.reason.is_empty() { String::new() } else { format!(": {}", failure.reason) };
-    format!("FAILED: {task} of {resource} on {host}: {how}{reason}")
+    format!("{task} of {} on {hosts}: {how}{reason}", failure.resource)
 }

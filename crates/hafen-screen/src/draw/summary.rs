@@ -102,7 +102,12 @@ pub(super) fn troubles(screen: &Screen, paper: &mut Paper<'_>) {
         let kept = wanted.min(1 + spare);
         spare -= kept.saturating_sub(1);
         if let (true, Some(last)) = (kept < wanted, lines.get_mut(kept - 1)) {
-            *last = text::fitted(&format!("{last} {}", ".".repeat(columns)), columns);
+            let is_short = text::width(last) + 4 <= columns;
+            *last = if is_short {
+                format!("{last} ...")
+            } else {
+                text::fitted(&format!("{last}{}", " ".repeat(columns)), columns)
+            };
         }
         for line in lines.iter().take(kept) {
             paper.put(line, trouble.look.style());
