@@ -154,3 +154,80 @@ impl Feed for Daemon {
         Ok("It is looked at afresh.".to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `vm` likes host2 best, failed to start there, and runs on host1.
+    fn daemon() -> Daemon {
+        let operation = |id: &str, task: &str, rc: u8, call: u8| {
+            format!(
+                r#"<lrm_rsc_op id="{id}" operation_key="vm_{task}_0" operation="{task}" call-id="{call}" rc-code="{rc}"
+                op-status="0" interval="0" last-rc-change="1" transition-key="1:1:0:00000000-0000-0000-0000-000000000001"
+                transition-magic="0:{rc};1:1:0:00000000-0000-0000-0000-000000000001"/>"#
+            )
+        };
+        let state = |id: u8, attributes: &str, operations: &str| {
+            format!(
+                r#"<node_state id="{id}" uname="host{id}" in_ccm="true" crmd="online" join="member" expected="member">
+                <transient_attributes id="{id}"><instance_attributes id="t{id}">{attributes}</instance_attributes>
+                </transient_attributes><lrm id="{id}"><lrm_resources><lrm_resource id="vm" class="ocf"
+                provider="pacemaker" type="Dummy">{operations}</lrm_resource></lrm_resources></lrm></node_state>"#
+            )
+        };
+        let count = r#"<nvpair id="f2" name="fail-count-vm#start_0" value="INFINITY"/>"#;
+        let failed = operation("vm_last_0", "start", 1, 3) + &operation("vm_last_failure_0", "start", 1, 3);
+        let xml = format!(
+            r#"<cib validate-with="pacemaker-4.0" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1" dc-uuid="1">
+            <configuration><crm_config><cluster_property_set id="o"><nvpair id="o1" name="stonith-enabled" value="false"/>
+            </cluster_property_set></crm_config><nodes><node id="1" uname="host1"/><node id="2" uname="host2"/></nodes>
+            <resources><primitive id="vm" class="ocf" provider="pacemaker" type="Dummy"/></resources>
+            <constraints><rsc_location id="l" rsc="vm" node="host2" score="100"/></constraints></configuration>
+            <status>{}{}</status></cib>"#,
+            state(1, "", &operation("vm_last_0", "start", 0, 4)),
+            state(2, count, &failed),
+        );
+        let failure = FailedOperation {
+            resource: "vm".to_owned(),
+            host: "host2".to_owned(),
+            task: "start".to_owned(),
+            rc: 1,
+            ..FailedOperation::default()
+        };
+        let seen = Seen { cib: Cib::parse(&xml).expect("a CIB"), failed: vec![failure] };
+        Daemon { connect: Box::new(|| Err("nobody".to_owned())), source: None, seen: Some(seen) }
+    }
+
+    #[test]
+    fn what_forgetting_failures_leads_to_is_told_before() {
+        let lines = daemon().preview_clean_up("vm").expect("a preview");
+        let text = lines.join("\n");
+        assert!(text.starts_with("It forgets: start of vm on host2"), "{text}");
+        // The place that it likes best is free again.
+        assert!(text.contains("! Move vm from host1 to host2"), "{text}");
+    }
+
+    #[test]
+    fn what_a_move_leads_to_is_told_before() {
+        let mut daemon = daemon();
+        let lines = daemon.preview_move("vm", "host2").expect("a preview");
+        assert!(
+            lines[0].starts_with("Nothing comes of it: vm stays where it is"),
+            "its failure keeps it away: {lines:?}"
+        );
+        assert!(lines.iter().any(|line| line.contains("crm resource clear vm")), "{lines:?}");
+        let refused = daemon.preview_move("vm", "host1").expect_err("it is there");
+        assert!(refused.contains("already exists"), "{refused}");
+        let unknown = daemon.preview_move("vm", "host9").expect_err("there is none");
+        assert!(unknown.contains("host9"), "{unknown}");
+        assert!(daemon.look().is_err_and(|why| why == "nobody"), "and nothing was asked of a daemon");
+    }
+
+    #[test]
+    fn why_is_answered_from_what_was_seen() {
+        let text = daemon().explain("vm").expect("an answer");
+        assert!(text.contains("vm runs on host1") && text.contains("Scores of vm:"), "{text}");
+        assert!(daemon().explain("nothing").is_err());
+    }
+}

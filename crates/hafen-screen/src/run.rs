@@ -53,14 +53,31 @@ pub fn run(feed: Box<dyn Feed>, view: View, interval: Duration) -> io::Result<()
     let (tell, messages) = mpsc::channel();
     let (order, orders) = mpsc::channel();
     let again = order.clone();
-    thread::Builder::new()
-        .name("look".to_owned())
-        .spawn(move || Looker { feed, interval, tell, order: again, follows: Arc::default() }.run(&orders))?;
+    let looks = Arc::new(AtomicBool::new(true));
+    let alive = Alive(Arc::clone(&looks));
+    thread::Builder::new().name("look".to_owned()).spawn(move || {
+        let _alive = alive;
+        Looker { feed, interval, tell, order: again, follows: Arc::default() }.run(&orders);
+    })?;
     // A panic, of any thread, gives the terminal back before it is told.
     let mut terminal = ratatui::try_init()?;
-    let ended = show(&mut terminal, Screen::new(view), &messages, &order, &is_over);
+    let goes_on = || match (is_over.load(Ordering::SeqCst), looks.load(Ordering::SeqCst)) {
+        (true, _) => Ok(false),
+        (false, true) => Ok(true),
+        (false, false) => Err(looker_ended()),
+    };
+    let ended = show(&mut terminal, Screen::new(view), &messages, &order, goes_on);
     let restored = ratatui::try_restore();
     ended.and(restored)
+}
+
+/// Says when a thread has ended, also by a panic: what others still draw would be drawn over its words.
+struct Alive(Arc<AtomicBool>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 /// Signals that end a program end the screen: it gives the terminal back.
@@ -91,11 +108,11 @@ fn show(
     mut screen: Screen,
     messages: &Receiver<Message>,
     order: &Sender<Order>,
-    is_over: &AtomicBool,
+    goes_on: impl Fn() -> io::Result<bool>,
 ) -> io::Result<()> {
     let (mut at_once, mut is_stale) = (true, true);
     let mut drawn = Instant::now();
-    while !is_over.load(Ordering::SeqCst) {
+    while goes_on()? {
         if at_once || (is_stale && drawn.elapsed() >= FRAME_INTERVAL) {
             // Only what differs from what was drawn last is written.
             terminal.draw(|frame| draw(&screen, frame))?;

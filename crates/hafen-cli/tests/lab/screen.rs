@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use hafen_client::Client;
+use hafen_lab::Lab;
 use hafen_protocol::client::Edit;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -119,6 +121,20 @@ fn seen(text: &str) -> String {
     grid.into_iter().map(|line| line.into_iter().collect::<String>().trim_end().to_owned() + "\n").collect()
 }
 
+/// A client of a daemon, once one has a quorate cluster.
+fn answering(lab: &Lab) -> Client {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut client = lab.any_client(PATIENCE).ok().map(|(_, client)| client);
+        let status = client.as_mut().and_then(|client| client.status().ok());
+        if let (Some(client), true) = (client, status.is_some_and(|status| status.coordinator.is_some())) {
+            return client;
+        }
+        assert!(Instant::now() < deadline, "no daemon answers");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 fn dummy(id: &str) -> Edit {
     let xml = format!(r#"<primitive id="{id}" class="ocf" provider="pacemaker" type="Dummy"/>"#);
     Edit::Create { section: "resources".to_owned(), xml }
@@ -145,7 +161,7 @@ fn the_screen_shows_a_cluster_and_moves_what_runs_in_it() {
     }
     let place = Place::new();
     let (lab, _lease) = up(&place, hosts(3));
-    let (_, mut client) = lab.any_client(PATIENCE).expect("a daemon answers");
+    let mut client = answering(&lab);
     client.change(vec![dummy("first")], false, "test").expect("changed");
     let mut terminal =
         Terminal::new(&and_after(&format!("{EXECUTABLE} crm_mon")), place.layout().root(), &[]);
@@ -190,11 +206,16 @@ fn the_screen_shows_a_cluster_and_moves_what_runs_in_it() {
         seen.contains("DONE: Move first") && runs(seen).as_deref() == Some(&to)
     });
     assert!(client.cib(false).expect("a CIB").contains("cli-prefer-first"));
-    lab.kill(&to).expect("killed");
-    let lost = format!("because {to}");
-    let word = format!("{to}: {to} is unclean");
-    terminal.press("\u{1b}fff");
-    terminal.until("the loss is told", |_, seen| seen.contains(&word) || seen.contains(&lost));
+    let mut kill = Command::new(EXECUTABLE);
+    let killed = kill.args(["lab", "kill", &to]).env("HAFEN_LAB", place.layout().root()).status();
+    assert!(killed.expect("hafen runs").success());
+    terminal.press("\u{1b}ff");
+    let word = format!("Fencing of {to} (reboot) succeeded");
+    terminal.until("the loss is told", |_, seen| seen.contains("Fencing history") && seen.contains(&word));
+    terminal.press("f");
+    terminal.until("events are told", |_, seen| {
+        seen.contains("Events, the newest first") && seen.contains("settled")
+    });
     terminal.press("\u{1b}q");
     gave_the_terminal_back(&mut terminal, 0);
 }
@@ -206,7 +227,7 @@ fn a_signal_ends_the_screen_and_the_terminal_is_as_it_was() {
     }
     let place = Place::new();
     let (lab, _lease) = up(&place, hosts(1));
-    drop(lab.any_client(PATIENCE).expect("a daemon answers"));
+    drop(answering(&lab));
     let file = place.layout().root().join("screen.pid");
     for (words, signal) in [("crm_mon", Signal::TERM), ("status --watch", Signal::HUP)] {
         let program = format!("sh -c 'echo $$ >{}; exec {EXECUTABLE} {words}'", file.display());
