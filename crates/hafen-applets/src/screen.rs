@@ -159,7 +159,7 @@ impl Feed for Daemon {
 mod tests {
     use super::*;
 
-    /// `vm` likes host2 best, failed to start there, and runs on host1.
+    /// `vm` likes host2 best, failed to start there, was stopped, and runs on host1.
     fn daemon() -> Daemon {
         let operation = |id: &str, task: &str, rc: u8, call: u8| {
             format!(
@@ -177,7 +177,7 @@ mod tests {
             )
         };
         let count = r#"<nvpair id="f2" name="fail-count-vm#start_0" value="INFINITY"/>"#;
-        let failed = operation("vm_last_0", "start", 1, 3) + &operation("vm_last_failure_0", "start", 1, 3);
+        let failed = operation("vm_last_0", "stop", 0, 4) + &operation("vm_last_failure_0", "start", 1, 3);
         let xml = format!(
             r#"<cib validate-with="pacemaker-4.0" admin_epoch="0" epoch="1" num_updates="0" have-quorum="1" dc-uuid="1">
             <configuration><crm_config><cluster_property_set id="o"><nvpair id="o1" name="stonith-enabled" value="false"/>
