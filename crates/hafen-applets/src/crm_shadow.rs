@@ -131,7 +131,9 @@ fn absent(given: &Given, name: &str) -> Result<(), Failed> {
 /// Puts a text where a copy of that name is.
 pub(super) fn write(name: &str, text: &str) -> Result<(), Failed> {
     let file = source::shadow_file(name);
-    source::replace(&file, text).map_err(|error| {
+    // A host on which Pacemaker never was has no such folder.
+    let made = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    made.and_then(|()| source::replace(&file, text)).map_err(|error| {
         let text = format!("Could not create shadow instance '{name}': {}", output::reason(&error));
         Failed::new(CrmExit::CannotCreate, text)
     })

@@ -10,7 +10,9 @@ mod history;
 mod moving;
 
 use std::fs;
-use std::process::Command;
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::process::{Command, Stdio};
 
 use common::Cluster;
 
@@ -208,6 +210,68 @@ fn resources_and_nodes_are_changed_by_the_tools() {
     let said = cluster.crm("resource");
     assert_eq!(said.status, 0, "a level alone is none: {said:?}");
     assert_eq!(cluster.crm("nonsense").status, 1);
+}
+
+#[test]
+fn a_saved_file_goes_through_links_and_keeps_its_rights() {
+    let cluster = Cluster::new();
+    cluster.script(BOOK);
+    let mode = |name: &str| fs::metadata(cluster.path(name)).expect("a file").permissions().mode() & 0o777;
+    cluster.done("configure save new.crm");
+    assert_eq!(mode("new.crm"), 0o600, "it may hold passwords");
+    fs::write(cluster.path("target"), "old").expect("written");
+    fs::set_permissions(cluster.path("target"), fs::Permissions::from_mode(0o640)).expect("set");
+    std::os::unix::fs::symlink(cluster.path("target"), cluster.path("link")).expect("a link");
+    cluster.done("configure save link");
+    assert!(fs::symlink_metadata(cluster.path("link")).expect("there").is_symlink(), "the link stays one");
+    assert!(fs::read_to_string(cluster.path("target")).expect("read").contains("primitive stonith-node1"));
+    assert_eq!(mode("target"), 0o640);
+    // What is no regular file is written to, and never replaced.
+    let fifo = cluster.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("it runs").success());
+    let mut reader = Command::new("cat").arg(&fifo).stdout(Stdio::piped()).spawn().expect("it starts");
+    cluster.done("configure save fifo");
+    let mut read = String::new();
+    reader.stdout.take().expect("piped").read_to_string(&mut read).expect("text");
+    assert!(reader.wait().expect("it ends").success() && read.contains("primitive stonith-node1"), "{read}");
+    assert!(fs::symlink_metadata(&fifo).expect("there").file_type().is_fifo());
+    let said = cluster.crm("configure save none/x.crm");
+    assert!(said.status == 1 && said.err.contains("none/x.crm"), "{said:?}");
+}
+
+#[test]
+fn what_would_take_everything_away_is_no_mistake_of_a_file() {
+    let cluster = Cluster::new();
+    cluster.script(BOOK);
+    let before = cluster.shown();
+    fs::write(cluster.path("empty.crm"), "# nothing\n").expect("written");
+    fs::write(cluster.path("saved.xml"), cluster.cib()).expect("written");
+    for (words, expected) in [
+        ("configure load replace empty.crm", "`erase` takes everything away"),
+        ("configure load push empty.crm", "`erase` takes everything away"),
+        ("configure load replace saved.xml", "this is XML"),
+        ("configure show stonith-node1 nothing", "object nothing does not exist"),
+        ("node standby", "it needs the name of a host"),
+        ("cluster leave", "say --yes"),
+    ] {
+        let said = cluster.crm(words);
+        assert!(said.status == 1 && said.err.contains(expected), "{words}: {said:?}");
+        assert!(said.err.lines().count() <= 2, "{words}: {said:?}");
+    }
+    assert_eq!(cluster.shown(), before);
+    // Hosts that a file does not name stay.
+    fs::write(cluster.path("new.crm"), "primitive d ocf:pacemaker:Dummy\nproperty stonith-enabled=false\n")
+        .expect("written");
+    cluster.done("configure load replace new.crm");
+    let shown = cluster.shown();
+    assert!(
+        shown.contains("node 1: node1") && shown.contains("primitive d") && !shown.contains("stonith:null"),
+        "{shown}"
+    );
+    // A mark at the beginning of a file is no word.
+    fs::write(cluster.path("mark.crm"), "\u{feff}configure\nproperty batch-limit=4\n").expect("written");
+    assert_eq!(cluster.crm("-f mark.crm").status, 0);
+    assert!(cluster.shown().contains("batch-limit=4"));
 }
 
 #[test]

@@ -130,3 +130,17 @@ fn lines_are_remembered_but_for_secrets() {
     terminal.keys(CTRL_D);
     assert_eq!(terminal.end(), 0);
 }
+
+#[test]
+fn passwords_are_not_shown_on_a_screen() {
+    let home = home();
+    let mut terminal = Terminal::start(home.path());
+    terminal.line("configure", "crm(live)configure# ");
+    terminal.line("primitive f stonith:null params passwd=geheim", "crm(live)configure*# ");
+    let shown = terminal.line("show f", "crm(live)configure*# ");
+    assert!(shown.contains("passwd=") && shown.contains("******") && !shown.contains("geheim"), "{shown}");
+    terminal.line("commit", "crm(live)configure# ");
+    assert!(cib(&home).contains("geheim"));
+    terminal.keys(CTRL_D);
+    assert_eq!(terminal.end(), 0);
+}

@@ -51,12 +51,14 @@ fn rank(statement: &Statement) -> usize {
 /// The version of the CIB is left alone: who commits the change raises it.
 pub fn apply(cib: &mut Cib, statements: &[Statement], mode: Mode) -> Result<(), Vec<Diagnostic>> {
     let mut changed = cib.clone();
+    // Which hosts there are the cluster says: a text that names none takes none away.
+    let names_nodes = statements.iter().any(|statement| statement.draft.name == "node");
     if mode == Mode::Replace {
-        clear(&mut changed);
+        clear(&mut changed, names_nodes);
     }
     check(&changed, statements)?;
     if mode == Mode::Push {
-        remove_others(&mut changed, statements);
+        remove_others(&mut changed, statements, names_nodes);
     }
     let mut ordered: Vec<&Statement> = statements.iter().collect();
     ordered.sort_by_key(|statement| rank(statement));
@@ -76,16 +78,17 @@ pub fn apply(cib: &mut Cib, statements: &[Statement], mode: Mode) -> Result<(), 
     Ok(())
 }
 
-fn clear(cib: &mut Cib) {
+fn clear(cib: &mut Cib, nodes_too: bool) {
     let Some(configuration) = cib.configuration() else { return };
-    let sections: Vec<NodeId> = configuration.children().map(Element::node).collect();
+    let sections = configuration.children().filter(|section| nodes_too || section.name() != "nodes");
+    let sections: Vec<NodeId> = sections.map(Element::node).collect();
     for section in sections {
         cib.document_mut().clear(section);
     }
 }
 
 /// Remove the objects that no statement is about.
-fn remove_others(cib: &mut Cib, statements: &[Statement]) {
+fn remove_others(cib: &mut Cib, statements: &[Statement], nodes_too: bool) {
     let named: std::collections::BTreeSet<&str> = statements.iter().filter_map(Statement::id).collect();
     let has = |tag: &str| statements.iter().any(|statement| statement.draft.name == tag);
     let Some(configuration) = cib.configuration() else { return };
@@ -95,6 +98,7 @@ fn remove_others(cib: &mut Cib, statements: &[Statement]) {
             let known = match object.name() {
                 "fencing-level" => has("fencing-topology"),
                 "cluster_property_set" | "meta_attributes" => has(object.name()),
+                "node" if !nodes_too => true,
                 "node" => object.attribute("uname").is_some_and(|uname| named.contains(uname)),
                 _ => object.id().is_some_and(|id| named.contains(id)),
             };

@@ -64,6 +64,10 @@ pub(super) fn add(shell: &mut Shell, words: &[String]) -> Outcome {
 }
 
 pub(super) fn leave(shell: &mut Shell, words: &[String]) -> Outcome {
+    let question = "Take this host out of the cluster? What it runs is stopped, or goes to others.";
+    if !shell.settings.force && !shell.ask(question) {
+        return shell.fail("this takes this host out of the cluster: say --yes");
+    }
     hafen(shell, &["leave"], words)
 }
 

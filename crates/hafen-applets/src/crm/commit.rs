@@ -56,7 +56,8 @@ fn prepare(shell: &Shell, base: &Cib, work: &Cib, force: bool) -> Result<bool, E
     let mistakes = if force { Vec::new() } else { crate::crm_verify::errors(&wanted) };
     if !mistakes.is_empty() {
         mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
-        shell.fail("this configuration has errors: `commit force` makes it count all the same")?;
+        let how = if shell.mode == Mode::Once { "`crm -F ...`" } else { "`commit force`" };
+        shell.fail(&format!("this configuration has errors: {how} makes it count all the same"))?;
     }
     confirmed(shell, &wanted)
 }

@@ -1,6 +1,8 @@
 //! The level `configure`: showing, loading, editing.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use hafen_cib::{Cib, Document, merge};
@@ -86,17 +88,19 @@ fn text(shell: &mut Shell, words: &[String]) -> Result<String, ExitCode> {
 }
 
 pub(super) fn show(shell: &mut Shell, words: &[String]) -> Outcome {
-    let text = text(shell, words)?;
+    let mut shown = words.to_vec();
+    if std::io::stdout().is_terminal() {
+        // Somebody may look over a shoulder; a file or a pipe gets what makes the same again.
+        shown.push("obscure:passw*".to_owned());
+    }
+    let text = text(shell, &shown)?;
     let (form, filter) = takes_form(words);
     let plain = |word: &&String| !word.contains(':') && !["changed", "and", "or"].contains(&word.as_str());
-    if let Some(id) = filter.iter().find(plain) {
-        // In no form is nothing an empty text but in this one.
-        let is_empty = if form == Form::Text {
-            text.trim().is_empty()
-        } else {
-            self::text(shell, filter)?.trim().is_empty()
-        };
-        if is_empty {
+    let joined = filter.iter().any(|word| word == "and");
+    for id in filter.iter().filter(plain) {
+        // With `and` an object may well be there and not be shown.
+        let alone = if joined { filter } else { std::slice::from_ref(id) };
+        if self::text(shell, alone)?.trim().is_empty() {
             return shell.fail(&format!("object {id} does not exist"));
         }
     }
@@ -124,10 +128,26 @@ pub(super) fn save(shell: &mut Shell, words: &[String]) -> Outcome {
         out!("{text}");
         return Ok(());
     }
-    match crate::source::replace(file.as_ref(), &text) {
-        Ok(()) => Ok(()),
-        Err(error) => shell.fail(&format!("{file}: {}", output::reason(&error))),
-    }
+    written(file.as_ref(), &text).or_else(|error| shell.fail(&format!("{file}: {}", output::reason(&error))))
+}
+
+/// Writes a file whole or not at all, through a link and with the rights that it has; a new one is for its owner alone, as it may
+/// hold passwords. What is no regular file is written to.
+fn written(path: &Path, text: &str) -> std::io::Result<()> {
+    let (path, mode) = match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            return std::fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes());
+        }
+        Ok(found) => (std::fs::canonicalize(path)?, found.permissions().mode() & 0o777),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (path.to_owned(), 0o600),
+        Err(error) => return Err(error),
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".crm-").tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 pub(super) fn load(shell: &mut Shell, words: &[String]) -> Outcome {
@@ -152,7 +172,13 @@ pub(super) fn load(shell: &mut Shell, words: &[String]) -> Outcome {
 }
 
 fn take(shell: &mut Shell, name: &str, text: &str, mode: Mode) -> Outcome {
+    if text.trim_start_matches('\u{feff}').trim_start().starts_with('<') {
+        return shell.fail(&format!("{name}: this is XML: `xml` before the rest of the words takes it"));
+    }
     let statements = hafen_crm::parse(text).map_err(|mistakes| told(&mistakes, name, text))?;
+    if statements.is_empty() && mode != Mode::Update {
+        return shell.fail(&format!("{name}: there is nothing in it: `erase` takes everything away"));
+    }
     let work = &mut shell.draft()?.work;
     hafen_crm::apply(work, &statements, mode).map_err(|mistakes| told(&mistakes, name, text))
 }

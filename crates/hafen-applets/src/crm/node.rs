@@ -1,5 +1,7 @@
 //! The level `node`, and `status`: the tools of Pacemaker, in the shell's words.
 
+use std::process::ExitCode;
+
 use super::resource::{Change, value_of};
 use super::shell::{Outcome, Shell, call};
 
@@ -29,10 +31,26 @@ pub(super) fn show(shell: &mut Shell, words: &[String]) -> Outcome {
     Ok(())
 }
 
+/// The host that this runs on, if it is one of the cluster's.
+fn own_host(shell: &Shell) -> Result<Option<String>, ExitCode> {
+    let name = match shell.source()?.daemon() {
+        Some(client) => crate::crm_node::own_host(client).map_err(|failed| shell.told(&failed))?.name,
+        None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    };
+    let cib = shell.read(false)?;
+    let mut nodes =
+        cib.nodes().into_iter().flat_map(|nodes| nodes.children_named("node").collect::<Vec<_>>());
+    let is_known = nodes.any(|node| node.attribute("uname") == Some(name.as_str()));
+    Ok(is_known.then_some(name))
+}
+
 /// Sets an attribute of a host; this one's where none is named.
 fn set(shell: &Shell, words: &[String], name: &str, value: &str) -> Outcome {
     match words {
-        [] => crm_attribute(&["-n", name, "-v", value]),
+        [] => match own_host(shell)? {
+            Some(host) => crm_attribute(&["-N", &host, "-n", name, "-v", value]),
+            None => shell.fail("it needs the name of a host: this one is none of the cluster's"),
+        },
         [host] => crm_attribute(&["-N", host, "-n", name, "-v", value]),
         _ => shell.fail("it takes one host"),
     }

@@ -159,7 +159,10 @@ pub(super) fn utilization(shell: &mut Shell, words: &[String]) -> Outcome {
 pub(super) fn failcount(shell: &mut Shell, words: &[String]) -> Outcome {
     let crm_failcount = |words: &[&str]| call(crate::crm_failcount::run, words);
     value_of(shell, words, |id, change| match change {
-        Change::Set(host, value) => crm_failcount(&["-r", id, "-N", host, "-v", value]),
+        Change::Set(host, value) => {
+            let name = format!("fail-count-{id}");
+            call(crate::crm_attribute::run, &["-N", host, "-l", "reboot", "-n", &name, "-v", value])
+        }
         Change::Show(host) => crm_failcount(&["-r", id, "-N", host, "-G"]),
         Change::Delete(host) => crm_failcount(&["-r", id, "-N", host, "-D"]),
     })

@@ -50,7 +50,11 @@ pub(super) fn goes_on(text: &str) -> bool {
 }
 
 /// The text of a file of the language; one of another encoding is refused with its place.
-pub(super) fn text(name: &str, bytes: Vec<u8>) -> Result<String, ExitCode> {
+pub(super) fn text(name: &str, mut bytes: Vec<u8>) -> Result<String, ExitCode> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if bytes.starts_with(MARK) {
+        bytes.drain(..MARK.len());
+    }
     String::from_utf8(bytes).map_err(|error| {
         let told = hafen_crm::wrong_encoding(name, error.as_bytes());
         eprint!("{}", told.unwrap_or_else(|| format!("{name}: error: this is no text in UTF-8\n")));

@@ -18,6 +18,7 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::catalogue::Installed;
 use super::completion::{self, At, Known};
+use super::interrupt::{self, Doing};
 use super::script;
 use super::shell::{Flow, Outcome, Shell};
 
@@ -44,7 +45,8 @@ pub(super) fn run(shell: &mut Shell) -> Outcome {
             typing.shell.get_mut().look();
         }
         let prompt = editor.helper().map_or_else(String::new, |typing| typing.shell.borrow().prompt());
-        let read = editor.readline(&prompt);
+        // A terminal that cannot be edited on has its own Ctrl-C: it forgets the line there, too.
+        let read = interrupt::while_doing(Doing::Editing, || editor.readline(&prompt));
         // Of pasted text it is several.
         let line = match read {
             Ok(line) => line,

@@ -147,19 +147,41 @@ fn action_of<'m>(operation: Element<'_>, metadata: &'m AgentMetadata) -> Option<
         .or_else(|| actions().next())
 }
 
+/// The timeout that an operation has without one of its own: its template's, or what holds for all operations.
+fn inherited_timeout(cib: &Cib, found: Element<'_>, name: &str, interval: &str) -> Option<String> {
+    let template = found.attribute("template").and_then(|id| primitive(cib, id));
+    let operations = template
+        .into_iter()
+        .flat_map(|one| one.children_named("operations"))
+        .flat_map(|all| all.children_named("op"));
+    let alike = |one: &Element<'_>| {
+        let its = one.attribute("interval").unwrap_or("0");
+        one.attribute("name") == Some(name) && parse_duration_ms(its) == parse_duration_ms(interval)
+    };
+    let of_template = operations.filter(alike).find_map(|one| one.attribute("timeout"));
+    let defaults = cib.section("op_defaults").into_iter().flat_map(Element::descendants);
+    let of_all = || {
+        defaults
+            .filter(|pair| pair.attribute("name") == Some("timeout"))
+            .find_map(|pair| pair.attribute("value"))
+    };
+    of_template.or_else(of_all).map(str::to_owned)
+}
+
 /// Gives each operation at least the time that the agent advises; one that has more keeps it. Answers what was done.
 fn advise(cib: &mut Cib, id: &str, metadata: &AgentMetadata) -> Vec<String> {
     const USUAL: [&str; 4] = ["start", "stop", "promote", "demote"];
     let Some(found) = primitive(cib, id) else { return Vec::new() };
     let holder = found.node();
     let operations = || found.children_named("operations").flat_map(|all| all.children_named("op"));
+    let inherited = |name: &str, interval: &str| inherited_timeout(cib, found, name, interval);
     let mut wanted: Vec<(NodeId, String, u64, Option<String>)> = Vec::new();
     for operation in operations() {
         let advised = action_of(operation, metadata).and_then(|action| action.timeout_ms);
         let name = operation.attribute("name").unwrap_or_default();
         let interval = operation.attribute("interval").unwrap_or("0");
         let title = if name == "monitor" { format!("{name} {interval}") } else { name.to_owned() };
-        let had = operation.attribute("timeout").map(str::to_owned);
+        let had = operation.attribute("timeout").map(str::to_owned).or_else(|| inherited(name, interval));
         wanted.extend(advised.map(|advised| (operation.node(), title, advised, had)));
     }
     let has = |name: &str| operations().any(|operation| operation.attribute("name") == Some(name));
@@ -167,6 +189,9 @@ fn advise(cib: &mut Cib, id: &str, metadata: &AgentMetadata) -> Vec<String> {
         .into_iter()
         .filter(|name| !has(name))
         .filter_map(|name| Some((name, metadata.action(name)?.timeout_ms?)))
+        .filter(|(name, advised)| {
+            !inherited(name, "0").as_deref().and_then(parse_duration_ms).is_some_and(|had| had >= *advised)
+        })
         .collect();
     let place = found.child("operations").map(Element::node);
     let mut notes = Vec::new();
@@ -210,6 +235,17 @@ mod tests {
         <action name="promote" timeout="10s"/><action name="stop" timeout="30s"/>
         <action name="monitor" timeout="20s" depth="0"/><action name="monitor" timeout="40s" depth="10"/>
         <action name="monitor" timeout="15s" role="Promoted"/></actions></resource-agent>"#;
+
+    #[test]
+    fn what_is_inherited_is_not_made_shorter() {
+        let text = "rsc_template t ocf:test:x op start timeout=60s\nprimitive p @t op stop timeout=40s\n\
+            op_defaults timeout=25s\n";
+        let statements = hafen_crm::parse(text).expect("it parses");
+        let mut cib = Cib::new();
+        hafen_crm::apply(&mut cib, &statements, hafen_crm::Mode::Update).expect("it fits");
+        let metadata = AgentMetadata::parse(METADATA).expect("it parses");
+        assert_eq!(advise(&mut cib, "p", &metadata), [""; 0], "25 s for all others is more than advised");
+    }
 
     #[test]
     fn operations_get_at_least_the_time_that_the_agent_advises() {
