@@ -190,7 +190,7 @@ fn advise(cib: &mut Cib, id: &str, metadata: &AgentMetadata) -> Vec<String> {
         .filter(|name| !has(name))
         .filter_map(|name| Some((name, metadata.action(name)?.timeout_ms?)))
         .filter(|(name, advised)| {
-            !inherited(name, "0").as_deref().and_then(parse_duration_ms).is_some_and(|had| had >= *advised)
+            inherited(name, "0").as_deref().and_then(parse_duration_ms).is_none_or(|had| had < *advised)
         })
         .collect();
     let place = found.child("operations").map(Element::node);
