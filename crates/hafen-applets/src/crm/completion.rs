@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hafen_cib::{Cib, Element};
+use hafen_cib::Cib;
 use hafen_crm::{Candidate, Catalogue, Completion, Span};
 
 use super::levels::{CONFIGURE, Command, Level, OPTIONS, RESOURCE, ROOT};
-use super::{preferences, usage};
+use super::{preferences, usage, values};
 use crate::source;
 
 /// Words that each level has.
@@ -214,7 +214,7 @@ impl Behind<'_> {
         let Known { cib, agents } = self.known;
         let Some(id) = self.words.first() else { return Vec::new() };
         let of_resource = std::ptr::eq(self.level, &RESOURCE);
-        let head = match (list, agent(cib, id)) {
+        let head = match (list, values::agent_of(cib, id).ok()) {
             ("param", Some(agent)) => format!("primitive new {agent} params "),
             ("meta", Some(agent)) => format!("primitive new {agent} meta "),
             ("operations", Some(agent)) => format!("primitive new {agent} op "),
@@ -292,20 +292,6 @@ fn shadows() -> Vec<Candidate> {
         names.filter_map(|name| name.strip_prefix("shadow.").map(str::to_owned)).collect();
     names.sort();
     names.into_iter().map(|name| candidate(name, "a shadow copy")).collect()
-}
-
-/// The agent of a resource, or of the template that it is made of.
-fn agent(cib: &Cib, id: &str) -> Option<String> {
-    let of = |element: Element<'_>| {
-        let provider = element.attribute("provider").map(|provider| format!("{provider}:"));
-        let class = element.attribute("class")?;
-        Some(format!("{class}:{}{}", provider.unwrap_or_default(), element.attribute("type")?))
-    };
-    let primitive = cib.document().all_by_id(id).into_iter().find(|found| found.name() == "primitive")?;
-    of(primitive).or_else(|| {
-        let template = primitive.attribute("template")?;
-        cib.document().all_by_id(template).into_iter().find(|found| found.name() == "template").and_then(of)
-    })
 }
 
 #[cfg(test)]
